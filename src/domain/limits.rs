@@ -1,0 +1,34 @@
+//! Every limit in one place; relations between them are asserted at compile time.
+
+use crate::domain::time::Millis;
+
+/// A thread has at most this many parts.
+pub const PARTS_MAX: usize = 100;
+
+/// A request body may have at most this many bytes (256 KiB).
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Attempts of one step before a person is asked (invariant I7).
+pub const ATTEMPTS_MAX: u32 = 8;
+
+/// A time at most this far in the past counts as now; more is refused.
+pub const PAST_TOLERANCE_MS: Millis = Millis(60_000);
+
+/// Deadline of one publishing call, unless `CALL_DEADLINE_MS` says otherwise.
+pub const CALL_DEADLINE_MS: Millis = Millis(10_000);
+
+/// When to look after an ambiguous outcome, in ms after it was noticed, unless `LOOKUP_DELAYS_MS` says otherwise. The
+/// last is X's settle time: reports of read-after-write lag range from under a second to minutes.
+pub const LOOKUP_DELAYS_MS: [Millis; 3] = [Millis(15_000), Millis(60_000), Millis(300_000)];
+
+/// A post that could not start within this time of its schedule is not published late but goes to a person.
+pub const LATE_AFTER_MS: Millis = Millis(24 * 3_600 * 1_000);
+
+/// Outbound calls per wake: the free plan allows 50, and ten are kept for the database and the index.
+pub const CALLS_PER_WAKE_MAX: u32 = 40;
+
+/// While parts are going out, the row in Neon is at most this far behind the journal.
+pub const PROJECTION_LAG_MS_MAX: Millis = Millis(5_000);
+
+// A call still in flight from a stale instance must have ended before "absent" counts (invariant I3).
+const _: () = assert!(LOOKUP_DELAYS_MS[LOOKUP_DELAYS_MS.len() - 1].0 > CALL_DEADLINE_MS.0);

@@ -1,0 +1,12 @@
+//! The rules, pure: no async, clock, randomness, environment, or anybody's JSON.
+//!
+//! Time comes in as a value; what should happen goes out as a value. Everything here can be run a million times a
+//! second by the simulation.
+
+pub mod account;
+pub mod id;
+pub mod limits;
+pub mod outcome;
+pub mod platform;
+pub mod post;
+pub mod time;

@@ -1,0 +1,11 @@
+//! What the core needs from outside, as traits with really two implementations each.
+
+pub mod clock;
+pub mod entropy;
+pub mod http;
+pub mod journal;
+pub mod table;
+pub mod waker;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod memory;
