@@ -335,11 +335,11 @@ impl Postgres {
     }
 
     fn stop_now(&mut self) {
-        if let Some(mut pipe) = self.watcher.stdin.take() {
-            if self.temporary {
-                // Nothing is kept, so nothing needs to be written.
-                let _ = pipe.write_all(b"immediate\n");
-            }
+        // Taking the pipe closes it. Of temporary data nothing is kept, so the server need not write anything.
+        if let Some(mut pipe) = self.watcher.stdin.take()
+            && self.temporary
+        {
+            let _ = pipe.write_all(b"immediate\n");
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
         while matches!(self.watcher.try_wait(), Ok(None)) && Instant::now() < deadline {
