@@ -154,7 +154,7 @@ fn item(fact: &Fact) -> TimelineItem {
     let (kind, step, detail) = describe(&fact.entry);
     TimelineItem {
         at: fact.at,
-        kind,
+        kind: kind.to_owned(),
         part: step.map(|step| step + 1),
         detail,
     }
