@@ -29,14 +29,21 @@ impl Cron {
     /// # Errors
     /// [`CronError`] names the part that cannot be read.
     pub fn parse(text: &str) -> Result<Self, CronError> {
-        let error = |part: &str| CronError { text: text.to_owned(), part: part.to_owned() };
+        let error = |part: &str| CronError {
+            text: text.to_owned(),
+            part: part.to_owned(),
+        };
         let parts: Vec<&str> = text.split_whitespace().collect();
         let parts: [&str; 5] = parts.try_into().map_err(|_| error(text))?;
         let mut fields = [0; 5];
         for ((field, part), range) in fields.iter_mut().zip(parts).zip(RANGES) {
             *field = parse_field(part, range).ok_or_else(|| error(part))?;
         }
-        Ok(Self { text: text.to_owned(), fields, any_day: [parts[2] == "*", parts[4] == "*"] })
+        Ok(Self {
+            text: text.to_owned(),
+            fields,
+            any_day: [parts[2] == "*", parts[4] == "*"],
+        })
     }
 
     /// The string it was read from.
@@ -110,7 +117,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_named() {
-        for cron in ["", "* * * *", "60 * * * *", "*/0 * * * *", "a * * * *", "5-1 * * * *", "* * 0 * *"] {
+        for cron in [
+            "",
+            "* * * *",
+            "60 * * * *",
+            "*/0 * * * *",
+            "a * * * *",
+            "5-1 * * * *",
+            "* * 0 * *",
+        ] {
             assert!(Cron::parse(cron).is_err(), "{cron}");
         }
         assert!(Cron::parse("* 24 * * *").unwrap_err().to_string().contains("`24`"));

@@ -55,10 +55,16 @@ impl Guarded {
             .process_group(0)
             .spawn()?;
         let lifeline = shell.stdin.take();
-        let stdout = shell.stdout.take().ok_or_else(|| io::Error::other("the guard has no output"))?;
+        let stdout = shell
+            .stdout
+            .take()
+            .ok_or_else(|| io::Error::other("the guard has no output"))?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).await?;
-        let pid = line.trim().parse().map_err(|_| io::Error::other("the guard did not tell the process id"))?;
+        let pid = line
+            .trim()
+            .parse()
+            .map_err(|_| io::Error::other("the guard did not tell the process id"))?;
         Ok(Self { shell, pid, lifeline })
     }
 

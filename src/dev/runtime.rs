@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -114,7 +113,7 @@ struct Shared {
 }
 
 impl Runtime {
-    /// Starts workerd on the built Worker and returns once it listens. The build is copied, so that building again does
+    /// Starts workerd on the built Worker and returns once it answers. The build is copied, so that building again does
     /// not touch a running stack.
     ///
     /// # Errors
@@ -127,19 +126,34 @@ impl Runtime {
         let wrangler = Wrangler::parse(&text)?;
         let crons = wrangler.crons()?;
         create_private(&options.state_dir)?;
-        let state_dir = options.state_dir.canonicalize().map_err(io_error("finding the state folder"))?;
+        let state_dir = options
+            .state_dir
+            .canonicalize()
+            .map_err(io_error("finding the state folder"))?;
         let port = free_port(options.port).map_err(|_| RuntimeError::PortTaken(options.port))?;
         let control_port = kept_port(&state_dir.join("runtime-control-port"), port)?;
         write_files(&options, &wrangler, &state_dir, port, control_port)?;
 
         let workerd = options.workerd.canonicalize().map_err(io_error("finding workerd"))?;
         let (pid, restarts) = (AtomicU32::new(0), AtomicU64::new(0));
-        let shared = Arc::new(Shared { workerd, state_dir, port, control_port, pid, restarts });
+        let shared = Arc::new(Shared {
+            workerd,
+            state_dir,
+            port,
+            control_port,
+            pid,
+            restarts,
+        });
         let mut child = shared.spawn(true).await.map_err(io_error("starting workerd"))?;
         shared.first_ready(&mut child).await?;
         let (stop, stopped) = oneshot::channel();
         let supervisor = tokio::spawn(supervise(shared.clone(), child, stopped));
-        Ok(Self { shared, crons, stop: Some(stop), supervisor })
+        Ok(Self {
+            shared,
+            crons,
+            stop: Some(stop),
+            supervisor,
+        })
     }
 
     /// The process id of workerd now; it changes with each restart.
@@ -172,12 +186,12 @@ impl Runtime {
         self.shared.log_path()
     }
 
-    /// Waits until the Worker's port is open, at most 15 s.
+    /// Waits until the runtime answers, at most 15 s.
     ///
     /// # Errors
     /// [`RuntimeError::NotReady`] with the end of the log.
     pub async fn ready(&self) -> Result<(), RuntimeError> {
-        if self.shared.listens_within(Duration::from_millis(READY_MS_MAX)).await {
+        if self.shared.answers_within(Duration::from_millis(READY_MS_MAX)).await {
             return Ok(());
         }
         Err(self.shared.not_ready())
@@ -200,7 +214,9 @@ impl Runtime {
                 let now = since_epoch();
                 let minute = now.as_secs() / 60 + 1;
                 tokio::time::sleep(Duration::from_secs(minute * 60).saturating_sub(now)).await;
-                let time = i64::try_from(minute * 60).ok().and_then(|secs| DateTime::from_timestamp(secs, 0));
+                let time = i64::try_from(minute * 60)
+                    .ok()
+                    .and_then(|secs| DateTime::from_timestamp(secs, 0));
                 for cron in crons.iter().filter(|cron| time.is_some_and(|time| cron.names(time))) {
                     if let Err(error) = shared.scheduled(cron.text()).await {
                         report(error.to_string());
@@ -239,7 +255,12 @@ impl Shared {
     async fn spawn(&self, fresh_log: bool) -> io::Result<Guarded> {
         let mut log = OpenOptions::new();
         log.create(true).mode(0o600).write(true);
-        let log = if fresh_log { log.truncate(true) } else { log.append(true) }.open(self.log_path())?;
+        let log = if fresh_log {
+            log.truncate(true)
+        } else {
+            log.append(true)
+        }
+        .open(self.log_path())?;
         let config = self.state_dir.join("runtime/config.capnp");
         let arguments = [OsStr::new("serve"), OsStr::new("--experimental"), config.as_os_str()];
         let child = Guarded::spawn(self.workerd.as_os_str(), &arguments, log).await?;
@@ -253,34 +274,58 @@ impl Shared {
 
     async fn first_ready(&self, child: &mut Guarded) -> Result<(), RuntimeError> {
         let ready = tokio::select! {
-            ready = self.listens_within(Duration::from_millis(READY_MS_MAX)) => ready,
+            ready = self.answers_within(Duration::from_millis(READY_MS_MAX)) => ready,
             _ = child.exited() => false,
         };
         if ready { Ok(()) } else { Err(self.not_ready()) }
     }
 
-    async fn listens_within(&self, patience: Duration) -> bool {
-        let listens = async {
-            while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.is_err() {
+    /// The port opens before the Worker's code was read, so an answer is what counts; the control Worker comes second in
+    /// the configuration and answers only once the first is whole.
+    async fn answers_within(&self, patience: Duration) -> bool {
+        let url = format!("http://127.0.0.1:{}/", self.control_port);
+        let answers = async {
+            let Ok(client) = reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(2))
+                .build()
+            else {
+                return false;
+            };
+            while client.get(&url).send().await.is_err() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            true
         };
-        tokio::time::timeout(patience, listens).await.is_ok()
+        tokio::time::timeout(patience, answers).await.unwrap_or(false)
     }
 
     fn not_ready(&self) -> RuntimeError {
         let log = fs::read_to_string(self.log_path()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(5).collect();
         let said: Vec<&str> = lines.into_iter().rev().collect();
-        RuntimeError::NotReady { port: self.port, said: said.join("\n") }
+        RuntimeError::NotReady {
+            port: self.port,
+            said: said.join("\n"),
+        }
     }
 
     async fn scheduled(&self, cron: &str) -> Result<(), RuntimeError> {
-        let error = |said: String| RuntimeError::Scheduled { cron: cron.to_owned(), said };
+        let error = |said: String| RuntimeError::Scheduled {
+            cron: cron.to_owned(),
+            said,
+        };
         let query = percent_encoding::utf8_percent_encode(cron, percent_encoding::NON_ALPHANUMERIC);
         let url = format!("http://127.0.0.1:{}/_scheduled?cron={query}", self.control_port);
-        let client = reqwest::Client::builder().no_proxy().build().map_err(|source| error(source.to_string()))?;
-        let answer = client.post(url).send().await.map_err(|source| error(source.to_string()))?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|source| error(source.to_string()))?;
+        let answer = client
+            .post(url)
+            .send()
+            .await
+            .map_err(|source| error(source.to_string()))?;
         if answer.status().is_success() {
             return Ok(());
         }
@@ -330,7 +375,9 @@ fn create_private(folder: &Path) -> Result<(), RuntimeError> {
 
 /// `port` if nobody listens there; for 0 one that is free.
 fn free_port(port: u16) -> io::Result<u16> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.local_addr().map(|address| address.port())
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))?
+        .local_addr()
+        .map(|address| address.port())
 }
 
 /// The port that `file` remembers, or a new one when there is none yet or someone took it.
@@ -365,7 +412,13 @@ fn write_files(
         return Err(RuntimeError::NotBuilt(options.build_dir.clone()));
     }
     let objects = state_dir.join("objects");
-    let layout = Layout { modules: &modules, env: &options.env, objects: &objects, port, control_port };
+    let layout = Layout {
+        modules: &modules,
+        env: &options.env,
+        objects: &objects,
+        port,
+        control_port,
+    };
     let config = folder.join("config.capnp");
     // Created anew: the mode counts only for a file that is not there yet.
     let _ = fs::remove_file(&config);
@@ -375,7 +428,8 @@ fn write_files(
         .mode(0o600)
         .open(&config)
         .map_err(io_error("writing the runtime's configuration"))?;
-    file.write_all(render(wrangler, &layout).as_bytes()).map_err(io_error("writing the runtime's configuration"))
+    file.write_all(render(wrangler, &layout).as_bytes())
+        .map_err(io_error("writing the runtime's configuration"))
 }
 
 fn copy_modules(from: &Path, to: &Path) -> Result<Vec<String>, RuntimeError> {

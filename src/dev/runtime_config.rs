@@ -103,22 +103,50 @@ pub struct Layout<'a> {
 pub fn render(wrangler: &Wrangler, layout: &Layout<'_>) -> String {
     let mut out = String::from("using Workerd = import \"/workerd/workerd.capnp\";\n\n");
     out.push_str("const config :Workerd.Config = (\n  services = [\n    (name = \"psn\", worker = (\n");
-    let _ = writeln!(out, "      modules = [\n{}      ],", modules(&wrangler.main, layout.modules));
-    let _ = writeln!(out, "      compatibilityDate = {},", quote(&wrangler.compatibility_date));
+    let _ = writeln!(
+        out,
+        "      modules = [\n{}      ],",
+        modules(&wrangler.main, layout.modules)
+    );
+    let _ = writeln!(
+        out,
+        "      compatibilityDate = {},",
+        quote(&wrangler.compatibility_date)
+    );
     let flags: Vec<String> = wrangler.compatibility_flags.iter().map(|flag| quote(flag)).collect();
     let _ = writeln!(out, "      compatibilityFlags = [{}],", flags.join(", "));
     let _ = writeln!(out, "      bindings = [\n{}      ],", bindings(wrangler, layout.env));
-    let _ = writeln!(out, "      durableObjectNamespaces = [\n{}      ],", namespaces(wrangler));
-    out.push_str("      durableObjectStorage = (localDisk = \"objects\"),\n      globalOutbound = \"network\",\n    )),\n");
+    let _ = writeln!(
+        out,
+        "      durableObjectNamespaces = [\n{}      ],",
+        namespaces(wrangler)
+    );
+    out.push_str(
+        "      durableObjectStorage = (localDisk = \"objects\"),\n      globalOutbound = \"network\",\n    )),\n",
+    );
     let objects = quote(&layout.objects.to_string_lossy());
-    let _ = writeln!(out, "    (name = \"objects\", disk = (path = {objects}, writable = true)),");
+    let _ = writeln!(
+        out,
+        "    (name = \"objects\", disk = (path = {objects}, writable = true)),"
+    );
     out.push_str("    (name = \"network\", network = (\n      allow = [\"public\", \"private\"],\n");
     out.push_str("      tlsOptions = (trustBrowserCas = true),\n    )),\n    (name = \"control\", worker = (\n");
-    let _ = writeln!(out, "      modules = [(name = \"control.js\", esModule = {})],", quote(CONTROL_MODULE));
-    let _ = writeln!(out, "      compatibilityDate = {},", quote(&wrangler.compatibility_date));
+    let _ = writeln!(
+        out,
+        "      modules = [(name = \"control.js\", esModule = {})],",
+        quote(CONTROL_MODULE)
+    );
+    let _ = writeln!(
+        out,
+        "      compatibilityDate = {},",
+        quote(&wrangler.compatibility_date)
+    );
     out.push_str("      compatibilityFlags = [\"service_binding_extra_handlers\"],\n");
     out.push_str("      bindings = [(name = \"WORKER\", service = \"psn\")],\n    )),\n  ],\n  sockets = [\n");
-    for (name, port, service) in [("http", layout.port, "psn"), ("control", layout.control_port, "control")] {
+    for (name, port, service) in [
+        ("http", layout.port, "psn"),
+        ("control", layout.control_port, "control"),
+    ] {
         let _ = writeln!(
             out,
             "    (name = \"{name}\", address = \"127.0.0.1:{port}\", http = (), service = \"{service}\"),"
@@ -130,7 +158,10 @@ pub fn render(wrangler: &Wrangler, layout: &Layout<'_>) -> String {
 
 /// The entry module comes first: workerd takes the first as the main one.
 fn modules(main: &str, names: &[String]) -> String {
-    let main = Path::new(main).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let main = Path::new(main)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let rest = names.iter().filter(|name| **name != main);
     let mut out = String::new();
     for name in std::iter::once(&main).chain(rest) {
@@ -148,8 +179,12 @@ fn bindings(wrangler: &Wrangler, env: &BTreeMap<String, String>) -> String {
         let _ = writeln!(out, "        (name = {}, text = {}),", quote(name), quote(value));
     }
     for Binding { name, class_name } in &wrangler.durable_objects.bindings {
-        let _ =
-            writeln!(out, "        (name = {}, durableObjectNamespace = {}),", quote(name), quote(class_name));
+        let _ = writeln!(
+            out,
+            "        (name = {}, durableObjectNamespace = {}),",
+            quote(name),
+            quote(class_name)
+        );
     }
     out
 }
@@ -158,7 +193,10 @@ fn bindings(wrangler: &Wrangler, env: &BTreeMap<String, String>) -> String {
 fn namespaces(wrangler: &Wrangler) -> String {
     let mut out = String::new();
     for Binding { class_name, .. } in &wrangler.durable_objects.bindings {
-        let sql = wrangler.migrations.iter().any(|migration| migration.new_sqlite_classes.contains(class_name));
+        let sql = wrangler
+            .migrations
+            .iter()
+            .any(|migration| migration.new_sqlite_classes.contains(class_name));
         let key = quote(&format!("psn-{class_name}"));
         let _ = writeln!(
             out,

@@ -1,10 +1,13 @@
 //! The Worker: what Cloudflare calls.
-#![allow(missing_docs, reason = "the macros of `worker` generate public items without documentation")]
+#![allow(
+    missing_docs,
+    reason = "the macros of `worker` generate public items without documentation"
+)]
 
 use http_body_util::Full;
 use worker::{
-    Context, DurableObject, Env, HttpRequest, Request, Response, ScheduleContext, ScheduledEvent, State, durable_object,
-    event,
+    Context, DurableObject, Env, HttpRequest, Request, Response, ScheduleContext, ScheduledEvent, State,
+    durable_object, event,
 };
 
 #[event(fetch)]
@@ -17,8 +20,12 @@ async fn fetch(
         "/healthz" => (200, r#"{"status":"ok","version":"0.1.0","missing":[]}"#),
         _ => (404, "{}"),
     };
-    let response = http::Response::builder().status(status).header("content-type", "application/json");
-    Ok(response.body(Full::from(body)).map_err(|error| worker::Error::RustError(error.to_string()))?)
+    let response = http::Response::builder()
+        .status(status)
+        .header("content-type", "application/json");
+    Ok(response
+        .body(Full::from(body))
+        .map_err(|error| worker::Error::RustError(error.to_string()))?)
 }
 
 #[event(scheduled)]
