@@ -1,1 +1,5 @@
 //! dev
+
+pub mod emulators;
+pub mod faults;
+pub mod ledger;
