@@ -47,7 +47,7 @@ pub struct InFlight {
     pub account: Option<String>,
     /// Since when it is at that point (RFC 3339).
     pub since: String,
-    /// Whether a rule holds it there; otherwise it waits out its latency or hangs.
+    /// Whether a rule holds it there; otherwise it waits out its latency.
     pub held: bool,
 }
 
