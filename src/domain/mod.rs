@@ -4,9 +4,11 @@
 //! second by the simulation.
 
 pub mod account;
+pub mod content;
 pub mod id;
 pub mod limits;
 pub mod outcome;
 pub mod platform;
 pub mod post;
+pub mod text;
 pub mod time;
