@@ -326,7 +326,8 @@ fn tail<U: Unit>(text: &[U], domain_end: usize) -> Tail {
     }
 }
 
-/// The longest path from `from`: path characters and balanced parentheses, up to one that may end it.
+/// The longest path from `from`: path characters and balanced parentheses, up to a character that may end it;
+/// parentheses end it only directly after such a character or other such parentheses.
 fn path_end<U: Unit>(text: &[U], from: usize) -> usize {
     let (mut at, mut end) = (from, from);
     while let Some(unit) = text.get(at) {
@@ -336,7 +337,10 @@ fn path_end<U: Unit>(text: &[U], from: usize) -> usize {
                 end = at;
             }
         } else if let Some(after) = parentheses_end(text, at) {
-            (at, end) = (after, after);
+            if end == at {
+                end = after;
+            }
+            at = after;
         } else {
             break;
         }

@@ -95,28 +95,14 @@ pub fn measure(text: &str, rules: Rules) -> Measure {
         valid: true,
         valid_end: 0,
     };
-    let mut urls = urls.iter().peekable();
-    let mut at = 0;
-    while at < units.len() {
-        if let Some(url) = urls.next_if(|url| url.start == at) {
-            at = url.counted_end;
-            seen.add(URL_LENGTH, &units, at - 1);
-            continue;
-        }
-        let emoji = if rules == Rules::V3 {
-            emoji_end(&units, at)
-        } else {
-            None
+    let mut walk = Walk::new(&units, &urls, rules == Rules::V3);
+    while let Some(step) = walk.next() {
+        let weight = match step {
+            Step::Url => URL_LENGTH,
+            Step::Emoji => HEAVY,
+            Step::Character(code) => rules.weight(code),
         };
-        if let Some(end) = emoji {
-            at = end;
-            seen.add(HEAVY, &units, at - 1);
-        } else {
-            let (code, length) = code_at(&units, at);
-            at += length;
-            seen.add(rules.weight(code), &units, at - 1);
-        }
-        while urls.next_if(|url| url.start < at).is_some() {}
+        seen.add(weight, &units, walk.at - 1);
     }
     let length_max = rules.length_max();
     let total = text.encode_utf16().count();
@@ -291,24 +277,82 @@ fn emoji_end(units: &[u16], at: usize) -> Option<usize> {
     (length > 0).then(|| ends[length - 1])
 }
 
-fn count(units: &[u16], urls: &[Found], joined: bool) -> u32 {
-    let mut length = 0;
-    let mut urls = urls.iter().peekable();
-    let mut at = 0;
-    while at < units.len() {
-        if let Some(url) = urls.next_if(|url| url.start == at) {
-            length += URL_LENGTH;
-            at = url.counted_end;
-        } else if joined && let Some(end) = emoji_end(units, at) {
-            length += HEAVY;
-            at = end;
-        } else {
-            let (code, units) = code_at(units, at);
-            length += weight(code);
-            at += units;
+/// Walks over a text: the URLs in it, the emoji sequences, the characters.
+struct Walk<'a> {
+    units: &'a [u16],
+    urls: &'a [Found],
+    emoji: bool,
+    at: usize,
+    /// No emoji sequence begins before this unit: one that began inside a URL goes on to here.
+    emoji_from: usize,
+}
+
+enum Step {
+    Url,
+    Emoji,
+    Character(u32),
+}
+
+impl<'a> Walk<'a> {
+    fn new(units: &'a [u16], urls: &'a [Found], emoji: bool) -> Self {
+        Walk {
+            units,
+            urls,
+            emoji,
+            at: 0,
+            emoji_from: 0,
+        }
+    }
+
+    fn next(&mut self) -> Option<Step> {
+        if self.at >= self.units.len() {
+            return None;
         }
         // A bare domain found by its first occurrence may lie in what is already counted.
-        while urls.next_if(|url| url.start < at).is_some() {}
+        while self.urls.first().is_some_and(|url| url.start < self.at) {
+            self.urls = &self.urls[1..];
+        }
+        if let [url, rest @ ..] = self.urls
+            && url.start == self.at
+        {
+            // Only a URL that is counted short can end in the middle of a sequence that matters.
+            if self.emoji && url.counted_end != url.end {
+                self.skip_emoji(url.counted_end);
+            }
+            self.urls = rest;
+            self.at = url.counted_end;
+            return Some(Step::Url);
+        }
+        if self.emoji
+            && self.at >= self.emoji_from
+            && let Some(end) = emoji_end(self.units, self.at)
+        {
+            self.at = end;
+            return Some(Step::Emoji);
+        }
+        let (code, length) = code_at(self.units, self.at);
+        self.at += length;
+        Some(Step::Character(code))
+    }
+
+    fn skip_emoji(&mut self, to: usize) {
+        let mut at = self.at.max(self.emoji_from);
+        while at < to {
+            at = emoji_end(self.units, at).unwrap_or_else(|| at + code_at(self.units, at).1);
+        }
+        self.emoji_from = at;
+    }
+}
+
+fn count(units: &[u16], urls: &[Found], emoji: bool) -> u32 {
+    let mut walk = Walk::new(units, urls, emoji);
+    let mut length = 0;
+    while let Some(step) = walk.next() {
+        length += match step {
+            Step::Url => URL_LENGTH,
+            Step::Emoji => HEAVY,
+            Step::Character(code) => weight(code),
+        };
     }
     length
 }
