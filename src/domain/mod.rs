@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod hash;
+pub mod content;
 pub mod id;
 pub mod limits;
 pub mod outcome;
@@ -13,4 +14,5 @@ pub mod post;
 pub mod publish;
 pub mod retry;
 pub mod similar;
+pub mod text;
 pub mod time;
