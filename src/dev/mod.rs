@@ -2,3 +2,7 @@
 
 pub mod neon;
 pub mod postgres;
+pub mod cron;
+pub mod guard;
+pub mod runtime;
+pub mod runtime_config;
