@@ -1,5 +1,7 @@
 //! The local stack (feature `dev`, native only): embedded PostgreSQL, servers that imitate others, supervision.
 
+pub mod neon;
+pub mod postgres;
 pub mod cron;
 pub mod guard;
 pub mod runtime;
