@@ -4,8 +4,8 @@
 //! second by the simulation.
 
 pub mod account;
-pub mod hash;
 pub mod content;
+pub mod hash;
 pub mod id;
 pub mod limits;
 pub mod outcome;
@@ -13,6 +13,5 @@ pub mod platform;
 pub mod post;
 pub mod publish;
 pub mod retry;
-pub mod similar;
 pub mod text;
 pub mod time;
