@@ -12,4 +12,5 @@ pub mod platform;
 pub mod post;
 pub mod publish;
 pub mod retry;
+pub mod similar;
 pub mod time;
