@@ -4,10 +4,10 @@ use super::answer::{Problem, Trouble};
 use super::{Vocabulary, escape, first_id_at, is_id, wire};
 use crate::domain::id::{RemoteId, RemoteUserId};
 use crate::domain::outcome::{LookUp, ReadBack};
+use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::{LookUpAnswer, LookUpQuery, WhoAmI};
 use std::borrow::Cow;
-use unicode_normalization::UnicodeNormalization;
 
 /// Pages read in one look. A page is one call and holds 100 posts; fewer than that are made in the minutes that count.
 pub const PAGES_MAX: u32 = 3;
@@ -50,7 +50,7 @@ impl<'a> Search<'a> {
     pub fn new(query: &'a LookUpQuery<'a>) -> Self {
         Self {
             query,
-            text: normalize(query.text),
+            text: normalize_for_match(query.text),
             found: Vec::new(),
         }
     }
@@ -145,7 +145,7 @@ pub fn read_back(body: &[u8], text: &str, remote_user_id: &RemoteUserId) -> Read
     match (answer.data, answer.errors.map(|errors| Problem::from_errors(&errors))) {
         (Some(post), _) => match post.author_id.as_deref() {
             Some(author) if author == remote_user_id.as_str() => ReadBack::Found {
-                same_text: says(&post, &normalize(text)),
+                same_text: says(&post, &normalize_for_match(text)),
             },
             Some(_) => ReadBack::NotFound,
             None => ReadBack::Unreadable {
@@ -183,7 +183,7 @@ pub fn who(body: &[u8]) -> Result<WhoAmI, String> {
 /// promises none of it: each reading counts.
 fn says(post: &wire::Post, text: &str) -> bool {
     let (theirs, urls) = post.whole_text();
-    let is_text = |reading: &str| normalize(reading) == text;
+    let is_text = |reading: &str| normalize_for_match(reading) == text;
     let expanded = expand(theirs, urls, &post.id);
     is_text(&expand(&unescape(theirs), urls, &post.id)) || is_text(&unescape(&expanded)) || is_text(&expanded)
 }
@@ -244,37 +244,6 @@ fn unescape(text: &str) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
-}
-
-/// The form in which texts are compared: NFC, single spaces, addresses without scheme, bare hosts without final slash,
-/// percent escapes decoded.
-fn normalize(text: &str) -> String {
-    let composed: String = text.nfc().collect();
-    composed
-        .split_whitespace()
-        .map(normalize_word)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn normalize_word(word: &str) -> String {
-    let mut word = word.to_owned();
-    for scheme in ["https://", "http://"] {
-        while let Some(at) = word.to_ascii_lowercase().find(scheme) {
-            word.replace_range(at..at + scheme.len(), "");
-        }
-    }
-    let decoded = percent_encoding::percent_decode_str(&word)
-        .decode_utf8()
-        .map(Cow::into_owned);
-    let word = decoded.unwrap_or(word);
-    let host_only = word.matches('/').count() == 1 && word.contains('.');
-    match word.find('/') {
-        Some(at) if host_only && !word[at + 1..].chars().any(char::is_alphanumeric) => {
-            format!("{}{}", &word[..at], &word[at + 1..])
-        }
-        _ => word,
-    }
 }
 
 /// What is wrong with JSON, without any of its content.
