@@ -211,6 +211,7 @@ macro_rules! millis_of {
 pub(crate) use millis_of;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

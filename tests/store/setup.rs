@@ -118,11 +118,11 @@ impl Bed {
             .owner_script(&self.database, sql)
             .await
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
-        rows.iter().map(line).collect::<Vec<_>>().join("\n")
+        rows.iter().map(|row| line(row)).collect::<Vec<_>>().join("\n")
     }
 }
 
-fn line(row: &Vec<Option<String>>) -> String {
+fn line(row: &[Option<String>]) -> String {
     row.iter()
         .map(|value| value.clone().unwrap_or_else(|| "NULL".to_owned()))
         .collect::<Vec<_>>()
