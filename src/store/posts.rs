@@ -143,6 +143,13 @@ pub struct ThreadProgress {
 }
 
 impl ThreadProgress {
+    /// The stored text, its members in the legacy program's order.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        // A struct of numbers and strings always has a JSON form.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// The progress with these parts out.
     #[must_use]
     pub fn new(out: &[RemoteId], total: usize) -> Self {
@@ -291,11 +298,11 @@ const SIMILAR: &str = "select id, left(content, 2000) as content from posts \
 
 const INSERT: &str = "with owned as (select id::text as id from oauth_tokens \
       where user_id = $2 and platform = $3 and ($4::text is null or id::text = $4)), \
-    only as (select min(id) as id from owned having count(*) = 1) \
+    sole as (select min(id) as id from owned having count(*) = 1) \
     insert into posts (id, user_id, platform, content, media_urls, status, scheduled_at, metadata, created_at, updated_at) \
     select $1::uuid, $2, $3, $5, $6::jsonb, $7, $8::timestamptz, \
-      jsonb_build_object('psn', $9::jsonb || jsonb_build_object('account_id', only.id)), $10::timestamptz, $10::timestamptz \
-    from only on conflict (id) do nothing returning id";
+      jsonb_build_object('psn', $9::jsonb || jsonb_build_object('account_id', sole.id)), $10::timestamptz, $10::timestamptz \
+    from sole on conflict (id) do nothing returning id";
 
 const GET: &str = concat!(
     "select ",
