@@ -1,8 +1,8 @@
 //! The local stack (feature `dev`, native only): embedded PostgreSQL, servers that imitate others, supervision.
 
-pub mod neon;
-pub mod postgres;
 pub mod cron;
 pub mod guard;
+pub mod neon;
+pub mod postgres;
 pub mod runtime;
 pub mod runtime_config;

@@ -23,9 +23,9 @@ async fn fetch(
     let response = http::Response::builder()
         .status(status)
         .header("content-type", "application/json");
-    Ok(response
+    response
         .body(Full::from(body))
-        .map_err(|error| worker::Error::RustError(error.to_string()))?)
+        .map_err(|error| worker::Error::RustError(error.to_string()))
 }
 
 #[event(scheduled)]
