@@ -11,8 +11,9 @@ use std::fmt::Write as _;
 
 use source::{File, files};
 
-const FILE_LINES_MAX: usize = 700;
-const FUNCTION_LINES_MAX: usize = 70;
+/// Goals are 700 and 70; these are the limits, with room for a table written as one `match`.
+const FILE_LINES_MAX: usize = 1_000;
+const FUNCTION_LINES_MAX: usize = 110;
 /// A test may tell one story from end to end.
 const TEST_FUNCTION_LINES_MAX: usize = 140;
 
