@@ -76,12 +76,19 @@ impl Index<'_> {
     /// Answers a request, except that [`IndexRequest::Lift`] is to be followed by [`release`].
     #[must_use]
     pub fn answer(&self, request: IndexRequest) -> IndexReply {
-        self.try_answer(request).unwrap_or_else(|message| IndexReply::Failed { message })
+        self.try_answer(request)
+            .unwrap_or_else(|message| IndexReply::Failed { message })
     }
 
     fn try_answer(&self, request: IndexRequest) -> Result<IndexReply, String> {
         match request {
-            IndexRequest::Note { post_id, account_id, wake_at, waits_for, remote_ids } => {
+            IndexRequest::Note {
+                post_id,
+                account_id,
+                wake_at,
+                waits_for,
+                remote_ids,
+            } => {
                 self.note(&post_id, wake_at, waits_for)?;
                 if let Some(account_id) = account_id {
                     self.reserve(&post_id, &account_id, &remote_ids)?;
@@ -96,7 +103,11 @@ impl Index<'_> {
                 }
                 Ok(IndexReply::Done)
             }
-            IndexRequest::Claim { post_id, account_id, remote_ids } => {
+            IndexRequest::Claim {
+                post_id,
+                account_id,
+                remote_ids,
+            } => {
                 let remote_ids = self.reserve(&post_id, &account_id, &remote_ids)?;
                 Ok(IndexReply::Foreign { remote_ids })
             }
@@ -112,14 +123,19 @@ impl Index<'_> {
     }
 
     fn read<T: for<'de> Deserialize<'de>>(&self, key: &str) -> Result<Option<T>, String> {
-        let Some(text) = self.table.get(key)? else { return Ok(None) };
-        serde_json::from_str(&text).map(Some).map_err(|error| format!("`{key}` cannot be read: {error}"))
+        let Some(text) = self.table.get(key)? else {
+            return Ok(None);
+        };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| format!("`{key}` cannot be read: {error}"))
     }
 
     fn note(&self, post_id: &PostId, wake_at: Option<Timestamp>, waits_for: Option<HoldScope>) -> Result<(), String> {
         let key = format!("open/{post_id}");
         if let Some(open) = self.read::<Open>(&key)? {
-            self.table.delete(&format!("due/{}/{post_id}", time_key(open.wake_at)))?;
+            self.table
+                .delete(&format!("due/{}/{post_id}", time_key(open.wake_at)))?;
         }
         match wake_at {
             None => self.table.delete(&key),
@@ -131,7 +147,12 @@ impl Index<'_> {
     }
 
     /// Reserves remote ids for a post and answers which of them are another's.
-    fn reserve(&self, post_id: &PostId, account_id: &AccountId, remote_ids: &[RemoteId]) -> Result<Vec<RemoteId>, String> {
+    fn reserve(
+        &self,
+        post_id: &PostId,
+        account_id: &AccountId,
+        remote_ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, String> {
         let mut foreign = Vec::new();
         for remote_id in remote_ids {
             let key = format!("remote/{account_id}/{remote_id}");
@@ -140,7 +161,10 @@ impl Index<'_> {
                 Some(_) => {}
                 None => {
                     self.table.put(&key, &post_id.0)?;
-                    self.table.put(&format!("remote_at/{}/{account_id}/{remote_id}", time_key(self.now)), "")?;
+                    self.table.put(
+                        &format!("remote_at/{}/{account_id}/{remote_id}", time_key(self.now)),
+                        "",
+                    )?;
                 }
             }
         }
@@ -153,17 +177,28 @@ impl Index<'_> {
         let mut held: Option<Hold> = None;
         for scope in scopes {
             let key = format!("hold/{scope}");
-            let Some(mut stored) = self.read::<StoredHold>(&key)? else { continue };
+            let Some(mut stored) = self.read::<StoredHold>(&key)? else {
+                continue;
+            };
             if stored.until > self.now {
                 let later = held.as_ref().is_none_or(|hold| hold.until < stored.until);
                 if later {
                     let (reason, until, message) = (stored.reason, stored.until, stored.message);
-                    held = Some(Hold { scope: scope.clone(), reason, until, message });
+                    held = Some(Hold {
+                        scope: scope.clone(),
+                        reason,
+                        until,
+                        message,
+                    });
                 }
             } else if stored.reason == WaitReason::RateLimited {
                 self.table.delete(&key)?;
             } else {
-                let turn = if stored.reason == WaitReason::Paused { CREDIT_TURN_MS } else { TURN_MS };
+                let turn = if stored.reason == WaitReason::Paused {
+                    CREDIT_TURN_MS
+                } else {
+                    TURN_MS
+                };
                 stored.until = self.now + turn;
                 self.table.put(&key, &encode(&stored)?)?;
             }
@@ -172,7 +207,11 @@ impl Index<'_> {
     }
 
     fn hold(&self, hold: &Hold) -> Result<IndexReply, String> {
-        let stored = StoredHold { reason: hold.reason, until: hold.until, message: hold.message.clone() };
+        let stored = StoredHold {
+            reason: hold.reason,
+            until: hold.until,
+            message: hold.message.clone(),
+        };
         self.table.put(&format!("hold/{}", hold.scope), &encode(&stored)?)?;
         Ok(IndexReply::Done)
     }
@@ -180,8 +219,16 @@ impl Index<'_> {
     fn due(&self, limit: usize) -> Result<IndexReply, String> {
         let until = format!("due/{}", time_key(self.now - OVERDUE_MS));
         let found = self.table.scan("due/", &until, limit)?;
-        let post_ids = found.iter().filter_map(|(key, _)| key.rsplit('/').next()).map(PostId::from).collect();
-        let swept_at = self.table.get("swept_at")?.and_then(|text| text.parse().ok()).map(Timestamp);
+        let post_ids = found
+            .iter()
+            .filter_map(|(key, _)| key.rsplit('/').next())
+            .map(PostId::from)
+            .collect();
+        let swept_at = self
+            .table
+            .get("swept_at")?
+            .and_then(|text| text.parse().ok())
+            .map(Timestamp);
         let sweep = swept_at.is_none_or(|at| self.now.since(at) >= SWEEP_EVERY_MS);
         Ok(IndexReply::Due { post_ids, sweep })
     }
@@ -198,7 +245,11 @@ impl Index<'_> {
                 None => {}
             }
         }
-        let stored = StoredKey { body_hash, at: self.now, answer: None };
+        let stored = StoredKey {
+            body_hash,
+            at: self.now,
+            answer: None,
+        };
         self.table.put(&stored_key, &encode(&stored)?)?;
         self.table.put(&format!("key_at/{}/{key}", time_key(self.now)), "")?;
         Ok(IndexReply::Fresh)
@@ -206,7 +257,9 @@ impl Index<'_> {
 
     fn end(&self, key: &str, answer: Option<(u16, String)>) -> Result<IndexReply, String> {
         let stored_key = format!("key/{key}");
-        let Some(mut stored) = self.read::<StoredKey>(&stored_key)? else { return Ok(IndexReply::Done) };
+        let Some(mut stored) = self.read::<StoredKey>(&stored_key)? else {
+            return Ok(IndexReply::Done);
+        };
         match answer {
             // The body hash stays: the same key with another body is refused even after a failure.
             None => stored.at = Timestamp(0),
@@ -217,7 +270,10 @@ impl Index<'_> {
     }
 
     fn prune(&self) -> Result<(), String> {
-        for (by_age, by_name, kept) in [("remote_at/", "remote/", REMOTE_KEPT_MS), ("key_at/", "key/", KEY_KEPT_MS)] {
+        for (by_age, by_name, kept) in [
+            ("remote_at/", "remote/", REMOTE_KEPT_MS),
+            ("key_at/", "key/", KEY_KEPT_MS),
+        ] {
             let until = format!("{by_age}{}", time_key(self.now - kept));
             for (key, _) in self.table.scan(by_age, &until, 1_000)? {
                 // Behind the prefix: sixteen digits, a slash, and the name.
@@ -238,7 +294,9 @@ impl Index<'_> {
         let mut found = Vec::new();
         // `0` sorts right after `/`.
         for (key, text) in self.table.scan("open/", "open0", usize::MAX)? {
-            let Ok(open) = serde_json::from_str::<Open>(&text) else { continue };
+            let Ok(open) = serde_json::from_str::<Open>(&text) else {
+                continue;
+            };
             if open.waits_for.is_some_and(|scope| scopes.contains(&scope)) {
                 found.extend(key.strip_prefix("open/").map(PostId::from));
             }
@@ -269,7 +327,10 @@ mod tests {
     use crate::ports::memory::MemoryTable;
 
     fn at(table: &MemoryTable, secs: i64) -> Index<'_> {
-        Index { table, now: Timestamp(secs * 1_000) }
+        Index {
+            table,
+            now: Timestamp(secs * 1_000),
+        }
     }
 
     fn note(post: &str, wake_at: Option<i64>) -> IndexRequest {
@@ -311,7 +372,10 @@ mod tests {
         };
         at(&table, 0).answer(IndexRequest::Hold(hold));
         let asks = |secs| {
-            let request = IndexRequest::Holds { post_id: PostId::from("p"), scopes: vec![scope.clone()] };
+            let request = IndexRequest::Holds {
+                post_id: PostId::from("p"),
+                scopes: vec![scope.clone()],
+            };
             match at(&table, secs).answer(request) {
                 IndexReply::Held { hold } => hold.is_some(),
                 other => panic!("{other:?}"),
@@ -330,25 +394,51 @@ mod tests {
             account_id: AccountId::from("a"),
             remote_ids: vec![RemoteId::from("1")],
         };
-        assert_eq!(at(&table, 0).answer(claim("p")), IndexReply::Foreign { remote_ids: vec![] });
-        assert_eq!(at(&table, 0).answer(claim("p")), IndexReply::Foreign { remote_ids: vec![] });
-        assert_eq!(at(&table, 0).answer(claim("q")), IndexReply::Foreign { remote_ids: vec![RemoteId::from("1")] });
+        assert_eq!(
+            at(&table, 0).answer(claim("p")),
+            IndexReply::Foreign { remote_ids: vec![] }
+        );
+        assert_eq!(
+            at(&table, 0).answer(claim("p")),
+            IndexReply::Foreign { remote_ids: vec![] }
+        );
+        assert_eq!(
+            at(&table, 0).answer(claim("q")),
+            IndexReply::Foreign {
+                remote_ids: vec![RemoteId::from("1")]
+            }
+        );
         at(&table, 8 * 24 * 3_600).answer(IndexRequest::Swept);
-        assert_eq!(at(&table, 0).answer(claim("q")), IndexReply::Foreign { remote_ids: vec![] });
+        assert_eq!(
+            at(&table, 0).answer(claim("q")),
+            IndexReply::Foreign { remote_ids: vec![] }
+        );
     }
 
     #[test]
     fn a_key_gets_one_answer() {
         let table = MemoryTable::default();
-        let begin = |hash: &str| IndexRequest::Begin { key: "k".to_owned(), body_hash: hash.to_owned() };
+        let begin = |hash: &str| IndexRequest::Begin {
+            key: "k".to_owned(),
+            body_hash: hash.to_owned(),
+        };
         assert_eq!(at(&table, 0).answer(begin("h")), IndexReply::Fresh);
         assert_eq!(at(&table, 1).answer(begin("h")), IndexReply::Running);
         assert_eq!(at(&table, 1).answer(begin("i")), IndexReply::OtherBody);
-        at(&table, 2).answer(IndexRequest::End { key: "k".to_owned(), answer: None });
+        at(&table, 2).answer(IndexRequest::End {
+            key: "k".to_owned(),
+            answer: None,
+        });
         assert_eq!(at(&table, 100).answer(begin("h")), IndexReply::Fresh);
         let answer = Some((201, "{}".to_owned()));
-        at(&table, 101).answer(IndexRequest::End { key: "k".to_owned(), answer });
-        let expected = IndexReply::Answered { status: 201, body: "{}".to_owned() };
+        at(&table, 101).answer(IndexRequest::End {
+            key: "k".to_owned(),
+            answer,
+        });
+        let expected = IndexReply::Answered {
+            status: 201,
+            body: "{}".to_owned(),
+        };
         assert_eq!(at(&table, 102).answer(begin("h")), expected);
     }
 }

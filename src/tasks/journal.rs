@@ -8,7 +8,10 @@ use crate::ports::journal::{Journal, Record};
 #[must_use]
 pub fn encode(at: Timestamp, entry: &Entry) -> Record {
     // Serialising a plain enum of texts and numbers cannot fail.
-    Record { at, body: serde_json::to_string(entry).unwrap_or_default() }
+    Record {
+        at,
+        body: serde_json::to_string(entry).unwrap_or_default(),
+    }
 }
 
 /// Reads a record back.
@@ -18,7 +21,13 @@ pub fn encode(at: Timestamp, entry: &Entry) -> Record {
 pub fn decode(index: usize, record: &Record) -> Result<Fact, String> {
     serde_json::from_str(&record.body)
         .map(|entry| Fact { at: record.at, entry })
-        .map_err(|error| format!("entry {index} of the journal cannot be read (line {}, column {})", error.line(), error.column()))
+        .map_err(|error| {
+            format!(
+                "entry {index} of the journal cannot be read (line {}, column {})",
+                error.line(),
+                error.column()
+            )
+        })
 }
 
 /// Every fact of a journal, oldest first.
@@ -26,5 +35,10 @@ pub fn decode(index: usize, record: &Record) -> Result<Fact, String> {
 /// # Errors
 /// In words, when the storage fails or an entry cannot be read.
 pub fn facts(journal: &dyn Journal) -> Result<Vec<Fact>, String> {
-    journal.read()?.iter().enumerate().map(|(index, record)| decode(index, record)).collect()
+    journal
+        .read()?
+        .iter()
+        .enumerate()
+        .map(|(index, record)| decode(index, record))
+        .collect()
 }

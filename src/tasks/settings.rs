@@ -36,7 +36,10 @@ pub struct Missing {
 }
 
 fn missing(name: &'static str, hint: &str) -> Missing {
-    Missing { name, hint: hint.to_owned() }
+    Missing {
+        name,
+        hint: hint.to_owned(),
+    }
 }
 
 impl Settings {
@@ -45,7 +48,11 @@ impl Settings {
     /// # Errors
     /// Everything that is missing or unusable, all at once.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Missing>> {
-        let get = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let get = |name: &str| {
+            variable(name)
+                .map(|value| value.trim().to_owned())
+                .filter(|value| !value.is_empty())
+        };
         let mut problems = Vec::new();
         let mut secret = |name: &'static str, hint: &str| {
             let value = get(name);
@@ -56,10 +63,16 @@ impl Settings {
         };
         let database_url = secret("DATABASE_URL", "set it to the connection string of the Neon database");
         let encryption_key = secret("HUB_ENCRYPTION_KEY", "set it to the hub's key: 64 hexadecimal digits");
-        let api_token = secret("PSN_API_TOKEN", "set it to a long random text that callers of the API must send");
+        let api_token = secret(
+            "PSN_API_TOKEN",
+            "set it to a long random text that callers of the API must send",
+        );
         let key = encryption_key.expose();
         if !key.is_empty() && (key.len() != 64 || !key.bytes().all(|byte| byte.is_ascii_hexdigit())) {
-            problems.push(missing("HUB_ENCRYPTION_KEY", "it is not a key: expected 64 hexadecimal digits (32 bytes)"));
+            problems.push(missing(
+                "HUB_ENCRYPTION_KEY",
+                "it is not a key: expected 64 hexadecimal digits (32 bytes)",
+            ));
         }
         let mut policy = Policy::default();
         read_policy(&mut policy, &get, &mut problems);
@@ -87,7 +100,10 @@ fn read_policy(policy: &mut Policy, get: &impl Fn(&str) -> Option<String>, probl
         let Some(value) = get(name) else { return };
         match value.parse() {
             Ok(number) if (0..=i64::from(u32::MAX)).contains(&number) => *target = Millis(number),
-            _ => problems.push(missing(name, "it is not a number of milliseconds: expected digits only")),
+            _ => problems.push(missing(
+                name,
+                "it is not a number of milliseconds: expected digits only",
+            )),
         }
     };
     millis("CALL_DEADLINE_MS", &mut policy.call_deadline_ms);
@@ -102,7 +118,10 @@ fn read_policy(policy: &mut Policy, get: &impl Fn(&str) -> Option<String>, probl
         let name = match error {
             PolicyError::Delays | PolicyError::SettleTime { .. } => "LOOKUP_DELAYS_MS",
         };
-        problems.push(Missing { name, hint: error.to_string() });
+        problems.push(Missing {
+            name,
+            hint: error.to_string(),
+        });
     }
 }
 
@@ -113,12 +132,25 @@ mod tests {
     #[test]
     fn everything_that_is_missing_is_named_at_once() {
         let names = |vars: &[(&str, &str)]| {
-            let found = Settings::read(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()));
-            found.map(|_| ()).map_err(|missing| missing.into_iter().map(|item| item.name).collect::<Vec<_>>())
+            let found = Settings::read(|name| {
+                vars.iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            });
+            found
+                .map(|_| ())
+                .map_err(|missing| missing.into_iter().map(|item| item.name).collect::<Vec<_>>())
         };
-        assert_eq!(names(&[]), Err(vec!["DATABASE_URL", "HUB_ENCRYPTION_KEY", "PSN_API_TOKEN"]));
+        assert_eq!(
+            names(&[]),
+            Err(vec!["DATABASE_URL", "HUB_ENCRYPTION_KEY", "PSN_API_TOKEN"])
+        );
         let key = "0".repeat(64);
-        let good = [("DATABASE_URL", "postgresql://u:p@h.example/d"), ("HUB_ENCRYPTION_KEY", &key), ("PSN_API_TOKEN", "t")];
+        let good = [
+            ("DATABASE_URL", "postgresql://u:p@h.example/d"),
+            ("HUB_ENCRYPTION_KEY", &key),
+            ("PSN_API_TOKEN", "t"),
+        ];
         assert_eq!(names(&good), Ok(()));
         let with = |name, value| {
             let mut vars = good.to_vec();

@@ -5,14 +5,14 @@
 //! record what is asked and set the alarm, except that creating inserts the row before it answers.
 //!
 //! Keys of the object's table → value: `projected` → the row as it was last mirrored; `similar` → ids of similar posts at
-//! creation; `username` → the account's name on the platform.
+//! creation; `username` → the account's name on the platform; `content` → the stored content of an adopted row.
 
 mod perform;
 pub mod row;
 
 use crate::domain::account::HoldScope;
 use crate::domain::hash::content_hash;
-use crate::domain::id::{PostId, RemoteUserId};
+use crate::domain::id::RemoteUserId;
 use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
 use crate::domain::publish::view::{timeline, view};
@@ -29,6 +29,7 @@ use crate::ports::pause::Ambient;
 use crate::ports::table::Table;
 use crate::ports::waker::Waker;
 use crate::store::Store;
+use crate::store::seal::Sealer;
 use crate::tasks::journal;
 use crate::tasks::settings::Settings;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,8 +57,8 @@ pub struct Surroundings<H, A, O> {
 
 /// One post's object.
 pub struct PostObject<H, A, O, W> {
-    id: PostId,
     around: Surroundings<H, A, O>,
+    sealer: Sealer,
     journal: Box<dyn Journal>,
     table: Box<dyn Table>,
     waker: W,
@@ -93,15 +94,25 @@ where
     O: Objects,
     W: Waker,
 {
-    /// The object of that post over its storage.
+    /// The object of a post over its storage.
+    ///
+    /// # Errors
+    /// In words, when the encryption key cannot be used.
     pub fn new(
-        id: PostId,
         around: Surroundings<H, A, O>,
         journal: Box<dyn Journal>,
         table: Box<dyn Table>,
         waker: W,
-    ) -> Self {
-        Self { id, around, journal, table, waker, memory: Mutex::default() }
+    ) -> Result<Self, String> {
+        let sealer = Sealer::new(&around.settings.encryption_key).map_err(|error| error.to_string())?;
+        Ok(Self {
+            around,
+            sealer,
+            journal,
+            table,
+            waker,
+            memory: Mutex::default(),
+        })
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -142,13 +153,21 @@ where
         }
         let now = self.now();
         let expected = state.len;
-        let records: Vec<_> = decision.entries.iter().map(|entry| journal::encode(now, entry)).collect();
+        let records: Vec<_> = decision
+            .entries
+            .iter()
+            .map(|entry| journal::encode(now, entry))
+            .collect();
         let folded = decision
             .entries
             .iter()
             .try_for_each(|entry| evolve(state, now, entry).map_err(|error| error.to_string()))
             .and_then(|()| check(state).map_err(|error| error.to_string()));
-        let appended = folded.and_then(|()| self.journal.append(expected, &records).map_err(|error| error.to_string()));
+        let appended = folded.and_then(|()| {
+            self.journal
+                .append(expected, &records)
+                .map_err(|error| error.to_string())
+        });
         self.memory().state = appended.is_ok().then(|| state.clone());
         appended
     }
@@ -172,7 +191,9 @@ where
                     return Ok(reply);
                 }
                 let Some(step) = part.checked_sub(1) else {
-                    return Ok(PostReply::Conflict { message: "parts count from 1: there is no part 0".to_owned() });
+                    return Ok(PostReply::Conflict {
+                        message: "parts count from 1: there is no part 0".to_owned(),
+                    });
                 };
                 Command::Resolve { step, verdict }
             }
@@ -184,8 +205,22 @@ where
             PostRequest::Cancel => Command::Cancel,
             PostRequest::Remove => Command::Remove,
             PostRequest::RollBack => Command::RollBack,
-            PostRequest::Adopt { plan, account_id, confirmed, doubt_since, review } => {
-                Command::Adopt { plan, account_id, confirmed, doubt_since, review }
+            PostRequest::Adopt {
+                plan,
+                content,
+                account_id,
+                confirmed,
+                doubt_since,
+                review,
+            } => {
+                self.table.put("content", &content)?;
+                Command::Adopt {
+                    plan,
+                    account_id,
+                    confirmed,
+                    doubt_since,
+                    review,
+                }
             }
         };
         self.event(Event::Command(command)).await
@@ -253,7 +288,11 @@ where
     async fn lift_own_hold(&self) -> Result<(), String> {
         let state = self.state()?;
         let mut scopes = Vec::new();
-        if let Phase::Waiting { reason: WaitReason::Paused, .. } = state.phase {
+        if let Phase::Waiting {
+            reason: WaitReason::Paused,
+            ..
+        } = state.phase
+        {
             scopes = self.scopes(&state);
         } else if state.steps.len() > 1 {
             scopes.extend(state.account_id.clone().map(HoldScope::Threads));
@@ -282,10 +321,11 @@ where
         let mut state = self.state()?;
         let decision = decide(&state, Event::Insert(answer), &self.circumstances(0, false)).unwrap_or_default();
         self.commit(&mut state, &decision)?;
-        if let Some(row) = row::of(&state) {
-            self.table.put("projected", &row.fingerprint())?;
-        }
-        let next = if decision.effect.is_some() { Some(self.now() + Millis(1)) } else { decision.wake_at };
+        let next = if decision.effect.is_some() {
+            Some(self.now() + Millis(1))
+        } else {
+            decision.wake_at
+        };
         let wake_at = (!state.is_resting()).then(|| next.unwrap_or(wake_at));
         self.note(&state, wake_at).await;
         self.set_alarm(wake_at).await?;
@@ -297,20 +337,36 @@ where
 
     fn show(&self) -> Result<PostReply, String> {
         let state = self.state()?;
-        let (Some(view), Some(plan)) = (view(&state), state.plan.clone()) else { return Ok(PostReply::NotFound) };
+        let (Some(view), Some(plan)) = (view(&state), state.plan.clone()) else {
+            return Ok(PostReply::NotFound);
+        };
         if state.tombstoned && !matches!(state.phase, Phase::Draft) {
             return Ok(PostReply::CreationUnknown);
         }
-        let similar = self.table.get("similar")?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let similar = self
+            .table
+            .get("similar")?
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
         let username = self.table.get("username")?;
-        Ok(PostReply::Post(Box::new(PostSnapshot { plan, view, username, similar })))
+        Ok(PostReply::Post(Box::new(PostSnapshot {
+            plan,
+            view,
+            username,
+            similar,
+        })))
     }
 
     fn events(&self) -> Result<PostReply, String> {
         let facts = journal::facts(&*self.journal)?;
         let state = replay(&facts).map_err(|error| error.to_string())?;
-        let (Some(_), Some(plan)) = (view(&state), &state.plan) else { return Ok(PostReply::NotFound) };
-        Ok(PostReply::Events { user_id: plan.user_id.clone(), events: timeline(&facts) })
+        let (Some(_), Some(plan)) = (view(&state), &state.plan) else {
+            return Ok(PostReply::NotFound);
+        };
+        Ok(PostReply::Events {
+            user_id: plan.user_id.clone(),
+            events: timeline(&facts),
+        })
     }
 
     async fn wake_now(&self) -> Result<PostReply, String> {
@@ -328,10 +384,18 @@ where
 
     /// Reads back what a person says is out, where that is possible; a reply means that it cannot be.
     async fn read_back(&self, part: usize, verdict: &Verdict) -> Result<Option<PostReply>, String> {
-        let Verdict::Published(remote_id) = verdict else { return Ok(None) };
+        let Verdict::Published(remote_id) = verdict else {
+            return Ok(None);
+        };
         let state = self.state()?;
-        let text = state.plan.as_ref().and_then(|plan| plan.parts.get(part.wrapping_sub(1))).cloned();
-        let (Some(text), Some(account_id)) = (text, state.account_id.clone()) else { return Ok(None) };
+        let text = state
+            .plan
+            .as_ref()
+            .and_then(|plan| plan.parts.get(part.wrapping_sub(1)))
+            .cloned();
+        let (Some(text), Some(account_id)) = (text, state.account_id.clone()) else {
+            return Ok(None);
+        };
         let answer = self.read_remote(&state, &account_id, remote_id, &text).await;
         let problem = match answer {
             ReadBack::Found { same_text: true } | ReadBack::Unreadable { .. } => return Ok(None),
@@ -355,9 +419,13 @@ where
         let mut calls_left = limits::CALLS_PER_WAKE_MAX;
         let mut wake_at = self.drive(&mut calls_left).await?;
         loop {
-            let mirrored = self.mirror(false).await?;
+            let mirrored = self.mirror().await?;
             let state = self.state()?;
-            let next = if mirrored { wake_at } else { earliest(wake_at, Some(self.now() + MIRROR_AGAIN_MS)) };
+            let next = if mirrored {
+                wake_at
+            } else {
+                earliest(wake_at, Some(self.now() + MIRROR_AGAIN_MS))
+            };
             self.note(&state, next).await;
             // A request may have come in meanwhile: then there is more to do.
             if self.state()?.len == state.len {
@@ -419,9 +487,10 @@ where
 
     /// Tells the index when this post wants to be woken. What is lost here is found by the sweep of the database.
     async fn note(&self, state: &State, wake_at: Option<Timestamp>) {
+        let Some(plan) = &state.plan else { return };
         let waits = matches!(state.phase, Phase::Waiting { .. });
         let request = IndexRequest::Note {
-            post_id: self.id.clone(),
+            post_id: plan.post_id.clone(),
             account_id: state.account_id.clone(),
             wake_at,
             waits_for: self.memory().waits_for.clone().filter(|_| waits),

@@ -36,7 +36,10 @@ impl Row {
     /// Equal rows have equal fingerprints; the run is left out, it is written by the claim.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let row = Self { run: None, ..self.clone() };
+        let row = Self {
+            run: None,
+            ..self.clone()
+        };
         serde_json::to_string(&row).unwrap_or_default()
     }
 }
