@@ -61,10 +61,13 @@ impl File {
 
     /// The code before the tests that end the file.
     pub fn code_without_tests(&self) -> String {
-        let cut = self.code.match_indices("#[cfg(test)]").find(|(at, _)| {
-            let rest = self.code[at + "#[cfg(test)]".len()..].trim_start();
+        let cut = self.code.match_indices("#[cfg(").find(|(at, _)| {
+            let Some((attribute, rest)) = self.code[*at..].split_once(']') else {
+                return false;
+            };
+            let for_tests = attribute == "#[cfg(test)" || attribute.starts_with("#[cfg(all(test,");
             // An inline module; `mod tests;` names another file.
-            rest.starts_with("mod ") && rest.find('{') < rest.find(';').or(Some(usize::MAX))
+            for_tests && rest.trim_start().starts_with("mod ") && rest.find('{') < rest.find(';').or(Some(usize::MAX))
         });
         self.code[..cut.map_or(self.code.len(), |(at, _)| at)].to_owned()
     }
