@@ -65,13 +65,20 @@ impl PostId {
     /// Reads a UUID in any of its usual spellings; `None` when it is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        uuid::Uuid::try_parse(text).ok().map(|id| Self(id.hyphenated().to_string()))
+        uuid::Uuid::try_parse(text)
+            .ok()
+            .map(|id| Self(id.hyphenated().to_string()))
     }
 
     /// The id made of 16 random bytes (UUID version 4).
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
-        Self(uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string())
+        Self(
+            uuid::Builder::from_random_bytes(bytes)
+                .into_uuid()
+                .hyphenated()
+                .to_string(),
+        )
     }
 }
 

@@ -89,6 +89,11 @@ impl HttpResponse {
 impl std::fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let host = self.url.split('/').nth(2).unwrap_or("?");
-        write!(f, "HttpRequest({} {})", self.method, host.rsplit('@').next().unwrap_or("?"))
+        write!(
+            f,
+            "HttpRequest({} {})",
+            self.method,
+            host.rsplit('@').next().unwrap_or("?")
+        )
     }
 }

@@ -113,7 +113,11 @@ impl Table for MemoryTable {
             return Ok(Vec::new());
         }
         let range = from.to_owned()..to.to_owned();
-        Ok(lock(&self.0).range(range).take(limit).map(|(k, v)| (k.clone(), v.clone())).collect())
+        Ok(lock(&self.0)
+            .range(range)
+            .take(limit)
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect())
     }
 }
 
