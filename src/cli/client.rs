@@ -2,9 +2,9 @@
 
 use crate::cli::config::Settings;
 use crate::cli::error::{CliError, CliResult};
-use crate::cli::http::Client;
 use crate::domain::id::PostId;
 use crate::domain::time::Millis;
+use crate::net::Client;
 use crate::ports::http::{HttpClient, HttpErrorKind, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -29,7 +29,9 @@ pub struct Worker {
 /// One segment of a path, safe whatever the user typed.
 #[must_use]
 pub fn segment(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().replace("%2D", "-")
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
+        .to_string()
+        .replace("%2D", "-")
 }
 
 impl Worker {
@@ -162,8 +164,16 @@ fn fresh_key() -> CliResult<HeaderValue> {
 
 /// A problem document (RFC 9457) as an error: its sentence, each wrong field or part on its own line.
 fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliError {
-    let text = |name: &str| problem.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let message = text("detail").or_else(|| text("title")).unwrap_or("the worker refused").to_owned();
+    let text = |name: &str| {
+        problem
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    let message = text("detail")
+        .or_else(|| text("title"))
+        .unwrap_or("the worker refused")
+        .to_owned();
     let details: Vec<String> = problem
         .get("errors")
         .and_then(Value::as_array)
@@ -178,7 +188,12 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
         }),
         _ => None,
     });
-    CliError { details, hint, problem: Some(problem), ..CliError::outcome(message) }
+    CliError {
+        details,
+        hint,
+        problem: Some(problem),
+        ..CliError::outcome(message)
+    }
 }
 
 /// One of the `errors` of a problem or of a validation: the message, with its part or field where it names neither.
@@ -187,8 +202,14 @@ pub fn field_error(error: &Value) -> String {
     let Some(message) = error.get("message").and_then(Value::as_str) else {
         return error.as_str().map_or_else(|| error.to_string(), str::to_owned);
     };
-    let part = error.get("part").and_then(Value::as_u64).map(|part| format!("part {part}"));
-    let field = error.get("field").and_then(Value::as_str).map(|field| format!("`{field}`"));
+    let part = error
+        .get("part")
+        .and_then(Value::as_u64)
+        .map(|part| format!("part {part}"));
+    let field = error
+        .get("field")
+        .and_then(Value::as_str)
+        .map(|field| format!("`{field}`"));
     let named = |name: &String| message.contains(name.as_str()) || message.contains(name.trim_matches('`'));
     match part.or(field) {
         Some(name) if !named(&name) => format!("{name}: {message}"),

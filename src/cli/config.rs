@@ -82,7 +82,10 @@ impl HubFiles {
         let mut hubs: Vec<Hub> = Vec::new();
         for path in hub_paths(&folder.join(".hubs"))? {
             let hub = read_hub(&path)?;
-            if let Some(other) = hubs.iter().find(|other| other.slug == hub.slug || other.hub_id == hub.hub_id) {
+            if let Some(other) = hubs
+                .iter()
+                .find(|other| other.slug == hub.slug || other.hub_id == hub.hub_id)
+            {
                 let reason = format!("another hub file has the same slug or id (`{}`)", other.slug);
                 return Err(bad_file(&path, &reason, "remove one of the two files"));
             }
@@ -115,8 +118,15 @@ fn read_file(path: &Path) -> CliResult<Option<String>> {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
             Err(error) => {
-                let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
-                Err(bad_file(path, &format!("line {}: not UTF-8", line + 1), "save the file as UTF-8"))
+                let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+                    .iter()
+                    .filter(|b| **b == b'\n')
+                    .count();
+                Err(bad_file(
+                    path,
+                    &format!("line {}: not UTF-8", line + 1),
+                    "save the file as UTF-8",
+                ))
             }
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -145,7 +155,9 @@ fn read_hub(path: &Path) -> CliResult<Hub> {
     let hub: Hub = serde_json::from_str(&text).map_err(|error| bad_file(path, &json_reason(&error), TODO))?;
     let line_of = |field: &str| {
         let name = format!("\"{field}\"");
-        text.lines().position(|line| line.contains(&name)).map_or(1, |index| index + 1)
+        text.lines()
+            .position(|line| line.contains(&name))
+            .map_or(1, |index| index + 1)
     };
     let complain = |field: &str, expected: &str| {
         let reason = format!("line {}: `{field}` is not {expected}", line_of(field));
@@ -163,7 +175,11 @@ fn read_hub(path: &Path) -> CliResult<Hub> {
     if DateTime::parse_from_rfc3339(&hub.joined_at).is_err() {
         return complain("joinedAt", "a time (`2026-11-23T09:00:00.000Z`)");
     }
-    if hub.encryption_key.as_ref().is_some_and(|key| !is_encryption_key(&key.0)) {
+    if hub
+        .encryption_key
+        .as_ref()
+        .is_some_and(|key| !is_encryption_key(&key.0))
+    {
         return complain("encryptionKey", "64 hex digits");
     }
     Ok(hub)
@@ -173,11 +189,19 @@ fn personal_hub(path: &Path, variables: &Variables) -> CliResult<Hub> {
     let value = |name: &str| variables.get(name).filter(|value| !value.is_empty()).cloned();
     let Some(database_url) = value("DATABASE_URL").filter(|url| is_connection_string(url)) else {
         let reason = "`DATABASE_URL` is missing or is no connection string (`postgresql://…`)";
-        return Err(bad_file(path, reason, "add the connection string of your Neon database"));
+        return Err(bad_file(
+            path,
+            reason,
+            "add the connection string of your Neon database",
+        ));
     };
     let encryption_key = value("HUB_ENCRYPTION_KEY");
     if encryption_key.as_ref().is_some_and(|key| !is_encryption_key(key)) {
-        return Err(bad_file(path, "`HUB_ENCRYPTION_KEY` is not 64 hex digits", "restore the key that sealed the tokens"));
+        return Err(bad_file(
+            path,
+            "`HUB_ENCRYPTION_KEY` is not 64 hex digits",
+            "restore the key that sealed the tokens",
+        ));
     }
     Ok(Hub {
         hub_id: value("HUB_ID").unwrap_or_else(|| "hub_personal".to_owned()),
@@ -207,9 +231,13 @@ pub fn is_encryption_key(text: &str) -> bool {
 /// Names the file, the line and the reason.
 pub fn read_env_file(path: &Path) -> CliResult<Option<Variables>> {
     let Some(text) = read_file(path)? else { return Ok(None) };
-    parse_env(&text)
-        .map(Some)
-        .map_err(|reason| bad_file(path, &reason, "write each line as `NAME=value`, comments with `#` in front"))
+    parse_env(&text).map(Some).map_err(|reason| {
+        bad_file(
+            path,
+            &reason,
+            "write each line as `NAME=value`, comments with `#` in front",
+        )
+    })
 }
 
 /// The legacy parser's rules: blank lines and those that begin with `#` are skipped, a line is split at its first `=`,
@@ -230,7 +258,10 @@ pub fn parse_env(text: &str) -> Result<Variables, String> {
         };
         let name = name.trim();
         if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(format!("line {}: no name of a variable stands before the `=`", index + 1));
+            return Err(format!(
+                "line {}: no name of a variable stands before the `=`",
+                index + 1
+            ));
         }
         variables.insert(name.to_owned(), unquoted(value.trim()).to_owned());
     }
@@ -273,15 +304,26 @@ impl Settings {
         if let Some((_, stack_variables)) = &stack {
             foreign = ["PSN_URL", "DATABASE_URL"].iter().any(|name| {
                 set(name).is_some_and(|value| {
-                    stack_variables.get(*name).is_none_or(|own| own.trim_end_matches('/') != value.trim_end_matches('/'))
+                    stack_variables
+                        .get(*name)
+                        .is_none_or(|own| own.trim_end_matches('/') != value.trim_end_matches('/'))
                 })
             });
             if !foreign {
                 variables.clone_from(stack_variables);
             }
         }
-        variables.extend(environment.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k.clone(), v.clone())));
-        Ok(Self { variables, foreign, stack: stack.map(|(folder, _)| folder) })
+        variables.extend(
+            environment
+                .iter()
+                .filter(|(_, v)| !v.is_empty())
+                .map(|(k, v)| (k.clone(), v.clone())),
+        );
+        Ok(Self {
+            variables,
+            foreign,
+            stack: stack.map(|(folder, _)| folder),
+        })
     }
 
     /// A variable, if it is set.
@@ -301,8 +343,11 @@ impl Settings {
     /// # Errors
     /// Names all that are missing at once, and what to do.
     pub fn need<const N: usize>(&self, names: [&str; N]) -> CliResult<[String; N]> {
-        let missing: Vec<String> =
-            names.iter().filter(|name| self.get(name).is_none()).map(|name| format!("`{name}`")).collect();
+        let missing: Vec<String> = names
+            .iter()
+            .filter(|name| self.get(name).is_none())
+            .map(|name| format!("`{name}`"))
+            .collect();
         if missing.is_empty() {
             return Ok(names.map(|name| self.get(name).unwrap_or_default().to_owned()));
         }
@@ -317,7 +362,9 @@ impl Settings {
 }
 
 fn last_stack(root: &Path) -> CliResult<Option<(PathBuf, Variables)>> {
-    let Some(text) = read_file(&root.join(LAST_STACK))? else { return Ok(None) };
+    let Some(text) = read_file(&root.join(LAST_STACK))? else {
+        return Ok(None);
+    };
     let folder = root.join(text.trim_end_matches(['\n', '\r']));
     Ok(read_env_file(&folder.join(STACK_ENV))?.map(|variables| (folder, variables)))
 }
@@ -329,9 +376,15 @@ pub fn project_root(environment: &Variables) -> Option<PathBuf> {
     if let Some(root) = environment.get("PSN_ROOT").filter(|root| !root.is_empty()) {
         return Some(PathBuf::from(root));
     }
-    let above = |path: PathBuf| path.ancestors().find(|folder| folder.join("wrangler.toml").is_file()).map(Path::to_owned);
+    let above = |path: PathBuf| {
+        path.ancestors()
+            .find(|folder| folder.join("wrangler.toml").is_file())
+            .map(Path::to_owned)
+    };
     let program = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
-    program.and_then(above).or_else(|| std::env::current_dir().ok().and_then(above))
+    program
+        .and_then(above)
+        .or_else(|| std::env::current_dir().ok().and_then(above))
 }
 
 #[cfg(test)]

@@ -34,7 +34,10 @@ fn complaint(files: &[(&str, &str)]) -> String {
 fn legacy_files_load() {
     let folder = folder(&[
         (".hubs/personal.json", HUB),
-        ("config/keys.env", "# keys\nX_CLIENT_ID = \"a=b\"\n\nX_CLIENT_ID='c'\nNEON_API_KEY=\n"),
+        (
+            "config/keys.env",
+            "# keys\nX_CLIENT_ID = \"a=b\"\n\nX_CLIENT_ID='c'\nNEON_API_KEY=\n",
+        ),
     ]);
     let files = HubFiles::load(folder.path()).unwrap();
     assert_eq!(files.hub("hub_0123abcd-4ef").unwrap().slug, "personal");
@@ -48,7 +51,10 @@ fn the_old_hub_env_is_the_personal_hub() {
     let folder = folder(&[("config/hub.env", "DATABASE_URL=postgres://u:p@h/db\nHUB_ID=hub_x\n")]);
     let files = HubFiles::load(folder.path()).unwrap();
     assert_eq!(files.hub("personal").unwrap().hub_id, "hub_x");
-    assert_eq!(complaint(&[("config/hub.env", "A=b")]), "`config/hub.env` cannot be used: `DATABASE_URL` is missing or is no connection string (`postgresql://…`)");
+    assert_eq!(
+        complaint(&[("config/hub.env", "A=b")]),
+        "`config/hub.env` cannot be used: `DATABASE_URL` is missing or is no connection string (`postgresql://…`)"
+    );
 }
 
 #[test]
@@ -58,9 +64,15 @@ fn a_bad_file_is_named_with_line_and_reason() {
         hub("\"slug\": \"personal\",", ""),
         "`.hubs/a.json` cannot be used: line 10 column 1: missing field `slug`"
     );
-    assert_eq!(hub("2026-01-02T", "yesterday "), "`.hubs/a.json` cannot be used: line 8: `joinedAt` is not a time (`2026-11-23T09:00:00.000Z`)");
-    assert_eq!(hub("0011", "xx11"), "`.hubs/a.json` cannot be used: line 9: `encryptionKey` is not 64 hex digits");
-    assert!(hub("\"role\"", "\"extra\": 1, \"role\"").contains("line 7 column 10: unknown field `extra`"));
+    assert_eq!(
+        hub("2026-01-02T", "yesterday "),
+        "`.hubs/a.json` cannot be used: line 8: `joinedAt` is not a time (`2026-11-23T09:00:00.000Z`)"
+    );
+    assert_eq!(
+        hub("0011", "xx11"),
+        "`.hubs/a.json` cannot be used: line 9: `encryptionKey` is not 64 hex digits"
+    );
+    assert!(hub("\"role\"", "\"extra\": 1, \"role\"").contains("line 7 column 9: unknown field `extra`"));
     assert_eq!(
         complaint(&[(".hubs/a.json", HUB), (".hubs/b.json", HUB)]),
         "`.hubs/b.json` cannot be used: another hub file has the same slug or id (`personal`)"
@@ -72,21 +84,38 @@ fn a_bad_file_is_named_with_line_and_reason() {
 }
 
 fn variables(pairs: &[(&str, &str)]) -> Variables {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 #[test]
 fn the_last_stack_fills_in_but_never_for_another_address() {
     let folder = folder(&[
         (".psn/last-stack", ".psn/dev\n"),
-        (".psn/dev/env", "PSN_URL='http://127.0.0.1:1'\nPSN_API_TOKEN='local'\nHUB_ENCRYPTION_KEY='k'\n"),
+        (
+            ".psn/dev/env",
+            "PSN_URL='http://127.0.0.1:1'\nPSN_API_TOKEN='local'\nHUB_ENCRYPTION_KEY='k'\n",
+        ),
     ]);
     let load = |pairs: &[(&str, &str)]| Settings::load(&variables(pairs), Some(folder.path())).unwrap();
     assert_eq!(load(&[]).get("PSN_API_TOKEN"), Some("local"));
-    assert_eq!(load(&[("PSN_API_TOKEN", "mine")]).get("PSN_URL"), Some("http://127.0.0.1:1"));
-    assert_eq!(load(&[("PSN_URL", "http://127.0.0.1:1/")]).get("PSN_API_TOKEN"), Some("local"));
+    assert_eq!(
+        load(&[("PSN_API_TOKEN", "mine")]).get("PSN_URL"),
+        Some("http://127.0.0.1:1")
+    );
+    assert_eq!(
+        load(&[("PSN_URL", "http://127.0.0.1:1/")]).get("PSN_API_TOKEN"),
+        Some("local")
+    );
     assert_eq!(load(&[("PSN_URL", "https://psn.example")]).get("PSN_API_TOKEN"), None);
-    assert_eq!(load(&[("DATABASE_URL", "postgres://real")]).get("HUB_ENCRYPTION_KEY"), None);
-    let error = load(&[("PSN_URL", "https://psn.example")]).need(["PSN_URL", "PSN_API_TOKEN", "X"]).unwrap_err();
+    assert_eq!(
+        load(&[("DATABASE_URL", "postgres://real")]).get("HUB_ENCRYPTION_KEY"),
+        None
+    );
+    let error = load(&[("PSN_URL", "https://psn.example")])
+        .need(["PSN_URL", "PSN_API_TOKEN", "X"])
+        .unwrap_err();
     assert_eq!(error.message, "`PSN_API_TOKEN` and `X` are not set");
 }

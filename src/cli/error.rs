@@ -25,6 +25,8 @@ pub struct CliError {
     pub hint: Option<String>,
     /// The problem document that the worker answered, if it did.
     pub problem: Option<Value>,
+    /// The one document of `--json` is printed already.
+    pub printed: bool,
 }
 
 /// What a command gives back.
@@ -33,12 +35,22 @@ pub type CliResult<T = ()> = Result<T, CliError>;
 impl CliError {
     /// It was tried and did not work.
     pub fn outcome(message: impl Into<String>) -> Self {
-        Self { blame: Blame::Outcome, message: message.into(), details: Vec::new(), hint: None, problem: None }
+        Self {
+            blame: Blame::Outcome,
+            message: message.into(),
+            details: Vec::new(),
+            hint: None,
+            problem: None,
+            printed: false,
+        }
     }
 
     /// Arguments, files or settings are wrong.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { blame: Blame::Input, ..Self::outcome(message) }
+        Self {
+            blame: Blame::Input,
+            ..Self::outcome(message)
+        }
     }
 
     /// Adds what to do next.
@@ -86,7 +98,9 @@ impl std::error::Error for CliError {}
 #[must_use]
 pub fn json_reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+    let reason = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(reason, _)| reason);
     let names_only = ["missing field", "unknown field", "duplicate field", "unknown variant"];
     let reason = if !error.is_data() || names_only.iter().any(|start| reason.starts_with(start)) {
         reason.to_owned()
@@ -100,6 +114,7 @@ pub fn json_reason(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use serde::Deserialize;
 

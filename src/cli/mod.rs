@@ -4,7 +4,6 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod error;
-pub mod http;
 pub mod printer;
 
 use crate::cli::commands::Command;
@@ -68,7 +67,11 @@ pub async fn main() -> ExitCode {
         .collect();
     let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
     let printer = Printer::new(cli.json, no_colour);
-    let context = Context { printer, root: project_root(&environment), environment };
+    let context = Context {
+        printer,
+        root: project_root(&environment),
+        environment,
+    };
     let document = cli.command.promises_document();
     match Box::pin(cli.command.run(&context)).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -69,7 +69,11 @@ impl Printer {
 
     /// A warning.
     pub fn warn(&self, sentence: impl AsRef<str>) {
-        self.talk(format!("{} {}", self.paint_err(Style::Warn, "warning:"), sentence.as_ref()));
+        self.talk(format!(
+            "{} {}",
+            self.paint_err(Style::Warn, "warning:"),
+            sentence.as_ref()
+        ));
     }
 
     /// An error: the sentence, its details, an empty line, the hint. With `--json` also the document, unless the
@@ -84,7 +88,7 @@ impl Printer {
             text.push_str(&format!("\n\n{} {hint}", self.paint_err(Style::Strong, "hint:")));
         }
         self.talk(text);
-        if self.json && document {
+        if self.json && document && !error.printed {
             self.document(&error.to_json());
         }
     }
@@ -111,7 +115,11 @@ fn painted(colour: bool, style: Style, word: &str) -> String {
         Style::Faint => "2",
         Style::Plain => "",
     };
-    if colour && !code.is_empty() { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
+    if colour && !code.is_empty() {
+        format!("\x1b[{code}m{word}\x1b[0m")
+    } else {
+        word.to_owned()
+    }
 }
 
 /// A text that someone else wrote, safe for a terminal: control characters and direction overrides are taken out, line

@@ -34,15 +34,32 @@ async fn list(context: &Context) -> CliResult {
         printer.document(&answer);
         return Ok(());
     }
-    let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let items = answer
+        .get("items")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     if items.is_empty() {
         printer.talk("no account is connected; `psn account import x --file FILE` connects one");
     }
     for account in &items {
         let text = |name: &str| account.get(name).and_then(Value::as_str).unwrap_or_default();
-        let name = ["username", "remote_user_id"].into_iter().map(text).find(|name| !name.is_empty()).unwrap_or("?");
-        let state = if text("status").is_empty() { String::new() } else { format!("  {}", text("status")) };
-        printer.data(format!("{}  {}  {}{state}", text("id"), text("platform"), excerpt(name, 40)));
+        let name = ["username", "remote_user_id"]
+            .into_iter()
+            .map(text)
+            .find(|name| !name.is_empty())
+            .unwrap_or("?");
+        let state = if text("status").is_empty() {
+            String::new()
+        } else {
+            format!("  {}", text("status"))
+        };
+        printer.data(format!(
+            "{}  {}  {}{state}",
+            text("id"),
+            text("platform"),
+            excerpt(name, 40)
+        ));
     }
     Ok(())
 }
