@@ -4,9 +4,12 @@
 //! second by the simulation.
 
 pub mod account;
+pub mod hash;
 pub mod id;
 pub mod limits;
 pub mod outcome;
 pub mod platform;
 pub mod post;
+pub mod publish;
+pub mod retry;
 pub mod time;

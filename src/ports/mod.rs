@@ -4,6 +4,7 @@ pub mod clock;
 pub mod entropy;
 pub mod http;
 pub mod journal;
+pub mod objects;
 pub mod table;
 pub mod waker;
 
