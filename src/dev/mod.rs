@@ -1,4 +1,8 @@
 //! The local stack (feature `dev`, native only): embedded PostgreSQL, servers that imitate others, supervision.
 
+pub mod cron;
+pub mod guard;
 pub mod neon;
 pub mod postgres;
+pub mod runtime;
+pub mod runtime_config;
