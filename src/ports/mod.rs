@@ -5,6 +5,7 @@ pub mod entropy;
 pub mod http;
 pub mod journal;
 pub mod objects;
+pub mod pause;
 pub mod table;
 pub mod waker;
 
