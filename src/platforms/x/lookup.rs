@@ -171,11 +171,13 @@ pub fn who(body: &[u8]) -> Result<WhoAmI, String> {
     }
 }
 
-/// Whether the post has that (normalized) text. X escapes `&`, `<` and `>`, but does not promise to: both readings count.
+/// Whether the post has that (normalized) text. X escapes `&`, `<` and `>` in a text, perhaps in addresses too, and
+/// promises none of it: each reading counts.
 fn says(post: &wire::Post, text: &str) -> bool {
     let (theirs, urls) = post.whole_text();
-    let unescaped = unescape(theirs);
-    normalize(&expand(&unescaped, urls)) == text || (unescaped != theirs && normalize(&expand(theirs, urls)) == text)
+    let is_text = |reading: &str| normalize(reading) == text;
+    let expanded = expand(theirs, urls);
+    is_text(&expand(&unescape(theirs), urls)) || is_text(&unescape(&expanded)) || is_text(&expanded)
 }
 
 /// The text with the short addresses that X puts in replaced by those they stand for. Those of media stand for no text.
