@@ -1,10 +1,12 @@
 //! The worker over HTTP: bearer token, JSON, problem documents as errors.
 
+use crate::cli::ambient::SystemEntropy;
 use crate::cli::config::Settings;
 use crate::cli::error::{CliError, CliResult};
 use crate::domain::id::PostId;
 use crate::domain::time::Millis;
 use crate::net::Client;
+use crate::ports::entropy::Entropy;
 use crate::ports::http::{HttpClient, HttpErrorKind, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -156,9 +158,7 @@ impl Worker {
 }
 
 fn fresh_key() -> CliResult<HeaderValue> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| CliError::outcome("the system gave no random bytes"))?;
-    HeaderValue::from_str(PostId::from_random(bytes).as_str())
+    HeaderValue::from_str(PostId::from_random(SystemEntropy.bytes16()).as_str())
         .map_err(|_| CliError::outcome("no idempotency key could be made"))
 }
 

@@ -1,9 +1,13 @@
 //! The command line: everything a laptop does. stdout is data, stderr is talk.
 
+pub mod ambient;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod database;
 pub mod error;
+#[cfg(feature = "dev")]
+pub mod local;
 pub mod printer;
 
 use crate::cli::commands::Command;

@@ -152,12 +152,20 @@ impl Foundation {
         let taken = |port, purpose| still_taken(port, purpose, &options.state_dir);
         if !is_free_soon(ports.worker).await {
             let todo = ", or choose another with `--port`".to_owned();
-            return Err(StackError::PortTaken { port: ports.worker, purpose: "the worker", todo });
+            return Err(StackError::PortTaken {
+                port: ports.worker,
+                purpose: "the worker",
+                todo,
+            });
         }
         if !is_free_soon(ports.x).await {
             return Err(taken(ports.x, "the X emulator"));
         }
-        let database = if options.database { Some(start_database(&options, ports).await?) } else { None };
+        let database = if options.database {
+            Some(start_database(&options, ports).await?)
+        } else {
+            None
+        };
         let x = XEmulator::start(XOptions {
             port: Some(ports.x),
             state_file: Some(options.state_dir.join("x.jsonl")),
@@ -165,7 +173,13 @@ impl Foundation {
             ..XOptions::default()
         });
         let x = x.await.map_err(|error| StackError::Emulator(format!("{error:#}")))?;
-        Ok(Self { options, ports, database, x, _lock: lock })
+        Ok(Self {
+            options,
+            ports,
+            database,
+            x,
+            _lock: lock,
+        })
     }
 
     /// The state folder.
@@ -212,7 +226,11 @@ impl Foundation {
         });
         let runtime = runtime.await?;
         let crons = runtime.fire_crons(report);
-        Ok(Stack { foundation: self, runtime, crons })
+        Ok(Stack {
+            foundation: self,
+            runtime,
+            crons,
+        })
     }
 }
 
@@ -272,19 +290,29 @@ async fn start_database(options: &StackOptions, ports: Ports) -> Result<Database
             return Err(still_taken(ports.postgres, "PostgreSQL", &options.state_dir));
         }
         let lasting = PostgresOptions::lasting(package, options.state_dir.join("postgres"));
-        PostgresOptions { port: Some(ports.postgres), ..lasting }
+        PostgresOptions {
+            port: Some(ports.postgres),
+            ..lasting
+        }
     };
     if !is_free_soon(ports.neon).await {
         return Err(still_taken(ports.neon, "the Neon endpoint", &options.state_dir));
     }
     let postgres = Postgres::start(postgres).await?;
     let local = NeonOptions::local(postgres.port());
-    let neon = NeonEndpoint::start(NeonOptions { port: Some(ports.neon), ..local }).await?;
+    let neon = NeonEndpoint::start(NeonOptions {
+        port: Some(ports.neon),
+        ..local
+    })
+    .await?;
     Ok(Database { neon, postgres })
 }
 
 fn still_taken(port: u16, purpose: &'static str, state_dir: &Path) -> StackError {
-    let todo = format!(", or delete `{}` to let new ports be chosen", ports_file(state_dir).display());
+    let todo = format!(
+        ", or delete `{}` to let new ports be chosen",
+        ports_file(state_dir).display()
+    );
     StackError::PortTaken { port, purpose, todo }
 }
 
@@ -298,7 +326,11 @@ fn files(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StackErr
 }
 
 fn make_private(folder: &Path) -> Result<(), StackError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(files("make", folder))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(files("make", folder))
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
@@ -327,7 +359,13 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), StackError> {
 /// The lock is the system's, on an open file: it ends with the process, however that ends.
 fn take_lock(state_dir: &Path) -> Result<File, StackError> {
     let path = state_dir.join("lock");
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path);
     let mut file = opened.map_err(files("open", &path))?;
     if file.try_lock().is_err() {
         let mut pid = String::new();
@@ -336,7 +374,10 @@ fn take_lock(state_dir: &Path) -> Result<File, StackError> {
             "" => "?".to_owned(),
             pid => pid.to_owned(),
         };
-        return Err(StackError::Locked { state_dir: state_dir.to_owned(), pid });
+        return Err(StackError::Locked {
+            state_dir: state_dir.to_owned(),
+            pid,
+        });
     }
     let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     noted.map_err(files("write", &path))?;
@@ -346,11 +387,16 @@ fn take_lock(state_dir: &Path) -> Result<File, StackError> {
 /// The kept ports, or new ones; the wanted one of the worker is kept too.
 fn choose_ports(state_dir: &Path, worker: Option<u16>) -> Result<Ports, StackError> {
     let path = ports_file(state_dir);
-    let kept: Option<Ports> = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let kept: Option<Ports> = fs::read(&path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let worker = worker.or(kept.map(|ports| ports.worker));
     let clashes = |ports: Ports| worker.is_some_and(|port| [ports.postgres, ports.neon, ports.x].contains(&port));
     let ports = match kept.filter(|ports| !clashes(*ports)) {
-        Some(ports) => Ports { worker: worker.unwrap_or(ports.worker), ..ports },
+        Some(ports) => Ports {
+            worker: worker.unwrap_or(ports.worker),
+            ..ports
+        },
         None => loop {
             let fresh = fresh_ports(worker).map_err(files("choose ports for", state_dir))?;
             if !clashes(fresh) {
@@ -367,9 +413,16 @@ fn choose_ports(state_dir: &Path, worker: Option<u16>) -> Result<Ports, StackErr
 
 /// Free ports, all different: they are held until all are chosen.
 fn fresh_ports(worker: Option<u16>) -> io::Result<Ports> {
-    let held = (0..4).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<Vec<_>>>()?;
+    let held = (0..4)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect::<io::Result<Vec<_>>>()?;
     let port = |index: usize| held[index].local_addr().map(|address| address.port());
-    Ok(Ports { worker: worker.map_or_else(|| port(0), Ok)?, postgres: port(1)?, neon: port(2)?, x: port(3)? })
+    Ok(Ports {
+        worker: worker.map_or_else(|| port(0), Ok)?,
+        postgres: port(1)?,
+        neon: port(2)?,
+        x: port(3)?,
+    })
 }
 
 async fn is_free_soon(port: u16) -> bool {
@@ -421,7 +474,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let held = take_lock(folder.path()).unwrap();
         let refused = take_lock(folder.path()).unwrap_err().to_string();
-        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
         drop(held);
         assert!(take_lock(folder.path()).is_ok());
     }

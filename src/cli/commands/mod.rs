@@ -1,6 +1,11 @@
 //! One file per command; the compiler shows what a new one needs.
 
 pub mod account;
+#[cfg(feature = "dev")]
+pub mod demo;
+#[cfg(feature = "dev")]
+pub mod dev;
+pub mod migrate;
 pub mod post;
 pub mod task;
 
@@ -20,6 +25,14 @@ pub enum Command {
     /// Tasks that the worker otherwise runs by itself
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// Bring the database up to date
+    Migrate,
+    /// Run the local stack until interrupted
+    #[cfg(feature = "dev")]
+    Dev(dev::DevArgs),
+    /// Publish a thread on a stack of its own, kill the runtime in the middle, and count
+    #[cfg(feature = "dev")]
+    Demo(demo::DemoArgs),
 }
 
 impl Command {
@@ -32,12 +45,21 @@ impl Command {
             Self::Post(command) => command.run(context).await,
             Self::Account(command) => command.run(context).await,
             Self::Task(command) => command.run(context).await,
+            Self::Migrate => migrate::run(context).await,
+            #[cfg(feature = "dev")]
+            Self::Dev(args) => dev::run(context, args).await,
+            #[cfg(feature = "dev")]
+            Self::Demo(args) => demo::run(context, args).await,
         }
     }
 
     /// Whether an error is printed as the document of `--json`. The stack and the demo promise other lines.
     #[must_use]
     pub const fn promises_document(&self) -> bool {
-        true
+        match self {
+            #[cfg(feature = "dev")]
+            Self::Dev(_) | Self::Demo(_) => false,
+            _ => true,
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::domain::time::Timestamp;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-pub use render::{event_line, state_words};
+pub use render::{detail_text, event_line, state_words};
+pub use write::read_text;
 
 /// The commands about posts.
 #[derive(Debug, Subcommand)]
