@@ -4,6 +4,7 @@ use crate::cli::Context;
 use crate::cli::client::field_error;
 use crate::cli::error::CliResult;
 use crate::cli::printer::{Printer, Style, excerpt};
+use crate::domain::time::Timestamp;
 use serde_json::Value;
 
 /// Characters of a part's text in a line.
@@ -179,7 +180,7 @@ pub fn event_line(printer: &Printer, event: &Value) -> String {
     };
     let at = match event.get("at") {
         Some(Value::String(at)) => at.clone(),
-        Some(at) => at.to_string(),
+        Some(at) => at.as_i64().map(|at| Timestamp(at).to_rfc3339()).unwrap_or_default(),
         None => String::new(),
     };
     format!(
