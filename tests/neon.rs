@@ -11,6 +11,7 @@ mod golden;
 mod setup;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ use setup::{ask, endpoint, eventually, package, server, settled};
 #[tokio::test]
 async fn server_keeps_its_data_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
+    // As root the server runs as someone who cannot enter this folder.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let options = PostgresOptions::lasting(package(), folder.path().join("state/postgres"));
     let first = Postgres::start(options.clone()).await.unwrap();
     first
@@ -47,6 +50,14 @@ async fn server_keeps_its_data_over_a_restart() {
     assert!(matches!(refused, Err(PostgresError::PortTaken { port: said }) if said == port));
     drop(taken);
 
+    let newer = package_dir(Path::new(env!("CARGO_MANIFEST_DIR")), Version::V18).unwrap();
+    let refused = Postgres::start(PostgresOptions {
+        package_dir: newer,
+        ..options.clone()
+    })
+    .await;
+    assert!(matches!(refused, Err(PostgresError::OtherVersion { .. })));
+
     let second = Postgres::start(PostgresOptions {
         owner_bypasses_rls: true,
         ..options
@@ -65,6 +76,50 @@ async fn server_keeps_its_data_over_a_restart() {
         second.create_database("Copy", None).await,
         Err(PostgresError::Name(_))
     ));
+    let data = second.data_dir().to_owned();
+    second.stop().await.unwrap();
+    std::fs::remove_dir_all(data).unwrap();
+}
+
+#[tokio::test]
+async fn server_starts_from_a_closed_folder_and_without_install_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let copy = folder.path().join("package");
+    assert!(
+        Command::new("cp")
+            .arg("-R")
+            .arg(package())
+            .arg(&copy)
+            .status()
+            .unwrap()
+            .success()
+    );
+    // A version of its own, so that the shared copy of the real one is not involved.
+    let version = format!("0.0.0-test-{}", std::process::id());
+    std::fs::write(copy.join("package.json"), json!({ "version": version }).to_string()).unwrap();
+    for library in std::fs::read_dir(copy.join("native/lib")).unwrap().map(Result::unwrap) {
+        if library.file_type().unwrap().is_symlink() {
+            std::fs::remove_file(library.path()).unwrap();
+        }
+    }
+    let postgres = Postgres::start(PostgresOptions::temporary(copy))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let rows = postgres.owner_script(DATABASE, "show server_version").await.unwrap();
+    assert!(rows[0][0].as_ref().unwrap().starts_with("15."));
+    drop(postgres);
+    let _ = std::fs::remove_dir_all(Path::new("/var/tmp").join(format!("psn-postgres-{version}")));
+}
+
+#[tokio::test]
+async fn newer_server_starts_too() {
+    let newer = package_dir(Path::new(env!("CARGO_MANIFEST_DIR")), Version::V18).unwrap();
+    let postgres = Postgres::start(PostgresOptions::temporary(newer))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let rows = postgres.owner_script(DATABASE, "show server_version").await.unwrap();
+    assert!(rows[0][0].as_ref().unwrap().starts_with("18."));
 }
 
 #[tokio::test]

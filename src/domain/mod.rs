@@ -4,6 +4,7 @@
 //! second by the simulation.
 
 pub mod account;
+pub mod content;
 pub mod hash;
 pub mod id;
 pub mod limits;
@@ -12,4 +13,5 @@ pub mod platform;
 pub mod post;
 pub mod publish;
 pub mod retry;
+pub mod text;
 pub mod time;

@@ -42,6 +42,8 @@ pub enum PostRequest {
     Adopt {
         /// What the row asks for.
         plan: Plan,
+        /// The row's content as it is stored.
+        content: String,
         /// The account it goes out on, if it can be told.
         account_id: Option<AccountId>,
         /// The parts that are out already.

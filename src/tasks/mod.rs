@@ -1,1 +1,6 @@
-//! tasks
+//! What runs by itself: the driver of the publishing machine, the index over the posts, and the cron tasks.
+
+pub mod index;
+pub mod journal;
+pub mod publish;
+pub mod settings;

@@ -1,70 +1,38 @@
-//! The Worker: what Cloudflare calls.
+//! The Worker: what Cloudflare calls. A shell: parse, hand to the core, persist, set the alarm, answer.
 #![allow(
     missing_docs,
     reason = "the macros of `worker` generate public items without documentation"
 )]
 
-use http_body_util::Full;
-use worker::{
-    Context, DurableObject, Env, HttpRequest, Request, Response, ScheduleContext, ScheduledEvent, State,
-    durable_object, event,
-};
+mod ambient;
+mod index;
+mod objects;
+mod post;
+mod serve;
+mod storage;
 
-#[event(fetch)]
-async fn fetch(
-    request: HttpRequest,
-    _env: Env,
-    _context: Context,
-) -> worker::Result<http::Response<Full<bytes::Bytes>>> {
-    let (status, body) = match request.uri().path() {
-        "/healthz" => (200, r#"{"status":"ok","version":"0.1.0","missing":[]}"#),
-        _ => (404, "{}"),
-    };
-    let response = http::Response::builder()
-        .status(status)
-        .header("content-type", "application/json");
-    Ok(response
-        .body(Full::from(body))
-        .map_err(|error| worker::Error::RustError(error.to_string()))?)
+use crate::tasks::settings::{Missing, Settings};
+use std::sync::Arc;
+use worker::Env;
+
+/// The names of bindings, as `wrangler.toml` has them.
+mod binding {
+    pub const POST: &str = "POST";
+    pub const INDEX: &str = "INDEX";
+    /// The one index object.
+    pub const INDEX_NAME: &str = "index";
 }
 
-#[event(scheduled)]
-async fn scheduled(event: ScheduledEvent, _env: Env, _context: ScheduleContext) {
-    worker::console_log!("scheduled {}", event.cron());
+/// Reads secrets and variables by name; both are texts of the environment.
+fn settings(env: &Env) -> Result<Arc<Settings>, Vec<Missing>> {
+    Settings::read(|name| env.var(name).ok().map(|value| value.to_string())).map(Arc::new)
 }
 
-/// One post: the journal of its thread, and its alarm.
-#[durable_object]
-pub struct Post {
-    _state: State,
-}
-
-impl DurableObject for Post {
-    fn new(state: State, _env: Env) -> Self {
-        Self { _state: state }
-    }
-
-    async fn fetch(&self, _request: Request) -> worker::Result<Response> {
-        Response::ok("post")
-    }
-
-    async fn alarm(&self) -> worker::Result<Response> {
-        Response::ok("")
-    }
-}
-
-/// The open posts and their times.
-#[durable_object]
-pub struct Index {
-    _state: State,
-}
-
-impl DurableObject for Index {
-    fn new(state: State, _env: Env) -> Self {
-        Self { _state: state }
-    }
-
-    async fn fetch(&self, _request: Request) -> worker::Result<Response> {
-        Response::ok("index")
-    }
+/// What is missing, in one line for the log. Names and hints only, never values.
+fn describe(missing: &[Missing]) -> String {
+    let named: Vec<_> = missing
+        .iter()
+        .map(|item| format!("`{}`: {}", item.name, item.hint))
+        .collect();
+    named.join("; ")
 }

@@ -201,6 +201,7 @@ fn apply_phase(state: &mut State, entry: &Entry) -> Result<(), &'static str> {
             state.scheduled_at = Some(*due);
             state.phase = Phase::Scheduled;
             state.run = None;
+            state.claimed = false;
             state.cancel_requested = false;
             state.tombstoned = false;
             state.message = None;
@@ -222,11 +223,15 @@ fn apply_phase(state: &mut State, entry: &Entry) -> Result<(), &'static str> {
                 "a run begins when the post is due",
             )?;
             state.run = Some(token.clone());
+            state.claimed = false;
             if state.phase != Phase::RollingBack {
                 state.phase = Phase::Running;
             }
         }
-        Entry::Claimed {} => require(state.run.is_some(), "a run claims")?,
+        Entry::Claimed {} => {
+            require(state.run.is_some(), "a run claims")?;
+            state.claimed = true;
+        }
         Entry::Waiting { reason, until, message } => {
             require(
                 matches!(state.phase, Phase::Running | Phase::Waiting { .. }),
@@ -264,6 +269,7 @@ fn apply_phase(state: &mut State, entry: &Entry) -> Result<(), &'static str> {
             }
             state.phase = Phase::Running;
             state.run = None;
+            state.claimed = false;
             state.message = None;
         }
         Entry::Rested { rest, message } => {
@@ -305,6 +311,7 @@ fn apply_roll_back(state: &mut State, entry: &Entry) -> Result<(), &'static str>
             )?;
             state.phase = Phase::RollingBack;
             state.run = None;
+            state.claimed = false;
         }
         Entry::DeletionStarted { step } => {
             require(state.phase == Phase::RollingBack, "only a roll-back deletes")?;

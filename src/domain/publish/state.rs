@@ -20,6 +20,8 @@ pub struct State {
     pub scheduled_at: Option<Timestamp>,
     /// The current run's fence; `None` when the row is not claimed.
     pub run: Option<RunToken>,
+    /// The current run's token is known to be in the row.
+    pub claimed: bool,
     /// One step per part.
     pub steps: Vec<Step>,
     /// Whoever asked for it was told that its creation could not be confirmed.

@@ -1,0 +1,10 @@
+//! Text counts as X counts it: the conformance suite, the package itself, and tables of what came after it.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod text {
+    pub mod conformance;
+    pub mod content;
+    pub mod peer;
+    pub mod split;
+    pub mod tables;
+}
