@@ -206,7 +206,10 @@ fn help() {
             &["post", "--help"],
             &["post", "create", "--help"],
             &["post", "resolve", "--help"],
-            &["account", "--help"],
+            &["account", "import", "--help"],
+            &["migrate", "--help"],
+            &["dev", "--help"],
+            &["demo", "--help"],
             &["task", "run", "--help"],
         ]
     ));
@@ -354,6 +357,30 @@ fn a_wrong_token_and_no_worker() {
         psn(Some("nonsense"), TOKEN, &["post", "list"], ""),
         psn(None, TOKEN, &["post", "list"], ""),
     ));
+}
+
+#[test]
+fn a_token_that_cannot_be_imported() {
+    let server = server();
+    let import = |arguments: &[&str], stdin: &str| {
+        psn(
+            Some(&server.url),
+            TOKEN,
+            &[&["account", "import"], arguments].concat(),
+            stdin,
+        )
+    };
+    let said = [
+        import(&["mastodon", "--file", "-"], "{}"),
+        import(&["x", "--file", "missing.json"], ""),
+        import(&["x", "--file", "-"], "\"s3cret\""),
+        import(&["x", "--file", "-"], "{\"access_token\": \"s3cret\", \"colour\": 1}"),
+        import(&["x", "--file", "-"], "{\"access_token\": \"s3cret\"}"),
+        psn(None, TOKEN, &["migrate"], ""),
+    ];
+    let said = said.join("\n");
+    assert!(!said.contains("s3cret"), "{said}");
+    insta::assert_snapshot!(said);
 }
 
 #[test]

@@ -105,6 +105,11 @@ pub fn json_reason(error: &serde_json::Error) -> String {
     let reason = if !error.is_data() || names_only.iter().any(|start| reason.starts_with(start)) {
         reason.to_owned()
     } else if let Some((_, expected)) = reason.rsplit_once(", expected ") {
+        let expected = if expected.starts_with("struct ") {
+            "an object"
+        } else {
+            expected
+        };
         format!("a value of another kind stands where {expected} was expected")
     } else {
         "a value has the wrong form".to_owned()
@@ -130,7 +135,7 @@ mod tests {
         let reason = |text: &str| json_reason(&serde_json::from_str::<Token>(text).unwrap_err());
         assert_eq!(
             reason("\"s3cret\""),
-            "line 1 column 8: a value of another kind stands where struct Token was expected"
+            "line 1 column 8: a value of another kind stands where an object was expected"
         );
         assert_eq!(reason("{}"), "line 1 column 2: missing field `access_token`");
         assert_eq!(

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 /// What the worker reads. Each of them given in the environment is used instead of the stack's own value.
 pub const WORKER_VARIABLES: &[&str] = &[
     "CALL_DEADLINE_MS",
+    "CLAIM_LEAD_MS",
     "DATABASE_URL",
     "FACEBOOK_API_URL",
     "FACEBOOK_AUTH_URL",

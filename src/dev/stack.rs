@@ -22,8 +22,11 @@ use tokio::task::JoinHandle;
 /// Id of the emulated account that every stack begins with.
 pub const X_ACCOUNT_ID: &str = "1000000000000000001";
 
-/// How long a kept port may be held by what an earlier stack left behind: its children end within 5 s.
-const PORT_WAIT_MAX: Duration = Duration::from_secs(6);
+/// How long a kept port may be held by the runtime of a stack that was killed: it ends with it.
+const PORT_WAIT_MAX: Duration = Duration::from_millis(1_500);
+
+/// The same for PostgreSQL, which is stopped in order.
+const POSTGRES_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Time for everything to end after an interrupt; the promise is 5 s.
 const STOP_MAX: Duration = Duration::from_millis(4_500);
@@ -150,7 +153,7 @@ impl Foundation {
         let lock = take_lock(&options.state_dir)?;
         let ports = choose_ports(&options.state_dir, options.port)?;
         let taken = |port, purpose| still_taken(port, purpose, &options.state_dir);
-        if !is_free_soon(ports.worker).await {
+        if !is_free_within(ports.worker, PORT_WAIT_MAX).await {
             let todo = ", or choose another with `--port`".to_owned();
             return Err(StackError::PortTaken {
                 port: ports.worker,
@@ -158,7 +161,7 @@ impl Foundation {
                 todo,
             });
         }
-        if !is_free_soon(ports.x).await {
+        if !is_free_within(ports.x, PORT_WAIT_MAX).await {
             return Err(taken(ports.x, "the X emulator"));
         }
         let database = if options.database {
@@ -286,7 +289,7 @@ async fn start_database(options: &StackOptions, ports: Ports) -> Result<Database
     let postgres = if options.temporary {
         PostgresOptions::temporary(package)
     } else {
-        if !is_free_soon(ports.postgres).await {
+        if !is_free_within(ports.postgres, POSTGRES_WAIT_MAX).await {
             return Err(still_taken(ports.postgres, "PostgreSQL", &options.state_dir));
         }
         let lasting = PostgresOptions::lasting(package, options.state_dir.join("postgres"));
@@ -295,7 +298,7 @@ async fn start_database(options: &StackOptions, ports: Ports) -> Result<Database
             ..lasting
         }
     };
-    if !is_free_soon(ports.neon).await {
+    if !is_free_within(ports.neon, PORT_WAIT_MAX).await {
         return Err(still_taken(ports.neon, "the Neon endpoint", &options.state_dir));
     }
     let postgres = Postgres::start(postgres).await?;
@@ -425,13 +428,13 @@ fn fresh_ports(worker: Option<u16>) -> io::Result<Ports> {
     })
 }
 
-async fn is_free_soon(port: u16) -> bool {
+async fn is_free_within(port: u16, wait_max: Duration) -> bool {
     let began = Instant::now();
     loop {
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return true;
         }
-        if began.elapsed() > PORT_WAIT_MAX {
+        if began.elapsed() > wait_max {
             return false;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
