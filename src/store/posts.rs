@@ -423,6 +423,31 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         Ok(PostPage { items, next })
     }
 
+    /// The ids and contents (their first 2,000 characters) of posts that a new text on that platform is compared with: live
+    /// ones of the last seven days and of the future, at most 200.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn post_similar(
+        &self,
+        user: &UserId,
+        platform: Platform,
+        now: Timestamp,
+    ) -> Result<Vec<SimilarCandidate>, StoreError> {
+        let nobody = param("00000000-0000-0000-0000-000000000000");
+        let statement = Statement::new(SIMILAR, [param(user), param(platform), nobody, param(now)]);
+        let results = self.read(Who::User(user.clone()), &[statement]).await?;
+        let rows = results
+            .first()
+            .ok_or_else(|| StoreError::malformed("a result was expected"))?;
+        rows.map(|row| {
+            Ok(SimilarCandidate {
+                id: PostId::from(row.text("id")?),
+                content: row.text("content")?.to_owned(),
+            })
+        })
+    }
+
     /// Makes a row that may have turned up after its creation was given up a draft without a time, so that it is never
     /// published unasked. Tells whether it was there.
     ///
