@@ -535,7 +535,7 @@ pub(crate) fn read_post(row: Row<'_>) -> Result<PostRow, StoreError> {
             .map(RemoteId)
             .collect(),
         external_post_id: row.opt("external_post_id")?.map(RemoteId::from),
-        metadata: object(row.json("metadata")?),
+        metadata: row.object("metadata")?,
         approval_status: row.opt_string("approval_status")?,
         scheduled_at: row.opt_instant("scheduled_at")?,
         published_at: row.opt_instant("published_at")?,
@@ -543,13 +543,6 @@ pub(crate) fn read_post(row: Row<'_>) -> Result<PostRow, StoreError> {
         updated_at: instant("updated_at")?,
         created_exact: row.text("created_exact")?.to_owned(),
     })
-}
-
-pub(crate) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
 }
 
 fn strings(value: &Value) -> Vec<String> {
