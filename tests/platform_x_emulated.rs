@@ -40,7 +40,7 @@ async fn e2e() {
                     fields,
                     call_deadline: Millis(5_000),
                 };
-                let client = psn::platforms::x::Client::new(psn::net::Client::new().unwrap(), C(clock.clone()), config);
+                let client = Client::new(psn::net::Client::new().unwrap(), C(clock.clone()), config);
                 let t = AccessToken::new("tok");
                 let me = client.who_am_i(&t).await.unwrap();
                 let user = me.remote_user_id;

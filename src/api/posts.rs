@@ -134,7 +134,7 @@ pub async fn amend<O: Objects, R: Rows>(
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
         let hash = content_hash(&parts);
         content = Some((parts, hash));
-        warnings.extend(similar_warnings(&app, platform, &joined(&wanted), Some(&id)).await);
+        warnings.extend(similar_warnings(&app, platform, &joined(wanted), Some(&id)).await);
     }
     let request = PostRequest::Amend {
         content,
