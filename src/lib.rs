@@ -1,4 +1,4 @@
-#![cfg_attr(not(target_arch = "wasm32"), doc = include_str!("README.md"))]
+#![doc = include_str!("README.md")]
 
 pub mod domain;
 pub mod ports;

@@ -1,1 +1,12 @@
-//! dev
+//! The local stack (feature `dev`, native only): embedded PostgreSQL, servers that imitate others, supervision.
+
+pub mod cron;
+pub mod emulators;
+pub mod faults;
+pub mod guard;
+pub mod ledger;
+pub mod neon;
+pub mod postgres;
+pub mod runtime;
+pub mod runtime_config;
+pub mod stack;

@@ -32,3 +32,16 @@ pub const PROJECTION_LAG_MS_MAX: Millis = Millis(5_000);
 
 // A call still in flight from a stale instance must have ended before "absent" counts (invariant I3).
 const _: () = assert!(LOOKUP_DELAYS_MS[LOOKUP_DELAYS_MS.len() - 1].0 > CALL_DEADLINE_MS.0);
+
+/// A post is claimed at most this long before its time, spread over the posts, so that at its time only the call is
+/// left to make: a thousand posts of one second would otherwise open a thousand database connections in that second.
+pub const CLAIM_LEAD_MS: Millis = Millis(10_000);
+
+/// Waits of one step (rate limit, credit, dead token) before a person is asked.
+pub const WAITS_MAX: u32 = 200;
+
+/// Unreadable look-ups of one attempt before a person is asked: with a wait of at most five minutes, about eight hours.
+pub const UNREADABLE_MAX: u32 = 100;
+
+/// Weighted length that a part may have on X (twitter-text v3, `maxWeightedTweetLength`).
+pub const WEIGHTED_LENGTH_MAX: u32 = 280;

@@ -5,10 +5,13 @@
 
 pub mod account;
 pub mod content;
+pub mod hash;
 pub mod id;
 pub mod limits;
 pub mod outcome;
 pub mod platform;
 pub mod post;
+pub mod publish;
+pub mod retry;
 pub mod text;
 pub mod time;

@@ -1,1 +1,6 @@
-//! net
+//! The network: one HTTP client for both targets, and when a request may be sent again.
+
+pub mod reqwest;
+pub mod retry;
+
+pub use reqwest::Client;

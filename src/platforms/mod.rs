@@ -1,1 +1,241 @@
-//! platforms
+//! The social platforms: what psn asks of each, and which client answers.
+//!
+//! A client makes exactly the calls it is asked for and translates every possible answer into a value of
+//! [`crate::domain::outcome`]. It decides nothing: when to call, wait or look is the publishing machine's business.
+
+pub mod x;
+
+use crate::domain::id::{RemoteId, RemoteUserId};
+use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack};
+use crate::domain::platform::Platform;
+use crate::domain::time::{Millis, Timestamp};
+use crate::ports::clock::Clock;
+use crate::ports::http::HttpClient;
+use std::fmt;
+use std::future::Future;
+
+/// An access token in the clear. It never shows in `Debug` output and is wiped from no place but the header it is for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken(String);
+
+impl AccessToken {
+    /// The token with that text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the request's header only.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(…)")
+    }
+}
+
+/// What a publishing call sends.
+#[derive(Clone, Copy, Debug)]
+pub struct PartToPublish<'a> {
+    /// The text, exactly.
+    pub text: &'a str,
+    /// The part before it in its thread; `None` for the first.
+    pub reply_to: Option<&'a RemoteId>,
+    /// Time allowed for the whole call.
+    pub deadline: Millis,
+}
+
+/// Which post is looked for after an ambiguous outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct LookUpQuery<'a> {
+    /// Whose post it would be.
+    pub remote_user_id: &'a RemoteUserId,
+    /// The text that was sent.
+    pub text: &'a str,
+    /// The part that it would answer; `None` for the first of a thread, which answers nothing.
+    pub reply_to: Option<&'a RemoteId>,
+    /// When the first attempt of this step began: what is older by more than a minute is not ours.
+    pub since: Timestamp,
+    /// Posts that are already accounted for.
+    pub known_ids: &'a [RemoteId],
+}
+
+/// What a look-up found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookUpAnswer {
+    /// The answer for the machine; with several matches the oldest.
+    pub verdict: LookUp,
+    /// Every match that is not known yet, oldest first.
+    pub candidates: Vec<RemoteId>,
+}
+
+/// Whose token it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhoAmI {
+    /// The platform's name for the account's owner.
+    pub remote_user_id: RemoteUserId,
+    /// The name people know the account by, if the platform told it.
+    pub username: Option<String>,
+}
+
+/// Why it is not known whose token it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WhoError {
+    /// The platform does not accept the token.
+    #[error("{0}")]
+    TokenDead(String),
+    /// The platform accepts the token but refuses the question.
+    #[error("{0}")]
+    Refused(String),
+    /// The platform could not be asked, or its answer not be read: ask again later.
+    #[error("{message}")]
+    Unreadable {
+        /// What happened, in words.
+        message: String,
+        /// When to ask again, if the platform said so.
+        retry_at: Option<Timestamp>,
+    },
+}
+
+/// This version has no client for the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("publishing to {} is not available in this version of psn: use `x`", platform.title())]
+pub struct NotAvailable {
+    /// The platform that was asked for.
+    pub platform: Platform,
+}
+
+/// What psn asks of a platform.
+pub trait PlatformClient: Send + Sync {
+    /// Publishes one part: exactly one call, never repeated here.
+    fn publish(&self, token: &AccessToken, part: &PartToPublish<'_>) -> impl Future<Output = Outcome> + Send;
+
+    /// Looks whether an earlier call did publish. Changes nothing on the platform.
+    fn look_up(&self, token: &AccessToken, query: &LookUpQuery<'_>) -> impl Future<Output = LookUpAnswer> + Send;
+
+    /// Deletes one part. What is gone already counts as deleted.
+    fn delete(&self, token: &AccessToken, remote_id: &RemoteId) -> impl Future<Output = Deletion> + Send;
+
+    /// Reads one post back and compares its author and its text.
+    fn read_back(
+        &self,
+        token: &AccessToken,
+        remote_id: &RemoteId,
+        text: &str,
+        remote_user_id: &RemoteUserId,
+    ) -> impl Future<Output = ReadBack> + Send;
+
+    /// Asks whose token it is.
+    ///
+    /// # Errors
+    /// [`WhoError`] says whether another token or another time would help.
+    fn who_am_i(&self, token: &AccessToken) -> impl Future<Output = Result<WhoAmI, WhoError>> + Send;
+}
+
+/// How to reach each platform.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// X.
+    pub x: x::Config,
+}
+
+/// The client of one platform, chosen at run time.
+#[derive(Clone, Debug)]
+pub enum Client<H, C> {
+    /// X.
+    X(x::Client<H, C>),
+}
+
+/// Whether this version can publish there.
+///
+/// # Errors
+/// [`NotAvailable`] names the platform.
+pub const fn available(platform: Platform) -> Result<(), NotAvailable> {
+    match platform {
+        Platform::X => Ok(()),
+        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+    }
+}
+
+/// The id in what a person gives for a published part: the id itself or the post's address.
+#[must_use]
+pub fn parse_remote_id(platform: Platform, text: &str) -> Option<RemoteId> {
+    match platform {
+        Platform::X => x::parse_remote_id(text),
+        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
+    }
+}
+
+/// The address of a published part for people; `None` on a platform that is not available.
+#[must_use]
+pub fn permalink(platform: Platform, username: Option<&str>, remote_id: &RemoteId) -> Option<String> {
+    match platform {
+        Platform::X => Some(x::permalink(username, remote_id)),
+        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
+    }
+}
+
+/// What publishing one part costs, in millionths of a US dollar, where calls are paid for one by one.
+#[must_use]
+pub const fn part_cost_micro_usd(platform: Platform, has_url: bool) -> u64 {
+    match platform {
+        Platform::X => x::part_cost_micro_usd(has_url),
+        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => 0,
+    }
+}
+
+impl<H: HttpClient, C: Clock> Client<H, C> {
+    /// The client of that platform.
+    ///
+    /// # Errors
+    /// [`NotAvailable`] when this version has none.
+    pub fn new(platform: Platform, http: H, clock: C, settings: &Settings) -> Result<Self, NotAvailable> {
+        available(platform)?;
+        match platform {
+            Platform::X => Ok(Self::X(x::Client::new(http, clock, settings.x.clone()))),
+            Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+        }
+    }
+}
+
+impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
+    async fn publish(&self, token: &AccessToken, part: &PartToPublish<'_>) -> Outcome {
+        match self {
+            Self::X(client) => client.publish(token, part).await,
+        }
+    }
+
+    async fn look_up(&self, token: &AccessToken, query: &LookUpQuery<'_>) -> LookUpAnswer {
+        match self {
+            Self::X(client) => client.look_up(token, query).await,
+        }
+    }
+
+    async fn delete(&self, token: &AccessToken, remote_id: &RemoteId) -> Deletion {
+        match self {
+            Self::X(client) => client.delete(token, remote_id).await,
+        }
+    }
+
+    async fn read_back(
+        &self,
+        token: &AccessToken,
+        remote_id: &RemoteId,
+        text: &str,
+        remote_user_id: &RemoteUserId,
+    ) -> ReadBack {
+        match self {
+            Self::X(client) => client.read_back(token, remote_id, text, remote_user_id).await,
+        }
+    }
+
+    async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {
+        match self {
+            Self::X(client) => client.who_am_i(token).await,
+        }
+    }
+}

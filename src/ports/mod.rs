@@ -4,6 +4,8 @@ pub mod clock;
 pub mod entropy;
 pub mod http;
 pub mod journal;
+pub mod objects;
+pub mod pause;
 pub mod table;
 pub mod waker;
 

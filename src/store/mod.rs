@@ -1,1 +1,85 @@
-//! store
+//! All SQL of the program: a client of Neon's SQL over HTTP, and one file for each family of tables.
+//!
+//! Each operation is one request, and each request is one transaction that runs as somebody: on behalf of a user as
+//! `hub_user` with `app.current_user_id` set (row-level security then hides everybody else's rows), for the tasks as
+//! `psn_task`, and as the owner of the tables only to migrate.
+
+pub mod accounts;
+pub mod claim;
+pub mod content;
+pub mod due;
+pub mod error;
+pub mod migrate;
+pub mod neon;
+pub mod posts;
+pub mod project;
+pub mod row;
+pub mod seal;
+pub mod secret;
+
+pub use error::StoreError;
+pub use neon::{BatchOptions, Neon, Statement, Who};
+pub use secret::Secret;
+
+use crate::domain::time::Millis;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use row::Rows;
+
+/// The database as the program uses it: the client and what retrying needs.
+#[derive(Debug)]
+pub struct Store<H, A> {
+    /// The protocol client.
+    pub neon: Neon<H>,
+    /// Clock, randomness, waiting.
+    pub ambient: A,
+    /// Time one operation may take, its retries included.
+    pub budget: Millis,
+}
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// Time that one operation may take unless told otherwise, retries included.
+    pub const BUDGET: Millis = Millis::from_secs(10);
+
+    /// A store over that client.
+    pub const fn new(neon: Neon<H>, ambient: A) -> Self {
+        Self {
+            neon,
+            ambient,
+            budget: Self::BUDGET,
+        }
+    }
+
+    /// Asks the database for nothing, to see whether it answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let statement = Statement::new("select 1", []);
+        self.read(Who::Owner, &[statement]).await.map(|_| ())
+    }
+
+    /// One read-only transaction, tried again whenever that may help.
+    pub(crate) async fn read(&self, who: Who, statements: &[Statement]) -> Result<Vec<Rows>, StoreError> {
+        let options = BatchOptions {
+            who,
+            read_only: true,
+            deadline: self.budget,
+        };
+        self.neon
+            .batch_retrying(statements, &options, true, &self.ambient)
+            .await
+    }
+
+    /// One transaction that may be repeated without changing what it did the first time.
+    pub(crate) async fn write(&self, who: Who, statements: &[Statement]) -> Result<Vec<Rows>, StoreError> {
+        let options = BatchOptions {
+            who,
+            read_only: false,
+            deadline: self.budget,
+        };
+        self.neon
+            .batch_retrying(statements, &options, true, &self.ambient)
+            .await
+    }
+}

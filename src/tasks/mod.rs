@@ -1,1 +1,7 @@
-//! tasks
+//! What runs by itself: the driver of the publishing machine, the index over the posts, and the cron tasks.
+
+pub mod index;
+pub mod journal;
+pub mod publish;
+pub mod settings;
+pub mod watchdog;

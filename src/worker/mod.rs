@@ -1,1 +1,38 @@
-//! worker
+//! The Worker: what Cloudflare calls. A shell: parse, hand to the core, persist, set the alarm, answer.
+#![allow(
+    missing_docs,
+    reason = "the macros of `worker` generate public items without documentation"
+)]
+
+mod ambient;
+mod index;
+mod objects;
+mod post;
+mod serve;
+mod storage;
+
+use crate::tasks::settings::{Missing, Settings};
+use std::sync::Arc;
+use worker::Env;
+
+/// The names of bindings, as `wrangler.toml` has them.
+mod binding {
+    pub const POST: &str = "POST";
+    pub const INDEX: &str = "INDEX";
+    /// The one index object.
+    pub const INDEX_NAME: &str = "index";
+}
+
+/// Reads secrets and variables by name; both are texts of the environment.
+fn settings(env: &Env) -> Result<Arc<Settings>, Vec<Missing>> {
+    Settings::read(|name| env.var(name).ok().map(|value| value.to_string())).map(Arc::new)
+}
+
+/// What is missing, in one line for the log. Names and hints only, never values.
+fn describe(missing: &[Missing]) -> String {
+    let named: Vec<_> = missing
+        .iter()
+        .map(|item| format!("`{}`: {}", item.name, item.hint))
+        .collect();
+    named.join("; ")
+}

@@ -1,0 +1,27 @@
+-- Posts, in the legacy shape: enumerations are plain text, there are no foreign keys and no checks.
+create table if not exists public.posts (
+  id uuid primary key default gen_random_uuid() not null,
+  user_id text not null,
+  platform text not null,
+  content text not null,
+  media_urls jsonb,
+  status text default 'draft' not null,
+  sub_status text,
+  parent_post_id text,
+  thread_position integer,
+  trigger_run_id text,
+  fail_reason text,
+  platform_post_ids jsonb,
+  scheduled_at timestamp with time zone,
+  published_at timestamp with time zone,
+  external_post_id text,
+  metadata jsonb,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  series_id text,
+  language text,
+  approval_status text,
+  reviewer_id text,
+  review_comment text,
+  reviewed_at timestamp with time zone
+);

@@ -1,0 +1,529 @@
+//! The one place where state changes: an entry that cannot follow is an error, never a guess.
+
+use crate::domain::hash::content_hash;
+use crate::domain::outcome::RejectionKind;
+use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest};
+use crate::domain::publish::plan::Plan;
+use crate::domain::publish::state::{Doubt, Phase, State, Step, StepStatus};
+use crate::domain::time::Timestamp;
+
+/// An entry that cannot follow the state it was appended to: the journal was written by a program with other rules, or
+/// there is a fault in this one. Nothing is called until a person has looked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {index} of the journal cannot follow the ones before it: {reason}")]
+pub struct IllegalEntry {
+    /// Its position, from 0.
+    pub index: u64,
+    /// Which rule it breaks.
+    pub reason: &'static str,
+}
+
+/// Folds facts into a state, from nothing.
+///
+/// # Errors
+/// [`IllegalEntry`] for the first that cannot follow.
+pub fn replay(facts: &[Fact]) -> Result<State, IllegalEntry> {
+    let mut state = State::default();
+    for fact in facts {
+        evolve(&mut state, fact.at, &fact.entry)?;
+    }
+    Ok(state)
+}
+
+/// Folds one entry into the state.
+///
+/// # Errors
+/// [`IllegalEntry`]; the state must then be thrown away.
+pub fn evolve(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), IllegalEntry> {
+    apply(state, at, entry).map_err(|reason| IllegalEntry {
+        index: state.len,
+        reason,
+    })?;
+    state.len += 1;
+    state.changed_at = Some(at);
+    Ok(())
+}
+
+fn require(holds: bool, reason: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(reason) }
+}
+
+fn apply(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
+    if !matches!(entry, Entry::Created { .. } | Entry::Adopted { .. }) {
+        require(state.plan.is_some(), "the first entry creates or adopts")?;
+    }
+    match entry {
+        Entry::Created { .. }
+        | Entry::Adopted { .. }
+        | Entry::Inserted { .. }
+        | Entry::InsertRefused {}
+        | Entry::InsertUnknown {}
+        | Entry::TombstoneSettled { .. }
+        | Entry::Edited { .. }
+        | Entry::Removed {} => apply_row(state, at, entry),
+        Entry::Scheduled { .. }
+        | Entry::Unscheduled { .. }
+        | Entry::CancelRequested {}
+        | Entry::RunStarted { .. }
+        | Entry::Claimed {}
+        | Entry::Waiting { .. }
+        | Entry::Resumed { .. }
+        | Entry::Rested { .. } => apply_phase(state, entry),
+        Entry::RollBackStarted {}
+        | Entry::DeletionStarted { .. }
+        | Entry::Deleted { .. }
+        | Entry::DeletionDelayed { .. } => apply_roll_back(state, entry),
+        Entry::AttemptStarted { .. }
+        | Entry::Confirmed { .. }
+        | Entry::AttemptRefused { .. }
+        | Entry::Doubted { .. }
+        | Entry::Looked { .. }
+        | Entry::Absent { .. }
+        | Entry::DeclaredAbsent { .. }
+        | Entry::Abandoned { .. } => apply_step(state, at, entry),
+    }
+}
+
+fn begin(state: &mut State, plan: &Plan) -> Result<(), &'static str> {
+    require(state.plan.is_none(), "a post is created once")?;
+    require(!plan.parts.is_empty(), "a post has parts")?;
+    require(
+        content_hash(&plan.parts) == plan.hash,
+        "the hash is that of the parts (I10)",
+    )?;
+    state.steps = vec![Step::default(); plan.parts.len()];
+    state.scheduled_at = plan.scheduled_at;
+    state.plan = Some(plan.clone());
+    Ok(())
+}
+
+fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
+    match entry {
+        Entry::Created { plan } => {
+            begin(state, plan)?;
+            state.phase = Phase::Creating;
+        }
+        Entry::Adopted {
+            plan,
+            account_id,
+            confirmed,
+            doubt_since,
+        } => {
+            begin(state, plan)?;
+            require(
+                confirmed.len() <= state.steps.len(),
+                "no more parts are out than there are",
+            )?;
+            state.account_id.clone_from(account_id);
+            for (step, remote_id) in state.steps.iter_mut().zip(confirmed) {
+                step.status = StepStatus::Confirmed {
+                    remote_id: remote_id.clone(),
+                    at,
+                    by: ConfirmedBy::Row,
+                };
+            }
+            if let (Some(since), Some(index)) = (doubt_since, state.next_pending()) {
+                let step = &mut state.steps[index];
+                step.first_attempt_at = Some(*since);
+                step.was_doubted = true;
+                step.attempts = 1;
+                step.attempt_last = 1;
+                step.status = StepStatus::Doubt(Doubt {
+                    noticed_at: at,
+                    looks: 0,
+                    unreadable: 0,
+                    look_at: at,
+                    duplicate: false,
+                });
+            }
+            state.phase = Phase::Scheduled;
+        }
+        Entry::Inserted { account_id } => {
+            require(
+                matches!(state.phase, Phase::Creating | Phase::Tombstone | Phase::Gone) || state.tombstoned,
+                "a row is inserted at creation",
+            )?;
+            state.account_id = Some(account_id.clone());
+            state.scheduled_at = state.plan.as_ref().and_then(|plan| plan.scheduled_at);
+            state.phase = if state.scheduled_at.is_some() {
+                Phase::Scheduled
+            } else {
+                Phase::Draft
+            };
+            state.tombstoned = false;
+            state.message = None;
+        }
+        Entry::InsertRefused {} => {
+            require(state.phase == Phase::Creating, "an insert is refused at creation")?;
+            state.phase = Phase::Gone;
+        }
+        Entry::InsertUnknown {} => {
+            require(
+                matches!(state.phase, Phase::Creating | Phase::Tombstone),
+                "an insert is unknown at creation",
+            )?;
+            state.phase = Phase::Tombstone;
+            state.tombstoned = true;
+        }
+        Entry::TombstoneSettled { existed } => {
+            require(state.phase == Phase::Tombstone, "only a tombstone is settled")?;
+            state.scheduled_at = None;
+            state.phase = if *existed { Phase::Draft } else { Phase::Gone };
+        }
+        Entry::Edited { parts, hash } => {
+            require(state.nothing_is_out(), "nothing is edited once a part may be out")?;
+            require(!parts.is_empty(), "a post has parts")?;
+            require(content_hash(parts) == *hash, "the hash is that of the parts (I10)")?;
+            if let Some(plan) = &mut state.plan {
+                plan.parts.clone_from(parts);
+                plan.hash.clone_from(hash);
+            }
+            state.steps = vec![Step::default(); parts.len()];
+        }
+        Entry::Removed {} => {
+            require(state.nothing_is_out(), "nothing is removed once a part may be out")?;
+            state.phase = Phase::Gone;
+            state.tombstoned = false;
+        }
+        _ => return Err("not an entry about the row"),
+    }
+    Ok(())
+}
+
+fn apply_phase(state: &mut State, entry: &Entry) -> Result<(), &'static str> {
+    match entry {
+        Entry::Scheduled { at: due } => {
+            require(
+                state.nothing_is_out(),
+                "nothing is scheduled anew once a part may be out",
+            )?;
+            state.steps = vec![Step::default(); state.steps.len()];
+            state.scheduled_at = Some(*due);
+            state.phase = Phase::Scheduled;
+            state.run = None;
+            state.claimed = false;
+            state.cancel_requested = false;
+            state.tombstoned = false;
+            state.message = None;
+        }
+        Entry::Unscheduled { message } => {
+            require(state.nothing_is_out(), "no draft has a part that may be out")?;
+            state.scheduled_at = None;
+            state.phase = Phase::Draft;
+            state.cancel_requested = false;
+            state.message.clone_from(message);
+        }
+        Entry::CancelRequested {} => {
+            require(!state.is_resting(), "what rests is not cancelled")?;
+            state.cancel_requested = true;
+        }
+        Entry::RunStarted { token } => {
+            require(
+                matches!(state.phase, Phase::Scheduled | Phase::Running | Phase::RollingBack),
+                "a run begins when the post is due",
+            )?;
+            state.run = Some(token.clone());
+            state.claimed = false;
+            if state.phase != Phase::RollingBack {
+                state.phase = Phase::Running;
+            }
+        }
+        Entry::Claimed {} => {
+            require(state.run.is_some(), "a run claims")?;
+            state.claimed = true;
+        }
+        Entry::Waiting { reason, until, message } => {
+            require(
+                matches!(state.phase, Phase::Running | Phase::Waiting { .. }),
+                "only a run comes to wait",
+            )?;
+            require(
+                !state.steps.iter().any(Step::is_open),
+                "nothing waits with an open attempt",
+            )?;
+            state.phase = Phase::Waiting {
+                reason: *reason,
+                until: *until,
+            };
+            state.message = Some(message.clone());
+        }
+        Entry::Resumed { by_person } => {
+            require(
+                matches!(state.phase, Phase::Waiting { .. } | Phase::Resting(_)),
+                "only what stopped goes on",
+            )?;
+            require(
+                state.phase != Phase::Resting(Rest::Published),
+                "what is published rests (I6)",
+            )?;
+            let gave_up = state.steps.iter().any(|step| step.status == StepStatus::Refused);
+            require(
+                *by_person || gave_up || matches!(state.phase, Phase::Waiting { .. }),
+                "only a person ends a rest (I6)",
+            )?;
+            if *by_person {
+                state.cancel_requested = false;
+                for step in &mut state.steps {
+                    step.renew();
+                }
+            }
+            state.phase = Phase::Running;
+            state.run = None;
+            state.claimed = false;
+            state.message = None;
+        }
+        Entry::Rested { rest, message } => {
+            require(
+                !matches!(state.phase, Phase::Resting(_) | Phase::Gone),
+                "what rests does not come to rest",
+            )?;
+            require(
+                !state.steps.iter().any(Step::is_open),
+                "nothing rests with an open attempt",
+            )?;
+            let all_out = state.confirmed_count() == state.steps.len();
+            require(
+                (*rest == Rest::Published) == all_out,
+                "published means that every part is out",
+            )?;
+            state.phase = Phase::Resting(*rest);
+            state.message.clone_from(message);
+        }
+        _ => return Err("not an entry about the phase"),
+    }
+    Ok(())
+}
+
+fn apply_roll_back(state: &mut State, entry: &Entry) -> Result<(), &'static str> {
+    match entry {
+        Entry::RollBackStarted {} => {
+            require(
+                matches!(state.phase, Phase::Resting(_)),
+                "only what rests is rolled back",
+            )?;
+            require(
+                state.unsettled().is_none(),
+                "nothing is rolled back before every doubt is settled",
+            )?;
+            require(
+                state.phase != Phase::Resting(Rest::Published),
+                "what is published stays",
+            )?;
+            state.phase = Phase::RollingBack;
+            state.run = None;
+            state.claimed = false;
+        }
+        Entry::DeletionStarted { step } => {
+            require(state.phase == Phase::RollingBack, "only a roll-back deletes")?;
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            let remote_id = step.remote_id().cloned().ok_or("only what is out is deleted")?;
+            step.status = StepStatus::Deleting { remote_id };
+        }
+        Entry::Deleted { step } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            require(
+                matches!(step.status, StepStatus::Deleting { .. }),
+                "a deletion begins before it ends",
+            )?;
+            step.status = StepStatus::Deleted;
+            step.not_before = None;
+        }
+        Entry::DeletionDelayed {
+            step,
+            message,
+            again_at,
+        } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            step.not_before = Some(*again_at);
+            step.attempts += 1;
+            state.message = Some(message.clone());
+        }
+        _ => return Err("not an entry about a roll-back"),
+    }
+    Ok(())
+}
+
+fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
+    match entry {
+        Entry::AttemptStarted { step, attempt, id } => start_attempt(state, at, *step, *attempt, id)?,
+        Entry::Confirmed { step, remote_id, by } => confirm(state, at, *step, remote_id, *by)?,
+        Entry::AttemptRefused {
+            step,
+            refusal,
+            message,
+            again_at,
+        } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            require(step.is_unsettled(), "only an open attempt is refused")?;
+            step.refuse(*refusal, *again_at);
+            state.message = Some(message.clone());
+        }
+        Entry::Doubted {
+            step,
+            message,
+            duplicate,
+            look_at,
+        } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            require(step.is_open(), "only an open attempt is doubted")?;
+            step.was_doubted |= !duplicate;
+            step.status = StepStatus::Doubt(Doubt {
+                noticed_at: at,
+                looks: 0,
+                unreadable: 0,
+                look_at: *look_at,
+                duplicate: *duplicate,
+            });
+            state.message = Some(message.clone());
+        }
+        Entry::Looked {
+            step,
+            readable,
+            message,
+            again_at,
+        } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            let StepStatus::Doubt(doubt) = &mut step.status else {
+                return Err("only a doubt is looked up");
+            };
+            if *readable {
+                doubt.looks += 1;
+            } else {
+                doubt.unreadable += 1;
+            }
+            doubt.look_at = *again_at;
+            state.message = Some(message.clone());
+        }
+        Entry::Absent { step } | Entry::DeclaredAbsent { step } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            require(
+                matches!(step.status, StepStatus::Doubt(_)),
+                "only a doubt ends in absent",
+            )?;
+            step.status = StepStatus::Pending;
+            step.not_before = None;
+            state.message = None;
+        }
+        Entry::Abandoned { step } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            require(matches!(step.status, StepStatus::Doubt(_)), "only a doubt is abandoned")?;
+            step.status = StepStatus::Refused;
+        }
+        _ => return Err("not an entry about a step"),
+    }
+    Ok(())
+}
+
+fn start_attempt(
+    state: &mut State,
+    at: Timestamp,
+    index: usize,
+    attempt: u32,
+    id: &crate::domain::id::AttemptId,
+) -> Result<(), &'static str> {
+    require(
+        state.phase == Phase::Running && state.run.is_some(),
+        "only a claimed run calls (I9)",
+    )?;
+    require(!state.cancel_requested, "nothing leaves after a cancel (I10)")?;
+    require(
+        state.scheduled_at.is_none_or(|due| due <= at),
+        "nothing leaves before its time (I10)",
+    )?;
+    require(state.unsettled().is_none(), "one open attempt at most (I2, I3)")?;
+    let before = state.steps.get(..index).ok_or("no such step")?;
+    require(
+        before.iter().all(|step| step.remote_id().is_some()),
+        "steps run in order (I4)",
+    )?;
+    let step = state.steps.get_mut(index).ok_or("no such step")?;
+    require(
+        step.status == StepStatus::Pending,
+        "only a pending step is called for (I5)",
+    )?;
+    require(attempt == step.attempt_last + 1, "attempts are numbered")?;
+    step.attempts += 1;
+    step.attempt_last = attempt;
+    step.first_attempt_at.get_or_insert(at);
+    step.not_before = None;
+    step.status = StepStatus::Open {
+        id: id.clone(),
+        attempt,
+    };
+    Ok(())
+}
+
+fn confirm(
+    state: &mut State,
+    at: Timestamp,
+    index: usize,
+    remote_id: &crate::domain::id::RemoteId,
+    by: ConfirmedBy,
+) -> Result<(), &'static str> {
+    require(!remote_id.0.is_empty(), "what is out has an id")?;
+    require(
+        !state.remote_ids().contains(&remote_id),
+        "no two parts are the same remote post",
+    )?;
+    let step = state.steps.get_mut(index).ok_or("no such step")?;
+    require(step.is_unsettled(), "only an unsettled attempt is confirmed (I5)")?;
+    step.status = StepStatus::Confirmed {
+        remote_id: remote_id.clone(),
+        at,
+        by,
+    };
+    state.message = None;
+    if state.confirmed_count() == state.steps.len() {
+        state.published_at = Some(at);
+    }
+    Ok(())
+}
+
+impl Step {
+    /// Whether a call's outcome is not recorded yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.status, StepStatus::Open { .. })
+    }
+
+    /// Whether its outcome is open or in doubt.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        matches!(self.status, StepStatus::Open { .. } | StepStatus::Doubt(_))
+    }
+
+    fn refuse(&mut self, refusal: Refusal, again_at: Option<Timestamp>) {
+        self.status = StepStatus::Pending;
+        self.not_before = again_at;
+        match refusal {
+            Refusal::Rejected(RejectionKind::Permanent | RejectionKind::Duplicate) => {
+                self.status = StepStatus::Refused;
+            }
+            Refusal::Rejected(RejectionKind::ParentNotVisible) => self.parent_refusals += 1,
+            Refusal::Rejected(
+                RejectionKind::ReplyRefused
+                | RejectionKind::TokenDead
+                | RejectionKind::NoCredit
+                | RejectionKind::Operator,
+            )
+            | Refusal::Throttled => {
+                self.attempts = self.attempts.saturating_sub(1);
+                self.waits += 1;
+            }
+            Refusal::NotSent => {}
+        }
+    }
+
+    /// A person wants it tried again: a new budget of attempts.
+    fn renew(&mut self) {
+        if matches!(self.status, StepStatus::Refused | StepStatus::Deleted) {
+            self.status = StepStatus::Pending;
+            self.first_attempt_at = None;
+            self.was_doubted = false;
+        }
+        self.attempts = 0;
+        self.waits = 0;
+        self.parent_refusals = 0;
+        self.not_before = None;
+    }
+}

@@ -1,0 +1,279 @@
+//! The HTTP port, implemented for both targets under one name: natively on reqwest, on wasm32 on the runtime's `fetch`.
+//!
+//! Both keep the port's contract: a redirect is an answer, a deadline covers the whole exchange, nothing is ever sent
+//! again, and an answer is read up to [`RESPONSE_BYTES_MAX`]. This is the one file below `worker/` and `cli/` in which
+//! the target shows.
+
+use crate::domain::time::Millis;
+use crate::ports::http::{HttpError, HttpErrorKind, RESPONSE_BYTES_MAX};
+use std::time::Duration;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::Client;
+#[cfg(target_arch = "wasm32")]
+pub use workers::Client;
+
+fn maybe_sent(message: impl Into<String>) -> HttpError {
+    HttpError {
+        kind: HttpErrorKind::MaybeSent,
+        message: message.into(),
+    }
+}
+
+fn too_late(deadline: Millis) -> HttpError {
+    maybe_sent(format!("no complete answer within {} ms", deadline.0))
+}
+
+fn too_long() -> HttpError {
+    maybe_sent(format!("the answer is longer than {RESPONSE_BYTES_MAX} bytes"))
+}
+
+fn duration(deadline: Millis) -> Duration {
+    Duration::from_millis(u64::try_from(deadline.0).unwrap_or(0))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use super::{duration, maybe_sent, too_late, too_long};
+    use crate::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
+    use bytes::BytesMut;
+    use std::error::Error;
+
+    /// The HTTP client. Cloning is cheap.
+    #[derive(Clone, Debug)]
+    pub struct Client {
+        inner: ::reqwest::Client,
+    }
+
+    impl Client {
+        /// A client that follows no redirect, uses no proxy of the environment and opens one connection per request.
+        ///
+        /// One connection per request because a kept one may be dead: what is written to it is then *maybe sent*, and
+        /// the library would try again by itself on another. A handshake is cheaper than a look-up.
+        ///
+        /// # Errors
+        /// [`HttpErrorKind::NotSent`] when the system's TLS set-up cannot be used.
+        pub fn new() -> Result<Self, HttpError> {
+            ::reqwest::Client::builder()
+                .redirect(::reqwest::redirect::Policy::none())
+                .retry(::reqwest::retry::never())
+                .pool_max_idle_per_host(0)
+                .referer(false)
+                .no_proxy()
+                .build()
+                .map(|inner| Self { inner })
+                .map_err(|error| not_sent(&format!("the HTTP client could not be set up: {}", cause(&error))))
+        }
+
+        async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+            let mut answer = self
+                .inner
+                .request(request.method, request.url)
+                .headers(request.headers)
+                .body(request.body)
+                .send()
+                .await
+                .map_err(|error| describe(&error))?;
+            let status = answer.status().as_u16();
+            let headers = std::mem::take(answer.headers_mut());
+            let mut body = BytesMut::new();
+            while let Some(chunk) = answer.chunk().await.map_err(|error| describe(&error))? {
+                if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
+                    return Err(too_long());
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(HttpResponse {
+                status,
+                headers,
+                body: body.freeze(),
+            })
+        }
+    }
+
+    impl HttpClient for Client {
+        async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+            let deadline = request.deadline;
+            tokio::time::timeout(duration(deadline), self.exchange(request))
+                .await
+                .unwrap_or_else(|_| Err(too_late(deadline)))
+        }
+    }
+
+    fn not_sent(message: &str) -> HttpError {
+        HttpError {
+            kind: HttpErrorKind::NotSent,
+            message: message.to_owned(),
+        }
+    }
+
+    /// Only a connection that never opened, or a request that could not even be built, is surely not sent.
+    fn describe(error: &::reqwest::Error) -> HttpError {
+        if error.is_connect() {
+            return not_sent(&format!("the connection could not be opened: {}", cause(error)));
+        }
+        if error.is_builder() {
+            return not_sent("the request could not be built: check the configured address and the header values");
+        }
+        if error.is_body() || error.is_decode() {
+            return maybe_sent(format!("the answer was cut: {}", cause(error)));
+        }
+        maybe_sent(format!("the connection broke before the answer: {}", cause(error)))
+    }
+
+    /// The innermost cause: the outer ones may name the address.
+    fn cause(error: &::reqwest::Error) -> String {
+        let mut innermost: Option<&dyn Error> = None;
+        let mut next = error.source();
+        while let Some(inner) = next {
+            innermost = Some(inner);
+            next = inner.source();
+        }
+        innermost.map_or_else(|| "cause not known".to_owned(), ToString::to_string)
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod workers {
+    use super::{duration, maybe_sent, too_late, too_long};
+    use crate::ports::http::{HttpClient, HttpError, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
+    use bytes::{Bytes, BytesMut};
+    use futures_util::StreamExt;
+    use futures_util::future::{Either, select};
+    use http::{HeaderMap, HeaderName, HeaderValue};
+    use std::future::Future;
+    use std::pin::pin;
+    use worker::js_sys::Uint8Array;
+    use worker::send::SendFuture;
+    use worker::{AbortController, AbortSignal, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
+
+    /// The HTTP client. Cloning is cheap.
+    #[derive(Clone, Debug)]
+    pub struct Client(());
+
+    /// Ends the exchange when it is dropped before its answer is complete.
+    struct Abort(Option<AbortController>);
+
+    impl Drop for Abort {
+        fn drop(&mut self) {
+            if let Some(controller) = self.0.take() {
+                controller.abort();
+            }
+        }
+    }
+
+    impl Client {
+        /// A client that follows no redirect.
+        ///
+        /// # Errors
+        /// None on this target.
+        pub fn new() -> Result<Self, HttpError> {
+            Ok(Self(()))
+        }
+    }
+
+    impl HttpClient for Client {
+        fn send(&self, request: HttpRequest) -> impl Future<Output = Result<HttpResponse, HttpError>> + Send {
+            // The runtime has one thread: nothing that is not `Send` can leave it.
+            SendFuture::new(async move {
+                let deadline = request.deadline;
+                let controller = AbortController::default();
+                let signal = controller.signal();
+                let mut abort = Abort(Some(controller));
+                let late = pin!(Delay::from(duration(deadline)));
+                match select(pin!(exchange(request, &signal)), late).await {
+                    Either::Left((answer, _)) => {
+                        if answer.is_ok() {
+                            abort.0 = None;
+                        }
+                        answer
+                    }
+                    Either::Right(((), _)) => Err(too_late(deadline)),
+                }
+            })
+        }
+    }
+
+    /// Every error is *maybe sent*: the runtime does not tell a refused connection from one that broke after the
+    /// request was read.
+    async fn exchange(request: HttpRequest, signal: &AbortSignal) -> Result<HttpResponse, HttpError> {
+        let bodiless = request.method == http::Method::HEAD;
+        let outgoing = build(&request).map_err(|_| {
+            maybe_sent("the request could not be built: check the configured address and the header values")
+        })?;
+        let mut answer = Fetch::Request(outgoing)
+            .send_with_signal(signal)
+            .await
+            .map_err(|error| maybe_sent(format!("there was no answer: {}", scrub(&error.to_string()))))?;
+        let status = answer.status_code();
+        let headers = read_headers(answer.headers());
+        let body = match answer.body() {
+            worker::ResponseBody::Empty => Bytes::new(),
+            worker::ResponseBody::Body(bytes) => Bytes::copy_from_slice(bytes),
+            worker::ResponseBody::Stream(_) => read_body(&mut answer).await?,
+        };
+        if !bodiless && is_cut(&headers, body.len()) {
+            return Err(maybe_sent("the answer was cut: it is shorter than announced"));
+        }
+        Ok(HttpResponse { status, headers, body })
+    }
+
+    fn build(request: &HttpRequest) -> worker::Result<Request> {
+        let headers = Headers::new();
+        for (name, value) in &request.headers {
+            let value = value
+                .to_str()
+                .map_err(|_| worker::Error::RustError("header value".to_owned()))?;
+            headers.append(name.as_str(), value)?;
+        }
+        let mut init = RequestInit::new();
+        init.with_method(Method::from(request.method.to_string()))
+            .with_headers(headers)
+            .with_redirect(RequestRedirect::Manual);
+        if !request.body.is_empty() {
+            init.with_body(Some(Uint8Array::from(request.body.as_ref()).into()));
+        }
+        Request::new_with_init(&request.url, &init)
+    }
+
+    async fn read_body(answer: &mut worker::Response) -> Result<Bytes, HttpError> {
+        let cut = |error: worker::Error| maybe_sent(format!("the answer was cut: {}", scrub(&error.to_string())));
+        let mut stream = answer.stream().map_err(cut)?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(cut)?;
+            if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
+                return Err(too_long());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    fn read_headers(from: &Headers) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in from.entries() {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+
+    /// The bindings report some broken bodies as their end. The announced length tells, unless it counts packed bytes.
+    fn is_cut(headers: &HeaderMap, read: usize) -> bool {
+        if headers.contains_key(http::header::CONTENT_ENCODING) {
+            return false;
+        }
+        let announced = headers
+            .get(http::header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        announced.is_some_and(|announced: usize| read < announced)
+    }
+
+    /// The runtime's words without any address in them.
+    fn scrub(message: &str) -> String {
+        let words = message.split_whitespace().filter(|word| !word.contains("://"));
+        words.collect::<Vec<_>>().join(" ").chars().take(200).collect()
+    }
+}

@@ -1,0 +1,124 @@
+//! X's JSON, as far as psn reads and writes it. Unknown keys are ignored; both vocabularies are read.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The body of `POST /2/tweets`.
+#[derive(Serialize)]
+pub struct CreatePost<'a> {
+    pub text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Reply<'a>>,
+}
+
+#[derive(Serialize)]
+pub struct Reply<'a> {
+    pub in_reply_to_tweet_id: &'a str,
+}
+
+/// An answer about one thing.
+#[derive(Deserialize)]
+pub struct One<T> {
+    pub data: Option<T>,
+    #[serde(default)]
+    pub errors: Option<Value>,
+}
+
+/// An answer about several posts.
+#[derive(Deserialize)]
+pub struct Page {
+    pub data: Option<Vec<Post>>,
+    pub meta: Option<Meta>,
+    #[serde(default)]
+    pub errors: Option<Value>,
+}
+
+#[derive(Deserialize)]
+pub struct Meta {
+    pub result_count: Option<u64>,
+    pub next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Created {
+    pub id: String,
+}
+
+#[derive(Deserialize)]
+pub struct Deleted {
+    pub deleted: Option<bool>,
+}
+
+#[derive(Deserialize)]
+pub struct User {
+    pub id: String,
+    pub username: Option<String>,
+}
+
+// One field per name rather than an alias: an answer may carry both.
+#[derive(Deserialize)]
+pub struct Post {
+    pub id: String,
+    pub text: String,
+    pub created_at: Option<String>,
+    pub author_id: Option<String>,
+    pub entities: Option<Entities>,
+    referenced_tweets: Option<Vec<Reference>>,
+    referenced_posts: Option<Vec<Reference>>,
+    note_tweet: Option<Note>,
+    note_post: Option<Note>,
+}
+
+#[derive(Deserialize)]
+pub struct Reference {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub id: String,
+}
+
+/// The whole text of a long post, whose `text` is cut.
+#[derive(Deserialize)]
+pub struct Note {
+    pub text: Option<String>,
+    pub entities: Option<Entities>,
+}
+
+#[derive(Deserialize)]
+pub struct Entities {
+    pub urls: Option<Vec<Url>>,
+}
+
+#[derive(Deserialize)]
+pub struct Url {
+    pub url: Option<String>,
+    pub expanded_url: Option<String>,
+    pub media_key: Option<String>,
+}
+
+impl Post {
+    /// What the post refers to, of one kind: `replied_to`, `retweeted`, `quoted`.
+    pub fn reference(&self, kind: &str) -> Option<&str> {
+        let both = [&self.referenced_tweets, &self.referenced_posts];
+        let mut all = both.into_iter().flatten().flatten();
+        all.find(|reference| reference.kind == kind)
+            .map(|reference| reference.id.as_str())
+    }
+
+    /// The whole text with the addresses found in it.
+    pub fn whole_text(&self) -> (&str, &[Url]) {
+        let note = [&self.note_tweet, &self.note_post]
+            .into_iter()
+            .flatten()
+            .find(|note| note.text.is_some());
+        let (text, entities) = match note {
+            Some(note) => (note.text.as_deref().unwrap_or(&self.text), note.entities.as_ref()),
+            None => (self.text.as_str(), self.entities.as_ref()),
+        };
+        (
+            text,
+            entities
+                .and_then(|entities| entities.urls.as_deref())
+                .unwrap_or_default(),
+        )
+    }
+}

@@ -1,0 +1,245 @@
+//! The objects: one per post, and one index over them. Requests and replies are what travels between the Worker's `fetch`
+//! and its Durable Objects; natively the same cores answer in the same process.
+
+use crate::domain::account::{Account, HoldScope};
+use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::publish::view::{PostView, TimelineItem};
+use crate::domain::publish::{Hold, Plan, Verdict};
+use crate::domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+
+/// Asks objects. A request may be delivered twice: every one of them is idempotent.
+pub trait Objects: Send + Sync {
+    /// Asks the object of a post.
+    ///
+    /// # Errors
+    /// [`ObjectError`] when it could not be reached; the request may have been carried out.
+    fn post(&self, id: &PostId, request: PostRequest) -> impl Future<Output = Result<PostReply, ObjectError>> + Send;
+
+    /// Asks the index.
+    ///
+    /// # Errors
+    /// [`ObjectError`] when it could not be reached; the request may have been carried out.
+    fn index(&self, request: IndexRequest) -> impl Future<Output = Result<IndexReply, ObjectError>> + Send;
+}
+
+/// An object could not be reached, or its storage failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the object could not be reached: {0}")]
+pub struct ObjectError(pub String);
+
+/// What a post's object is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum PostRequest {
+    /// Make the post (idempotent for the same id).
+    Create {
+        /// What is asked for.
+        plan: Plan,
+    },
+    /// Take over a row that psn did not make (ignored when the object has a journal).
+    Adopt {
+        /// What the row asks for.
+        plan: Plan,
+        /// The row's content as it is stored.
+        content: String,
+        /// The account it goes out on, if it can be told.
+        account_id: Option<AccountId>,
+        /// The parts that are out already.
+        confirmed: Vec<RemoteId>,
+        /// Somebody may have called for the next part since that time.
+        doubt_since: Option<Timestamp>,
+        /// Why a person has to look at it first.
+        review: Option<String>,
+    },
+    /// Show the post.
+    Show,
+    /// Show what happened to it.
+    Events,
+    /// Publish now.
+    Publish,
+    /// Stop.
+    Cancel,
+    /// Go on.
+    Retry,
+    /// Change text or time, or both, or neither.
+    Amend {
+        /// New parts with their hash.
+        content: Option<(Vec<String>, String)>,
+        /// A new time; `Some(None)` makes it a draft.
+        schedule: Option<Option<Timestamp>>,
+    },
+    /// Remove it.
+    Remove,
+    /// Say what became of a part.
+    Resolve {
+        /// Which, from 1.
+        part: usize,
+        /// What became of it.
+        verdict: Verdict,
+    },
+    /// Delete what is out.
+    RollBack,
+    /// See whether there is something to do.
+    Wake,
+    /// A hold it may wait for ended.
+    Release,
+}
+
+/// What a post's object answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum PostReply {
+    /// The post as it is now.
+    Post(Box<PostSnapshot>),
+    /// What happened to it.
+    Events {
+        /// Whose it is.
+        user_id: crate::domain::id::UserId,
+        /// Oldest first.
+        events: Vec<TimelineItem>,
+    },
+    /// There is no such post.
+    NotFound,
+    /// The state does not allow it: one sentence.
+    Conflict {
+        /// Why, and what to do.
+        message: String,
+    },
+    /// What was asked makes no sense: one sentence.
+    Unprocessable {
+        /// The field it is about.
+        field: String,
+        /// Why, and what to do.
+        message: String,
+    },
+    /// No account, or several to choose from.
+    Account {
+        /// The user's accounts on that platform.
+        accounts: Vec<Account>,
+    },
+    /// Whether the post was created cannot be told now; ask again with the same idempotency key.
+    CreationUnknown,
+    /// The database is away; nothing changed.
+    Unavailable,
+}
+
+/// A post as its object shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostSnapshot {
+    /// What was asked for (its parts are those of the view).
+    pub plan: Plan,
+    /// The state.
+    pub view: PostView,
+    /// The account's user name, where known: permalinks are made of it.
+    pub username: Option<String>,
+    /// Posts with similar text, at creation.
+    pub similar: Vec<PostId>,
+}
+
+/// What the index is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum IndexRequest {
+    /// Where a post is: when it wants to be woken (`None`: it rests), and what it has published.
+    Note {
+        /// The post.
+        post_id: PostId,
+        /// Its account.
+        account_id: Option<AccountId>,
+        /// When it wants to be woken at the latest.
+        wake_at: Option<Timestamp>,
+        /// The hold it waits for, if any.
+        waits_for: Option<HoldScope>,
+        /// The ids of its parts.
+        remote_ids: Vec<RemoteId>,
+    },
+    /// Does a hold cover a post? Asking takes the turn of trying again when that is due.
+    Holds {
+        /// The post that asks.
+        post_id: PostId,
+        /// The scopes it is in.
+        scopes: Vec<HoldScope>,
+    },
+    /// A hold begins.
+    Hold(Hold),
+    /// Holds end, and the posts that wait for them go on.
+    Lift {
+        /// Which.
+        scopes: Vec<HoldScope>,
+    },
+    /// Which of these remote posts belong to other posts of ours? The rest is reserved for the asker.
+    Claim {
+        /// The post that asks.
+        post_id: PostId,
+        /// Its account.
+        account_id: AccountId,
+        /// The candidates.
+        remote_ids: Vec<RemoteId>,
+    },
+    /// Which posts are past their time, and is a sweep of the database due?
+    Due {
+        /// At most so many.
+        limit: usize,
+    },
+    /// A sweep of the database was made.
+    Swept,
+    /// A request with an idempotency key begins.
+    Begin {
+        /// User, route and key.
+        key: String,
+        /// Hash of the body.
+        body_hash: String,
+    },
+    /// It ended with that answer; without one it may be tried again.
+    End {
+        /// User, route and key.
+        key: String,
+        /// Status and body.
+        answer: Option<(u16, String)>,
+    },
+}
+
+/// What the index answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum IndexReply {
+    /// Noted.
+    Done,
+    /// The hold that covers the post, if any.
+    Held {
+        /// It.
+        hold: Option<Hold>,
+    },
+    /// The candidates that belong to other posts.
+    Foreign {
+        /// They.
+        remote_ids: Vec<RemoteId>,
+    },
+    /// What there is to wake.
+    Due {
+        /// Posts past their time.
+        post_ids: Vec<PostId>,
+        /// Whether the database should be swept for rows of others.
+        sweep: bool,
+    },
+    /// Go on: the key is new.
+    Fresh,
+    /// A request with this key is still running.
+    Running,
+    /// The answer that this key got.
+    Answered {
+        /// Status.
+        status: u16,
+        /// Body.
+        body: String,
+    },
+    /// The key was used for another body.
+    OtherBody,
+    /// The storage failed.
+    Failed {
+        /// How, in words.
+        message: String,
+    },
+}

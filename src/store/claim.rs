@@ -1,0 +1,203 @@
+//! Taking a post for publishing: one statement decides, and the tokens are read in the same transaction.
+
+use crate::domain::account::Account;
+use crate::domain::id::{PostId, RunToken, UserId};
+use crate::domain::time::{Millis, Timestamp};
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::accounts::{TokenRow, read_token, token_columns};
+use crate::store::error::StoreError;
+use crate::store::neon::{Statement, Who, param};
+use crate::store::posts::{PostRow, post_columns, read_post};
+
+/// A claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The post.
+    pub id: PostId,
+    /// Its owner.
+    pub user: UserId,
+    /// The run that claims it; claiming again with it succeeds.
+    pub token: RunToken,
+    /// The stored content that was validated and approved.
+    pub content: String,
+    /// The length of the journal; a row written from a longer one refuses.
+    pub seq: u64,
+    /// The caller's now.
+    pub now: Timestamp,
+    /// How much earlier than its time a post may be claimed.
+    pub lead: Millis,
+    /// Whether a row in `publishing` is taken from whoever holds it: to adopt what another program left.
+    pub take_over: bool,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClaimResult {
+    /// The post is this run's.
+    Claimed {
+        /// Its account and the sealed tokens.
+        tokens: Box<TokenRow>,
+        /// The row as claimed.
+        row: Box<PostRow>,
+    },
+    /// It is not, and nothing was changed.
+    Refused {
+        /// Why.
+        why: ClaimRefusal,
+        /// The row.
+        row: Box<PostRow>,
+    },
+    /// There is no such row.
+    Gone,
+}
+
+/// Why a claim was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimRefusal {
+    /// A longer journal has written the row.
+    Stale,
+    /// Another run holds it.
+    Held,
+    /// Its status does not allow publishing.
+    NotPublishable,
+    /// Its time has not come.
+    NotDue,
+    /// Its content is not what was expected.
+    ContentChanged,
+    /// It waits for an approval.
+    Unapproved,
+    /// Its account is not connected.
+    NoAccount,
+    /// It names no account, and the user has several.
+    AmbiguousAccount(Vec<Account>),
+    /// Somebody changed it in this moment: claim again.
+    Changed,
+}
+
+/// The length of the journal that last wrote a row, 0 where psn did not write it.
+macro_rules! row_seq {
+    () => {
+        "case when jsonb_typeof(metadata -> 'psn' -> 'seq') = 'number' then (metadata -> 'psn' ->> 'seq')::numeric else 0 end"
+    };
+}
+pub(crate) use row_seq;
+
+/// `$1` id, `$2` user, `$3` token, `$4` content, `$5` seq, `$6` latest time, `$7` take over, `$8` now.
+const CLAIM: &str = concat!(
+    "update posts p set status = 'publishing', sub_status = null, trigger_run_id = 'psn:' || $3::text, \
+     updated_at = $8::timestamptz where id = $1::uuid and user_id = $2 and content = $4 \
+     and (status in ('scheduled', 'retry', 'partially_posted') \
+       or (status = 'publishing' and (trigger_run_id = 'psn:' || $3::text or $7::boolean))) \
+     and (scheduled_at is null or scheduled_at <= $6::timestamptz) \
+     and (approval_status = 'approved' or (approval_status is null and metadata ->> 'hubId' is null)) \
+     and ",
+    row_seq!(),
+    " <= $5::numeric \
+     and (select count(*) from oauth_tokens t where t.user_id = p.user_id and t.platform = p.platform \
+       and (p.metadata -> 'psn' ->> 'account_id' is null or t.id::text = p.metadata -> 'psn' ->> 'account_id')) = 1 \
+     returning id"
+);
+
+const TOKENS: &str = concat!(
+    "select ",
+    token_columns!(),
+    " from oauth_tokens where user_id = $2 \
+     and platform = (select platform from posts where id = $1::uuid and user_id = $2) \
+     and coalesce((select metadata -> 'psn' ->> 'account_id' from posts where id = $1::uuid and user_id = $2), id::text) \
+       = id::text order by created_at, id limit 20"
+);
+
+const ROW: &str = concat!(
+    "select ",
+    post_columns!(),
+    " from posts where id = $1::uuid and user_id = $2"
+);
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// Takes a post for publishing: sets `publishing` and the run's token where the row is publishable, due, approved
+    /// and unchanged. One request, which also brings the tokens.
+    ///
+    /// # Errors
+    /// [`StoreError`]; claiming again with the same token is always right.
+    pub async fn post_claim(&self, claim: &Claim) -> Result<ClaimResult, StoreError> {
+        let place = [param(&claim.id), param(&claim.user)];
+        let mut params = place.to_vec();
+        params.extend([
+            param(&claim.token),
+            param(&claim.content),
+            param(claim.seq),
+            param(claim.now + claim.lead),
+            param(claim.take_over),
+            param(claim.now),
+        ]);
+        let batch = [
+            Statement::new(CLAIM, params),
+            Statement::new(TOKENS, place.clone()),
+            Statement::new(ROW, place),
+        ];
+        let results = self.write(Who::User(claim.user.clone()), &batch).await?;
+        let [claimed, tokens, row] = results.as_slice() else {
+            return Err(StoreError::malformed("three results were expected"));
+        };
+        let Some(row) = row.first() else {
+            return Ok(ClaimResult::Gone);
+        };
+        let row = Box::new(read_post(row)?);
+        let mut tokens = if row.known_platform() {
+            tokens.map(read_token)?
+        } else {
+            Vec::new()
+        };
+        if claimed.is_empty() {
+            let why = refusal(claim, &row, &tokens);
+            return Ok(ClaimResult::Refused { why, row });
+        }
+        let tokens = tokens
+            .pop()
+            .ok_or_else(|| StoreError::malformed("the account of the claimed post"))?;
+        Ok(ClaimResult::Claimed {
+            tokens: Box::new(tokens),
+            row,
+        })
+    }
+}
+
+impl PostRow {
+    fn known_platform(&self) -> bool {
+        crate::domain::platform::Platform::parse(&self.platform).is_some()
+    }
+}
+
+/// The first condition of the claim that the row does not meet.
+fn refusal(claim: &Claim, row: &PostRow, tokens: &[TokenRow]) -> ClaimRefusal {
+    let approved = match row.approval_status.as_deref() {
+        None => row.metadata.get("hubId").is_none_or(serde_json::Value::is_null),
+        Some(status) => status == "approved",
+    };
+    let held = row.run_token().as_ref() != Some(&claim.token) && !claim.take_over;
+    if row.seq().is_some_and(|seq| seq > claim.seq) {
+        return ClaimRefusal::Stale;
+    }
+    match row.status.as_str() {
+        "scheduled" | "retry" | "partially_posted" => {}
+        "publishing" if held => return ClaimRefusal::Held,
+        "publishing" => {}
+        _ => return ClaimRefusal::NotPublishable,
+    }
+    if row.content != claim.content {
+        return ClaimRefusal::ContentChanged;
+    }
+    if row.scheduled_at.is_some_and(|at| at > claim.now + claim.lead) {
+        return ClaimRefusal::NotDue;
+    }
+    if !approved {
+        return ClaimRefusal::Unapproved;
+    }
+    match tokens {
+        [] => ClaimRefusal::NoAccount,
+        [_] => ClaimRefusal::Changed,
+        several => ClaimRefusal::AmbiguousAccount(several.iter().map(|tokens| tokens.account.clone()).collect()),
+    }
+}

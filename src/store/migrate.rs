@@ -1,0 +1,272 @@
+//! Migrations: numbered, check-summed, each one transaction together with the row that remembers it.
+
+use crate::domain::time::Millis;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::neon::{BatchOptions, Statement, Who, param};
+use crate::store::row::Rows;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Time one migration may take: an index over a large table is built in it.
+const DEADLINE: Millis = Millis::from_secs(120);
+/// The line that separates two statements of a file.
+const SEPARATOR: &str = "-- next";
+/// Serialises migrations of one database (the number is arbitrary, and psn's alone).
+const LOCK: &str = "select pg_advisory_xact_lock(7307220111)";
+/// The constraint that says somebody else has applied this migration meanwhile.
+const PRIMARY_KEY: &str = "psn_migrations_pkey";
+
+/// Makes the table of applied migrations; run each time.
+const LEDGER: &str = include_str!("../../migrations/0000_ledger.sql");
+
+/// One file of `migrations/`.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Its number: they are applied in this order.
+    pub version: u32,
+    /// Its file name without number and ending.
+    pub name: &'static str,
+    /// Its text.
+    pub sql: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $name:literal, $file:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!("../../migrations/", $file)),
+        }
+    };
+}
+
+/// Every migration, in order.
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "roles", "0001_roles.sql"),
+    migration!(2, "posts", "0002_posts.sql"),
+    migration!(3, "oauth_tokens", "0003_oauth_tokens.sql"),
+    migration!(4, "grants", "0004_grants.sql"),
+    migration!(5, "row_level_security", "0005_row_level_security.sql"),
+    migration!(6, "indexes", "0006_indexes.sql"),
+];
+
+/// What happened to one migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Its number.
+    pub version: u32,
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it was applied now rather than earlier or by somebody else.
+    pub now: bool,
+}
+
+/// Why the database was not brought up to date.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum MigrateError {
+    /// An applied file has been changed since.
+    #[error(
+        "migration {version} `{name}` was applied with other contents than this program has: \
+         use the program that applied it, or restore the file and put the change into a new one"
+    )]
+    Changed {
+        /// The migration.
+        version: u32,
+        /// Its name.
+        name: &'static str,
+    },
+    /// The database is ahead of this program.
+    #[error("the database has migration {version}, which this program does not know: use a newer psn")]
+    Newer {
+        /// The first unknown number.
+        version: u32,
+    },
+    /// The database did not do it.
+    #[error("migration {version} `{name}` was not applied: {source}")]
+    Store {
+        /// The migration, 0 for the table that remembers them.
+        version: u32,
+        /// Its name.
+        name: &'static str,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+impl Migration {
+    /// SHA-256 of the text in hex; line ends count as one character, however the file was checked out.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        let digest = Sha256::digest(self.sql.replace("\r\n", "\n").as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Its statements.
+    #[must_use]
+    pub fn statements(&self) -> Vec<Statement> {
+        statements(self.sql)
+    }
+}
+
+fn statements(sql: &str) -> Vec<Statement> {
+    let mut all = vec![String::new()];
+    for line in sql.lines() {
+        if line.trim_end() == SEPARATOR {
+            all.push(String::new());
+        } else if let Some(last) = all.last_mut() {
+            last.push_str(line);
+            last.push('\n');
+        }
+    }
+    all.into_iter().map(|statement| Statement::new(statement, [])).collect()
+}
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// Brings the database up to date: an empty one, one of the legacy program, or one of an earlier psn. Run twice it
+    /// changes nothing the second time; runs at the same time wait for one another.
+    ///
+    /// # Errors
+    /// [`MigrateError`]; what was applied before it stays applied.
+    pub async fn migrate(&self) -> Result<Vec<Applied>, MigrateError> {
+        self.migrate_to(MIGRATIONS).await
+    }
+
+    /// As [`Store::migrate`], with another list of migrations.
+    ///
+    /// # Errors
+    /// [`MigrateError`].
+    pub async fn migrate_to(&self, migrations: &'static [Migration]) -> Result<Vec<Applied>, MigrateError> {
+        let mut ledger = vec![Statement::new(LOCK, [])];
+        ledger.extend(statements(LEDGER));
+        let failed = |source| MigrateError::Store {
+            version: 0,
+            name: "ledger",
+            source,
+        };
+        self.migration_batch(&ledger).await.map_err(failed)?;
+        let mut known = self.applied().await.map_err(failed)?;
+        if let Some(version) = known
+            .keys()
+            .find(|version| migrations.iter().all(|m| m.version != **version))
+        {
+            return Err(MigrateError::Newer { version: *version });
+        }
+        let mut report = Vec::new();
+        for migration in migrations {
+            let now = !known.contains_key(&migration.version) && self.apply(migration).await?;
+            if !now {
+                if !known.contains_key(&migration.version) {
+                    known = self.applied().await.map_err(failed)?;
+                }
+                if known.get(&migration.version) != Some(&migration.checksum()) {
+                    return Err(MigrateError::Changed {
+                        version: migration.version,
+                        name: migration.name,
+                    });
+                }
+            }
+            report.push(Applied {
+                version: migration.version,
+                name: migration.name,
+                now,
+            });
+        }
+        Ok(report)
+    }
+
+    /// Applies one; `false` when it was there already.
+    async fn apply(&self, migration: &Migration) -> Result<bool, MigrateError> {
+        let remember = Statement::new(
+            "insert into public.psn_migrations (version, name, checksum) values ($1::integer, $2, $3)",
+            [
+                param(migration.version),
+                param(migration.name),
+                param(migration.checksum()),
+            ],
+        );
+        // The row comes first: whoever lost the race fails on its key before touching anything.
+        let mut batch = vec![Statement::new(LOCK, []), remember];
+        batch.extend(migration.statements());
+        match self.migration_batch(&batch).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_violation_of(PRIMARY_KEY) => Ok(false),
+            // Answers were lost: the table of applied migrations knows.
+            Err(error)
+                if error.may_have_run()
+                    && self
+                        .applied()
+                        .await
+                        .is_ok_and(|known| known.contains_key(&migration.version)) =>
+            {
+                Ok(false)
+            }
+            Err(source) => Err(MigrateError::Store {
+                version: migration.version,
+                name: migration.name,
+                source,
+            }),
+        }
+    }
+
+    async fn migration_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, StoreError> {
+        let options = BatchOptions {
+            who: Who::Owner,
+            read_only: false,
+            deadline: DEADLINE,
+        };
+        self.neon
+            .batch_retrying(statements, &options, true, &self.ambient)
+            .await
+    }
+
+    async fn applied(&self) -> Result<BTreeMap<u32, String>, StoreError> {
+        let statement = Statement::new(
+            "select version, checksum from public.psn_migrations order by version",
+            [],
+        );
+        let results = self.read(Who::Owner, &[statement]).await?;
+        let rows = results.first().map(|rows| {
+            rows.map(|row| {
+                let version = row.text("version")?.parse();
+                let version = version.map_err(|_| StoreError::malformed("a version is a positive number"))?;
+                Ok((version, row.text("checksum")?.to_owned()))
+            })
+        });
+        Ok(rows.transpose()?.unwrap_or_default().into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_split_at_the_marker_only() {
+        let parts = statements("select ';';\n-- next\ndo $$ begin; -- next here\n$$;\r\n-- next\r\nselect 2;");
+        let texts: Vec<_> = parts.iter().map(|statement| statement.sql.trim()).collect();
+        assert_eq!(texts, ["select ';';", "do $$ begin; -- next here\n$$;", "select 2;"]);
+        for (index, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.version as usize, index + 1);
+            assert_eq!(migration.checksum().len(), 64);
+        }
+    }
+
+    #[test]
+    fn line_ends_do_not_change_the_checksum() {
+        let unix = Migration {
+            version: 1,
+            name: "a",
+            sql: "a\nb\n",
+        };
+        let dos = Migration {
+            version: 1,
+            name: "a",
+            sql: "a\r\nb\r\n",
+        };
+        assert_eq!(unix.checksum(), dos.checksum());
+    }
+}

@@ -1,0 +1,583 @@
+//! Rows of `posts`: insert, read, list, tombstone, delete. Every function acts on behalf of one user.
+
+use crate::domain::account::Account;
+use crate::domain::id::{AccountId, PostId, RemoteId, RunToken, UserId};
+use crate::domain::platform::Platform;
+use crate::domain::post::Status;
+use crate::domain::time::Timestamp;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::accounts::read_account;
+use crate::store::content;
+use crate::store::error::StoreError;
+use crate::store::neon::{Statement, Who, opt_param, param};
+use crate::store::row::Row;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// What `trigger_run_id` begins with when psn holds the post.
+pub const RUN_PREFIX: &str = "psn:";
+
+/// The columns of a [`PostRow`].
+macro_rules! post_columns {
+    () => {
+        concat!(
+            "id, user_id, platform, content, media_urls, status, sub_status, fail_reason, trigger_run_id, \
+             platform_post_ids, external_post_id, metadata, approval_status, ",
+            "to_char(created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_exact, ",
+            $crate::store::row::millis_of!("scheduled_at"),
+            ", ",
+            $crate::store::row::millis_of!("published_at"),
+            ", ",
+            $crate::store::row::millis_of!("created_at"),
+            ", ",
+            $crate::store::row::millis_of!("updated_at")
+        )
+    };
+}
+pub(crate) use post_columns;
+
+/// A row of `posts` as psn reads it; what another program wrote comes as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PostRow {
+    /// The post.
+    pub id: PostId,
+    /// Its owner.
+    pub user: UserId,
+    /// The platform, by name: another program may know others.
+    pub platform: String,
+    /// The stored form of the parts (see [`content::decode`]).
+    pub content: String,
+    /// Addresses or keys of its media.
+    pub media_urls: Vec<String>,
+    /// The status, by name (see [`PostRow::known_status`]).
+    pub status: String,
+    /// The sub-status, by name.
+    pub sub_status: Option<String>,
+    /// Why it failed or stopped.
+    pub fail_reason: Option<String>,
+    /// Who holds it: `psn:` and a token, or a run of the legacy program.
+    pub trigger_run_id: Option<String>,
+    /// Ids of the confirmed parts in order.
+    pub platform_post_ids: Vec<RemoteId>,
+    /// Id of the first part.
+    pub external_post_id: Option<RemoteId>,
+    /// Every writer's keys.
+    pub metadata: Map<String, Value>,
+    /// Approval, where the post belongs to a company.
+    pub approval_status: Option<String>,
+    /// When it is due.
+    pub scheduled_at: Option<Timestamp>,
+    /// When it was published.
+    pub published_at: Option<Timestamp>,
+    /// When the row was made.
+    pub created_at: Timestamp,
+    /// When the row was last written.
+    pub updated_at: Timestamp,
+    created_exact: String,
+}
+
+impl PostRow {
+    /// The status, if it is one that psn knows.
+    #[must_use]
+    pub fn known_status(&self) -> Option<Status> {
+        Status::parse(&self.status)
+    }
+
+    /// The parts.
+    #[must_use]
+    pub fn parts(&self) -> Vec<String> {
+        content::decode(&self.content)
+    }
+
+    /// psn's own keys of the metadata: `account_id`, `group_id`, `seq`, `hash`, …; empty on a row that psn did not make.
+    #[must_use]
+    pub fn psn(&self) -> Option<&Map<String, Value>> {
+        self.metadata.get("psn").and_then(Value::as_object)
+    }
+
+    /// One of psn's own keys, as text.
+    #[must_use]
+    pub fn psn_text(&self, key: &str) -> Option<&str> {
+        self.psn().and_then(|own| own.get(key)).and_then(Value::as_str)
+    }
+
+    /// The length of the journal that was last written here.
+    #[must_use]
+    pub fn seq(&self) -> Option<u64> {
+        self.psn().and_then(|own| own.get("seq")).and_then(Value::as_u64)
+    }
+
+    /// The token of the psn run that holds the post.
+    #[must_use]
+    pub fn run_token(&self) -> Option<RunToken> {
+        self.trigger_run_id
+            .as_deref()
+            .and_then(|id| id.strip_prefix(RUN_PREFIX))
+            .map(RunToken::from)
+    }
+
+    /// `metadata.threadProgress`, if there is one that can be read.
+    #[must_use]
+    pub fn thread_progress(&self) -> Option<ThreadProgress> {
+        self.metadata
+            .get("threadProgress")
+            .and_then(Value::as_str)
+            .and_then(|text| serde_json::from_str(text).ok())
+    }
+}
+
+/// `metadata.threadProgress`: a JSON string that holds this object. The legacy program's shape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadProgress {
+    /// How many parts are out.
+    pub posted: u32,
+    /// How many parts there are.
+    pub total: u32,
+    /// Id of the last part that is out, empty when none is.
+    pub last_posted_id: String,
+    /// Ids of the parts that are out, in order.
+    pub tweet_ids: Vec<String>,
+}
+
+impl ThreadProgress {
+    /// The stored text, its members in the legacy program's order.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        // A struct of numbers and strings always has a JSON form.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The progress with these parts out.
+    #[must_use]
+    pub fn new(out: &[RemoteId], total: usize) -> Self {
+        Self {
+            posted: u32::try_from(out.len()).unwrap_or(u32::MAX),
+            total: u32::try_from(total).unwrap_or(u32::MAX),
+            last_posted_id: out.last().map(|id| id.0.clone()).unwrap_or_default(),
+            tweet_ids: out.iter().map(|id| id.0.clone()).collect(),
+        }
+    }
+}
+
+/// A post to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPostRow {
+    /// Its id, chosen by the caller before the first try.
+    pub id: PostId,
+    /// Its owner.
+    pub user: UserId,
+    /// Where it goes.
+    pub platform: Platform,
+    /// The account it goes to; `None` takes the user's only one there.
+    pub account_id: Option<AccountId>,
+    /// The parts.
+    pub parts: Vec<String>,
+    /// Addresses or keys of its media.
+    pub media_urls: Vec<String>,
+    /// Draft or scheduled.
+    pub status: Status,
+    /// When it is due.
+    pub scheduled_at: Option<Timestamp>,
+    /// psn's own keys (`group_id`, `seq`, `hash`, …); `account_id` is added.
+    pub psn: Map<String, Value>,
+    /// The caller's now.
+    pub now: Timestamp,
+}
+
+/// What became of an insert.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InsertResult {
+    /// The row is there now.
+    Inserted {
+        /// The account it will go to.
+        account: Account,
+        /// What the user lately wrote for that platform, newest first.
+        similar: Vec<SimilarCandidate>,
+    },
+    /// A row with that id was there already: this insert's own, repeated, or another that the caller compares.
+    AlreadyThere {
+        /// The row.
+        row: Box<PostRow>,
+        /// As for an insert.
+        similar: Vec<SimilarCandidate>,
+    },
+    /// The user has no account there, or not that one.
+    NoAccount,
+    /// The user has several accounts there and did not say which.
+    AmbiguousAccount(Vec<Account>),
+    /// The id belongs to somebody else's row.
+    IdTaken,
+}
+
+/// A post that the new one may repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimilarCandidate {
+    /// The post.
+    pub id: PostId,
+    /// The beginning of its stored content (2,000 characters).
+    pub content: String,
+}
+
+/// Which posts a list holds. Empty members allow everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostFilter {
+    /// Only these statuses.
+    pub statuses: Vec<Status>,
+    /// Only this platform.
+    pub platform: Option<Platform>,
+    /// Only this group.
+    pub group_id: Option<String>,
+    /// Only due at or after.
+    pub scheduled_from: Option<Timestamp>,
+    /// Only due before.
+    pub scheduled_before: Option<Timestamp>,
+}
+
+/// A place in a list, between two posts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostCursor {
+    created_exact: String,
+    id: PostId,
+}
+
+impl PostCursor {
+    /// Reads what [`PostCursor`] shows; `None` when it is not one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (created, id) = text.split_once('_')?;
+        Timestamp::parse(created).ok()?;
+        Some(Self {
+            created_exact: created.to_owned(),
+            id: PostId::parse(id)?,
+        })
+    }
+}
+
+impl std::fmt::Display for PostCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}_{}", self.created_exact, self.id)
+    }
+}
+
+/// A page of a list, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PostPage {
+    /// The posts.
+    pub items: Vec<PostRow>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<PostCursor>,
+}
+
+/// What became of a deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeleteResult {
+    /// The row is gone.
+    Deleted,
+    /// It is not at rest, or something of it is or may be out.
+    Refused {
+        /// Its status.
+        status: String,
+        /// Its sub-status.
+        sub_status: Option<String>,
+    },
+    /// There is no such row.
+    Gone,
+}
+
+/// The accounts a post may go to: `$1` user, `$2` platform, `$3` account or NULL.
+pub(crate) const ACCOUNTS_OF: &str = "select id, platform, metadata from oauth_tokens \
+    where user_id = $1 and platform = $2 and ($3::text is null or id::text = $3) order by created_at, id limit 50";
+
+const SIMILAR: &str = "select id, left(content, 2000) as content from posts \
+    where user_id = $1 and platform = $2 and id <> $3::uuid and status not in ('draft', 'failed') \
+    and coalesce(published_at, scheduled_at, updated_at) >= $4::timestamptz - interval '7 days' \
+    order by coalesce(published_at, scheduled_at, updated_at) desc, id limit 200";
+
+const INSERT: &str = "with owned as (select id::text as id from oauth_tokens \
+      where user_id = $2 and platform = $3 and ($4::text is null or id::text = $4)), \
+    sole as (select min(id) as id from owned having count(*) = 1) \
+    insert into posts (id, user_id, platform, content, media_urls, status, scheduled_at, metadata, created_at, updated_at) \
+    select $1::uuid, $2, $3, $5, $6::jsonb, $7, $8::timestamptz, \
+      jsonb_build_object('psn', $9::jsonb || jsonb_build_object('account_id', sole.id)), $10::timestamptz, $10::timestamptz \
+    from sole on conflict (id) do nothing returning id";
+
+const GET: &str = concat!(
+    "select ",
+    post_columns!(),
+    " from posts where id = $1::uuid and user_id = $2"
+);
+
+/// The page is cut where its contents reach 1 MB, so that no answer is too large; one row always comes.
+const LIST: &str = concat!(
+    "select * from (select *, count(*) over () as total, \
+       sum(bytes) over (order by created_exact desc, id desc) - bytes as before from (select ",
+    post_columns!(),
+    ", octet_length(content) + coalesce(octet_length(metadata::text), 0) + 500 as bytes \
+     from posts where user_id = $1 \
+     and ($2::text is null or status = any ($2::text[])) and ($3::text is null or platform = $3) \
+     and ($4::text is null or metadata -> 'psn' ->> 'group_id' = $4) \
+     and ($5::text is null or scheduled_at >= $5::timestamptz) and ($6::text is null or scheduled_at < $6::timestamptz) \
+     and ($7::text is null or (posts.created_at, posts.id) < ($7::timestamptz, $8::uuid)) \
+     order by posts.created_at desc, posts.id desc limit $9::int + 1) wide) summed \
+     where before < 1000000 order by created_exact desc, id desc limit $9::int"
+);
+
+const TOMBSTONE: &str = "update posts set status = 'draft', sub_status = null, scheduled_at = null, \
+    trigger_run_id = null, updated_at = $3::timestamptz where id = $1::uuid and user_id = $2 \
+    and status in ('draft', 'scheduled', 'retry') returning id";
+
+const DELETE: &str = "delete from posts where id = $1::uuid and user_id = $2 and (status = 'draft' \
+    or (status = 'failed' and sub_status is distinct from 'needs_review') \
+    or (status = 'partially_posted' and sub_status = 'cancelled')) returning id";
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// Inserts a post: one request, repeated while the outcome is unknown and time is left.
+    ///
+    /// # Errors
+    /// [`StoreError`]; when it [may have run](StoreError::may_have_run) the row may turn up later.
+    pub async fn post_insert(&self, new: &NewPostRow) -> Result<InsertResult, StoreError> {
+        let results = self.write(Who::User(new.user.clone()), &insert_batch(new)).await?;
+        let [accounts, similar, inserted, row] = results.as_slice() else {
+            return Err(StoreError::malformed("four results were expected"));
+        };
+        let mut accounts = accounts.map(read_account)?;
+        let similar = similar.map(|row| {
+            Ok(SimilarCandidate {
+                id: PostId::from(row.text("id")?),
+                content: row.text("content")?.to_owned(),
+            })
+        })?;
+        if let (true, Some(row)) = (inserted.is_empty(), row.first()) {
+            return Ok(InsertResult::AlreadyThere {
+                row: Box::new(read_post(row)?),
+                similar,
+            });
+        }
+        Ok(match (accounts.pop(), accounts.len()) {
+            (None, _) => InsertResult::NoAccount,
+            (Some(_), 0) if inserted.is_empty() => InsertResult::IdTaken,
+            (Some(account), 0) => InsertResult::Inserted { account, similar },
+            (Some(last), _) => {
+                accounts.push(last);
+                InsertResult::AmbiguousAccount(accounts)
+            }
+        })
+    }
+
+    /// One post of the user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn post_get(&self, user: &UserId, id: &PostId) -> Result<Option<PostRow>, StoreError> {
+        let statement = Statement::new(GET, [param(id), param(user)]);
+        let results = self.read(Who::User(user.clone()), &[statement]).await?;
+        results.first().and_then(|rows| rows.first()).map(read_post).transpose()
+    }
+
+    /// A page of the user's posts, newest first; at most `limit` (1 to 100), fewer when they are large.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn post_list(
+        &self,
+        user: &UserId,
+        filter: &PostFilter,
+        after: Option<&PostCursor>,
+        limit: u32,
+    ) -> Result<PostPage, StoreError> {
+        let statuses: Vec<_> = filter.statuses.iter().map(|status| status.name()).collect();
+        let statement = Statement::new(
+            LIST,
+            [
+                param(user),
+                (!statuses.is_empty()).then(|| format!("{{{}}}", statuses.join(","))),
+                opt_param(filter.platform),
+                filter.group_id.clone(),
+                opt_param(filter.scheduled_from),
+                opt_param(filter.scheduled_before),
+                after.map(|cursor| cursor.created_exact.clone()),
+                after.map(|cursor| cursor.id.0.clone()),
+                param(limit.clamp(1, 100)),
+            ],
+        );
+        let results = self.read(Who::User(user.clone()), &[statement]).await?;
+        let rows = results
+            .first()
+            .ok_or_else(|| StoreError::malformed("a result was expected"))?;
+        let total = rows
+            .first()
+            .map(|row| row.opt_i64("total"))
+            .transpose()?
+            .flatten()
+            .unwrap_or(0);
+        let items = rows.map(read_post)?;
+        let more = total > i64::try_from(items.len()).unwrap_or(i64::MAX);
+        let next = items.last().filter(|_| more);
+        let next = next.map(|row| PostCursor {
+            created_exact: row.created_exact.clone(),
+            id: row.id.clone(),
+        });
+        Ok(PostPage { items, next })
+    }
+
+    /// The ids and contents (their first 2,000 characters) of posts that a new text on that platform is compared with: live
+    /// ones of the last seven days and of the future, at most 200.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn post_similar(
+        &self,
+        user: &UserId,
+        platform: Platform,
+        now: Timestamp,
+    ) -> Result<Vec<SimilarCandidate>, StoreError> {
+        let nobody = param("00000000-0000-0000-0000-000000000000");
+        let statement = Statement::new(SIMILAR, [param(user), param(platform), nobody, param(now)]);
+        let results = self.read(Who::User(user.clone()), &[statement]).await?;
+        let rows = results
+            .first()
+            .ok_or_else(|| StoreError::malformed("a result was expected"))?;
+        rows.map(|row| {
+            Ok(SimilarCandidate {
+                id: PostId::from(row.text("id")?),
+                content: row.text("content")?.to_owned(),
+            })
+        })
+    }
+
+    /// Makes a row that may have turned up after its creation was given up a draft without a time, so that it is never
+    /// published unasked. Tells whether it was there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn post_tombstone(&self, user: &UserId, id: &PostId, now: Timestamp) -> Result<bool, StoreError> {
+        let batch = [
+            Statement::new(TOMBSTONE, [param(id), param(user), param(now)]),
+            Statement::new(GET, [param(id), param(user)]),
+        ];
+        let results = self.write(Who::User(user.clone()), &batch).await?;
+        Ok(results.iter().any(|rows| !rows.is_empty()))
+    }
+
+    /// Deletes a draft, a post that failed with nothing out, or a cancelled one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn post_delete(&self, user: &UserId, id: &PostId) -> Result<DeleteResult, StoreError> {
+        let batch = [
+            Statement::new(DELETE, [param(id), param(user)]),
+            Statement::new(GET, [param(id), param(user)]),
+        ];
+        let results = self.write(Who::User(user.clone()), &batch).await?;
+        if results.first().is_some_and(|rows| !rows.is_empty()) {
+            return Ok(DeleteResult::Deleted);
+        }
+        let Some(row) = results.get(1).and_then(|rows| rows.first()) else {
+            return Ok(DeleteResult::Gone);
+        };
+        let row = read_post(row)?;
+        Ok(DeleteResult::Refused {
+            status: row.status,
+            sub_status: row.sub_status,
+        })
+    }
+}
+
+fn insert_batch(new: &NewPostRow) -> [Statement; 4] {
+    let account = opt_param(new.account_id.as_ref());
+    let media = (!new.media_urls.is_empty()).then(|| json!(new.media_urls).to_string());
+    [
+        Statement::new(ACCOUNTS_OF, [param(&new.user), param(new.platform), account.clone()]),
+        Statement::new(
+            SIMILAR,
+            [param(&new.user), param(new.platform), param(&new.id), param(new.now)],
+        ),
+        Statement::new(
+            INSERT,
+            [
+                param(&new.id),
+                param(&new.user),
+                param(new.platform),
+                account,
+                param(content::encode(&new.parts)),
+                media,
+                param(new.status.name()),
+                opt_param(new.scheduled_at),
+                param(Value::Object(new.psn.clone())),
+                param(new.now),
+            ],
+        ),
+        Statement::new(GET, [param(&new.id), param(&new.user)]),
+    ]
+}
+
+/// Reads the columns of `post_columns!`.
+pub(crate) fn read_post(row: Row<'_>) -> Result<PostRow, StoreError> {
+    let instant = |column| {
+        row.opt_instant(column)?
+            .ok_or_else(|| StoreError::malformed(format!("column `{column}` holds no instant")))
+    };
+    Ok(PostRow {
+        id: PostId::from(row.text("id")?),
+        user: UserId::from(row.text("user_id")?),
+        platform: row.text("platform")?.to_owned(),
+        content: row.text("content")?.to_owned(),
+        media_urls: strings(&row.json("media_urls")?),
+        status: row.text("status")?.to_owned(),
+        sub_status: row.opt_string("sub_status")?,
+        fail_reason: row.opt_string("fail_reason")?,
+        trigger_run_id: row.opt_string("trigger_run_id")?,
+        platform_post_ids: strings(&row.json("platform_post_ids")?)
+            .into_iter()
+            .map(RemoteId)
+            .collect(),
+        external_post_id: row.opt("external_post_id")?.map(RemoteId::from),
+        metadata: object(row.json("metadata")?),
+        approval_status: row.opt_string("approval_status")?,
+        scheduled_at: row.opt_instant("scheduled_at")?,
+        published_at: row.opt_instant("published_at")?,
+        created_at: instant("created_at")?,
+        updated_at: instant("updated_at")?,
+        created_exact: row.text("created_exact")?.to_owned(),
+    })
+}
+
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_has_the_legacy_shape() {
+        let progress = ThreadProgress::new(&["1".into(), "2".into()], 3);
+        let text = r#"{"posted":2,"total":3,"lastPostedId":"2","tweetIds":["1","2"]}"#;
+        assert_eq!(serde_json::to_string(&progress).unwrap(), text);
+        let with_more = r#"{"posted":0,"total":3,"lastPostedId":"","tweetIds":[],"other":1}"#;
+        assert_eq!(
+            serde_json::from_str::<ThreadProgress>(with_more).unwrap(),
+            ThreadProgress::new(&[], 3)
+        );
+    }
+
+    #[test]
+    fn a_cursor_is_checked() {
+        let text = "2026-11-23T09:00:00.123456Z_07070707-0707-4707-8707-07070707070a";
+        assert_eq!(PostCursor::parse(text).unwrap().to_string(), text);
+        assert_eq!(PostCursor::parse("2026-11-23T09:00:00.123456Z_1"), None);
+        assert_eq!(PostCursor::parse("'; drop_07070707-0707-4707-8707-07070707070a"), None);
+    }
+}

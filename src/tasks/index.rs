@@ -1,0 +1,444 @@
+//! The index object: the open posts and their times, the holds, who owns which remote post, and idempotency keys. It lets
+//! the watchdog leave the database asleep, and lets a rate limit met by one post spare the others a call.
+//!
+//! Keys of its table → value:
+//! - `open/{post}` → [`Open`]
+//! - `due/{time}/{post}` → `""`, the same posts by time
+//! - `hold/{scope}` → [`StoredHold`]
+//! - `remote/{account}/{remote id}` → the post it belongs to
+//! - `remote_at/{time}/{account}/{remote id}` → `""`, the same by age, for pruning
+//! - `key/{user, route and key}` → [`StoredKey`]
+//! - `key_at/{time}/{…}` → `""`, the same by age
+//! - `swept_at` → when the database was last swept
+
+use crate::domain::account::HoldScope;
+use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::publish::{Hold, WaitReason};
+use crate::domain::time::{Millis, Timestamp};
+use crate::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostRequest};
+use crate::ports::table::Table;
+use serde::{Deserialize, Serialize};
+
+/// A post is past its time for the watchdog when it should have been woken so long ago.
+pub const OVERDUE_MS: Millis = Millis(2 * 60_000);
+/// The database is swept for rows that others put there every two hours.
+pub const SWEEP_EVERY_MS: Millis = Millis(2 * 3_600_000 - 60_000);
+/// Whoever takes the turn of trying again has so long before the next may.
+const TURN_MS: Millis = Millis(10 * 60_000);
+/// Without credit, one post tries again every six hours.
+const CREDIT_TURN_MS: Millis = Millis(6 * 3_600_000);
+/// Remote ids are remembered for a week: longer than any doubt lasts.
+const REMOTE_KEPT_MS: Millis = Millis(7 * 24 * 3_600_000);
+/// Answers to idempotency keys are remembered for a day.
+const KEY_KEPT_MS: Millis = Millis(24 * 3_600_000);
+/// A request that has been running for so long has died.
+const KEY_RUNNING_MS: Millis = Millis(60_000);
+/// Posts released per request; the watchdog wakes the rest.
+const RELEASE_MAX: usize = 200;
+
+#[derive(Serialize, Deserialize)]
+struct Open {
+    wake_at: Timestamp,
+    waits_for: Option<HoldScope>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredHold {
+    reason: WaitReason,
+    until: Timestamp,
+    message: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredKey {
+    body_hash: String,
+    at: Timestamp,
+    answer: Option<(u16, String)>,
+}
+
+/// The index over a table, at an instant.
+pub struct Index<'a> {
+    /// Where it keeps what it knows.
+    pub table: &'a dyn Table,
+    /// The time.
+    pub now: Timestamp,
+}
+
+fn time_key(at: Timestamp) -> String {
+    format!("{:016}", at.0.max(0))
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<String, String> {
+    serde_json::to_string(value).map_err(|error| error.to_string())
+}
+
+impl Index<'_> {
+    /// Answers a request, except that [`IndexRequest::Lift`] is to be followed by [`release`].
+    #[must_use]
+    pub fn answer(&self, request: IndexRequest) -> IndexReply {
+        self.try_answer(request)
+            .unwrap_or_else(|message| IndexReply::Failed { message })
+    }
+
+    fn try_answer(&self, request: IndexRequest) -> Result<IndexReply, String> {
+        match request {
+            IndexRequest::Note {
+                post_id,
+                account_id,
+                wake_at,
+                waits_for,
+                remote_ids,
+            } => {
+                self.note(&post_id, wake_at, waits_for)?;
+                if let Some(account_id) = account_id {
+                    self.reserve(&post_id, &account_id, &remote_ids)?;
+                }
+                Ok(IndexReply::Done)
+            }
+            IndexRequest::Holds { scopes, .. } => self.holds(&scopes),
+            IndexRequest::Hold(hold) => self.hold(&hold),
+            IndexRequest::Lift { scopes } => {
+                for scope in &scopes {
+                    self.table.delete(&format!("hold/{scope}"))?;
+                }
+                Ok(IndexReply::Done)
+            }
+            IndexRequest::Claim {
+                post_id,
+                account_id,
+                remote_ids,
+            } => {
+                let remote_ids = self.reserve(&post_id, &account_id, &remote_ids)?;
+                Ok(IndexReply::Foreign { remote_ids })
+            }
+            IndexRequest::Due { limit } => self.due(limit),
+            IndexRequest::Swept => {
+                self.table.put("swept_at", &self.now.0.to_string())?;
+                self.prune()?;
+                Ok(IndexReply::Done)
+            }
+            IndexRequest::Begin { key, body_hash } => self.begin(&key, body_hash),
+            IndexRequest::End { key, answer } => self.end(&key, answer),
+        }
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, key: &str) -> Result<Option<T>, String> {
+        let Some(text) = self.table.get(key)? else {
+            return Ok(None);
+        };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| format!("`{key}` cannot be read: {error}"))
+    }
+
+    fn note(&self, post_id: &PostId, wake_at: Option<Timestamp>, waits_for: Option<HoldScope>) -> Result<(), String> {
+        let key = format!("open/{post_id}");
+        if let Some(open) = self.read::<Open>(&key)? {
+            self.table
+                .delete(&format!("due/{}/{post_id}", time_key(open.wake_at)))?;
+        }
+        match wake_at {
+            None => self.table.delete(&key),
+            Some(wake_at) => {
+                self.table.put(&key, &encode(&Open { wake_at, waits_for })?)?;
+                self.table.put(&format!("due/{}/{post_id}", time_key(wake_at)), "")
+            }
+        }
+    }
+
+    /// Reserves remote ids for a post and answers which of them are another's.
+    fn reserve(
+        &self,
+        post_id: &PostId,
+        account_id: &AccountId,
+        remote_ids: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, String> {
+        let mut foreign = Vec::new();
+        for remote_id in remote_ids {
+            let key = format!("remote/{account_id}/{remote_id}");
+            match self.table.get(&key)? {
+                Some(owner) if owner != post_id.0 => foreign.push(remote_id.clone()),
+                Some(_) => {}
+                None => {
+                    self.table.put(&key, &post_id.0)?;
+                    self.table.put(
+                        &format!("remote_at/{}/{account_id}/{remote_id}", time_key(self.now)),
+                        "",
+                    )?;
+                }
+            }
+        }
+        Ok(foreign)
+    }
+
+    /// The hold that covers one of the scopes, if any. Where it is time to try again, the asker takes that turn: the others
+    /// go on waiting until it reports.
+    fn holds(&self, scopes: &[HoldScope]) -> Result<IndexReply, String> {
+        let mut held: Option<Hold> = None;
+        for scope in scopes {
+            let key = format!("hold/{scope}");
+            let Some(mut stored) = self.read::<StoredHold>(&key)? else {
+                continue;
+            };
+            if stored.until > self.now {
+                let later = held.as_ref().is_none_or(|hold| hold.until < stored.until);
+                if later {
+                    let (reason, until, message) = (stored.reason, stored.until, stored.message);
+                    held = Some(Hold {
+                        scope: scope.clone(),
+                        reason,
+                        until,
+                        message,
+                    });
+                }
+            } else if stored.reason == WaitReason::RateLimited {
+                self.table.delete(&key)?;
+            } else {
+                let turn = if stored.reason == WaitReason::Paused {
+                    CREDIT_TURN_MS
+                } else {
+                    TURN_MS
+                };
+                stored.until = self.now + turn;
+                self.table.put(&key, &encode(&stored)?)?;
+            }
+        }
+        Ok(IndexReply::Held { hold: held })
+    }
+
+    fn hold(&self, hold: &Hold) -> Result<IndexReply, String> {
+        let stored = StoredHold {
+            reason: hold.reason,
+            until: hold.until,
+            message: hold.message.clone(),
+        };
+        self.table.put(&format!("hold/{}", hold.scope), &encode(&stored)?)?;
+        Ok(IndexReply::Done)
+    }
+
+    fn due(&self, limit: usize) -> Result<IndexReply, String> {
+        let until = format!("due/{}", time_key(self.now - OVERDUE_MS));
+        let found = self.table.scan("due/", &until, limit)?;
+        let post_ids = found
+            .iter()
+            .filter_map(|(key, _)| key.rsplit('/').next())
+            .map(PostId::from)
+            .collect();
+        let swept_at = self
+            .table
+            .get("swept_at")?
+            .and_then(|text| text.parse().ok())
+            .map(Timestamp);
+        let sweep = swept_at.is_none_or(|at| self.now.since(at) >= SWEEP_EVERY_MS);
+        Ok(IndexReply::Due { post_ids, sweep })
+    }
+
+    fn begin(&self, key: &str, body_hash: String) -> Result<IndexReply, String> {
+        let stored_key = format!("key/{key}");
+        if let Some(stored) = self.read::<StoredKey>(&stored_key)? {
+            if stored.body_hash != body_hash {
+                return Ok(IndexReply::OtherBody);
+            }
+            match stored.answer {
+                Some((status, body)) => return Ok(IndexReply::Answered { status, body }),
+                None if self.now.since(stored.at) < KEY_RUNNING_MS => return Ok(IndexReply::Running),
+                None => {}
+            }
+        }
+        let stored = StoredKey {
+            body_hash,
+            at: self.now,
+            answer: None,
+        };
+        self.table.put(&stored_key, &encode(&stored)?)?;
+        self.table.put(&format!("key_at/{}/{key}", time_key(self.now)), "")?;
+        Ok(IndexReply::Fresh)
+    }
+
+    fn end(&self, key: &str, answer: Option<(u16, String)>) -> Result<IndexReply, String> {
+        let stored_key = format!("key/{key}");
+        let Some(mut stored) = self.read::<StoredKey>(&stored_key)? else {
+            return Ok(IndexReply::Done);
+        };
+        match answer {
+            // The body hash stays: the same key with another body is refused even after a failure.
+            None => stored.at = Timestamp(0),
+            Some(answer) => stored.answer = Some(answer),
+        }
+        self.table.put(&stored_key, &encode(&stored)?)?;
+        Ok(IndexReply::Done)
+    }
+
+    fn prune(&self) -> Result<(), String> {
+        for (by_age, by_name, kept) in [
+            ("remote_at/", "remote/", REMOTE_KEPT_MS),
+            ("key_at/", "key/", KEY_KEPT_MS),
+        ] {
+            let until = format!("{by_age}{}", time_key(self.now - kept));
+            for (key, _) in self.table.scan(by_age, &until, 1_000)? {
+                // Behind the prefix: sixteen digits, a slash, and the name.
+                if let Some(name) = key.get(by_age.len() + 17..) {
+                    self.table.delete(&format!("{by_name}{name}"))?;
+                }
+                self.table.delete(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The posts that wait for one of the scopes, at most so many.
+    ///
+    /// # Errors
+    /// In words, when the storage fails.
+    pub fn waiting_for(&self, scopes: &[HoldScope]) -> Result<Vec<PostId>, String> {
+        let mut found = Vec::new();
+        // `0` sorts right after `/`.
+        for (key, text) in self.table.scan("open/", "open0", usize::MAX)? {
+            let Ok(open) = serde_json::from_str::<Open>(&text) else {
+                continue;
+            };
+            if open.waits_for.is_some_and(|scope| scopes.contains(&scope)) {
+                found.extend(key.strip_prefix("open/").map(PostId::from));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Tells the posts that wait for the scopes that they may go on; the watchdog wakes those beyond the bound.
+///
+/// # Errors
+/// The first object that could not be reached, after the others were told.
+pub async fn release<O: Objects>(objects: &O, posts: Vec<PostId>) -> Result<usize, ObjectError> {
+    let mut failed = None;
+    let mut told = 0;
+    for post_id in posts.into_iter().take(RELEASE_MAX) {
+        match objects.post(&post_id, PostRequest::Release).await {
+            Ok(_) => told += 1,
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(told), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::memory::MemoryTable;
+
+    fn at(table: &MemoryTable, secs: i64) -> Index<'_> {
+        Index {
+            table,
+            now: Timestamp(secs * 1_000),
+        }
+    }
+
+    fn note(post: &str, wake_at: Option<i64>) -> IndexRequest {
+        IndexRequest::Note {
+            post_id: PostId::from(post),
+            account_id: Some(AccountId::from("a")),
+            wake_at: wake_at.map(|secs| Timestamp(secs * 1_000)),
+            waits_for: Some(HoldScope::Account(AccountId::from("a"))),
+            remote_ids: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_post_is_due_once_and_only_while_it_is_open() {
+        let table = MemoryTable::default();
+        at(&table, 0).answer(note("p", Some(10)));
+        at(&table, 0).answer(note("p", Some(20)));
+        at(&table, 0).answer(note("q", Some(5_000)));
+        let due = |secs| match at(&table, secs).answer(IndexRequest::Due { limit: 10 }) {
+            IndexReply::Due { post_ids, .. } => post_ids.len(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((due(15), due(141), due(9_000)), (0, 1, 2));
+        at(&table, 200).answer(note("p", None));
+        assert_eq!(due(9_000), 1);
+        let waiting = at(&table, 0).waiting_for(&[HoldScope::Account(AccountId::from("a"))]);
+        assert_eq!(waiting, Ok(vec![PostId::from("q")]));
+    }
+
+    #[test]
+    fn one_post_at_a_time_tries_again_after_a_pause() {
+        let table = MemoryTable::default();
+        let scope = HoldScope::App(crate::domain::platform::Platform::X);
+        let hold = Hold {
+            scope: scope.clone(),
+            reason: WaitReason::Paused,
+            until: Timestamp(100_000),
+            message: "no credit".to_owned(),
+        };
+        at(&table, 0).answer(IndexRequest::Hold(hold));
+        let asks = |secs| {
+            let request = IndexRequest::Holds {
+                post_id: PostId::from("p"),
+                scopes: vec![scope.clone()],
+            };
+            match at(&table, secs).answer(request) {
+                IndexReply::Held { hold } => hold.is_some(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(asks(99));
+        assert!(!asks(101), "the first to ask takes the turn");
+        assert!(asks(102), "the next one waits for what the first finds out");
+    }
+
+    #[test]
+    fn a_remote_post_belongs_to_one_post() {
+        let table = MemoryTable::default();
+        let claim = |post: &str| IndexRequest::Claim {
+            post_id: PostId::from(post),
+            account_id: AccountId::from("a"),
+            remote_ids: vec![RemoteId::from("1")],
+        };
+        assert_eq!(
+            at(&table, 0).answer(claim("p")),
+            IndexReply::Foreign { remote_ids: vec![] }
+        );
+        assert_eq!(
+            at(&table, 0).answer(claim("p")),
+            IndexReply::Foreign { remote_ids: vec![] }
+        );
+        assert_eq!(
+            at(&table, 0).answer(claim("q")),
+            IndexReply::Foreign {
+                remote_ids: vec![RemoteId::from("1")]
+            }
+        );
+        at(&table, 8 * 24 * 3_600).answer(IndexRequest::Swept);
+        assert_eq!(
+            at(&table, 0).answer(claim("q")),
+            IndexReply::Foreign { remote_ids: vec![] }
+        );
+    }
+
+    #[test]
+    fn a_key_gets_one_answer() {
+        let table = MemoryTable::default();
+        let begin = |hash: &str| IndexRequest::Begin {
+            key: "k".to_owned(),
+            body_hash: hash.to_owned(),
+        };
+        assert_eq!(at(&table, 0).answer(begin("h")), IndexReply::Fresh);
+        assert_eq!(at(&table, 1).answer(begin("h")), IndexReply::Running);
+        assert_eq!(at(&table, 1).answer(begin("i")), IndexReply::OtherBody);
+        at(&table, 2).answer(IndexRequest::End {
+            key: "k".to_owned(),
+            answer: None,
+        });
+        assert_eq!(at(&table, 100).answer(begin("h")), IndexReply::Fresh);
+        let answer = Some((201, "{}".to_owned()));
+        at(&table, 101).answer(IndexRequest::End {
+            key: "k".to_owned(),
+            answer,
+        });
+        let expected = IndexReply::Answered {
+            status: 201,
+            body: "{}".to_owned(),
+        };
+        assert_eq!(at(&table, 102).answer(begin("h")), expected);
+    }
+}

@@ -1,0 +1,526 @@
+//! Performing effects: calls to the platform, the database and the index.
+
+use super::row::{self, Row};
+use super::{Credentials, PostObject};
+use crate::domain::account::Account;
+use crate::domain::hash::content_hash;
+use crate::domain::id::{AccountId, RemoteId, RunToken};
+use crate::domain::limits;
+use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack};
+use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, WaitReason};
+use crate::domain::text;
+use crate::domain::time::Millis;
+use crate::platforms::{self, AccessToken, LookUpQuery, PartToPublish, PlatformClient};
+use crate::ports::http::HttpClient;
+use crate::ports::objects::{IndexReply, IndexRequest, Objects, PostReply};
+use crate::ports::pause::Ambient;
+use crate::ports::waker::Waker;
+use crate::store::StoreError;
+use crate::store::accounts::TokenRow;
+use crate::store::claim::{Claim, ClaimRefusal, ClaimResult};
+use crate::store::content;
+use crate::store::posts::{InsertResult, NewPostRow, SimilarCandidate, ThreadProgress};
+use crate::store::project::{Projected, Projection};
+use futures_util::future::join;
+use serde_json::{Map, json};
+
+/// A post that cannot be claimed for a reason that a person must remove looks again after this time.
+const CLAIM_AGAIN_MS: Millis = Millis(15 * 60_000);
+/// A post whose account has no usable token looks again after this time; importing one wakes it at once.
+const TOKEN_AGAIN_MS: Millis = Millis(6 * 3_600_000);
+
+type Platform<H, A> = platforms::Client<H, A>;
+
+impl<H, A, O, W> PostObject<H, A, O, W>
+where
+    H: HttpClient + Clone,
+    A: Ambient + Clone,
+    O: Objects,
+    W: Waker,
+{
+    /// Performs an effect; its answer is the next event.
+    pub(super) async fn perform(&self, state: &State, effect: Effect, calls_left: &mut u32) -> Event {
+        match effect {
+            Effect::Insert => {
+                let (answer, _) = self.insert(state).await;
+                Event::Insert(answer)
+            }
+            Effect::SettleTombstone => Event::Tombstone(self.settle_tombstone(state).await),
+            Effect::Claim { token } => Event::Claim(self.claim(state, token).await),
+            Effect::Publish { id, text, reply_to, .. } => {
+                *calls_left = calls_left.saturating_sub(1);
+                self.memory().in_flight = true;
+                // The row follows while the call is under way: off the critical path.
+                let (outcome, ()) = join(
+                    self.publish(state, &text, reply_to.as_ref()),
+                    self.mirror_while_running(),
+                )
+                .await;
+                self.memory().in_flight = false;
+                Event::Call { id, outcome }
+            }
+            Effect::LookUp {
+                step,
+                text,
+                reply_to,
+                since,
+                known_ids,
+            } => {
+                *calls_left = calls_left.saturating_sub(1);
+                let started_at = self.now();
+                let query = Query {
+                    text,
+                    reply_to,
+                    since,
+                    known_ids,
+                };
+                Event::Look {
+                    step,
+                    started_at,
+                    answer: self.look_up(state, &query).await,
+                }
+            }
+            Effect::Delete { step, remote_id } => {
+                *calls_left = calls_left.saturating_sub(1);
+                Event::Deletion {
+                    step,
+                    answer: self.delete(state, &remote_id).await,
+                }
+            }
+        }
+    }
+
+    // ---- the platform --------------------------------------------------------------------------------------------
+
+    fn platform(&self, state: &State) -> Option<Platform<H, A>> {
+        let platform = state.plan.as_ref()?.platform;
+        let (http, clock) = (self.around.http.clone(), self.around.ambient.clone());
+        Platform::new(platform, http, clock, &self.around.settings.platforms).ok()
+    }
+
+    fn credentials(&self) -> Option<Credentials> {
+        self.memory().token.clone()
+    }
+
+    async fn publish(&self, state: &State, text: &str, reply_to: Option<&RemoteId>) -> Outcome {
+        let (Some(platform), Some(credentials)) = (self.platform(state), self.credentials()) else {
+            return Outcome::NotSent {
+                message: "the account's token is not at hand".to_owned(),
+            };
+        };
+        let deadline = self.around.settings.policy.call_deadline_ms;
+        platform
+            .publish(
+                &credentials.token,
+                &PartToPublish {
+                    text,
+                    reply_to,
+                    deadline,
+                },
+            )
+            .await
+    }
+
+    async fn look_up(&self, state: &State, query: &Query) -> LookUp {
+        let unreadable = |message: &str| LookUp::Unreadable {
+            message: message.to_owned(),
+            retry_at: None,
+            token_dead: false,
+        };
+        let (Some(platform), Some(credentials)) = (self.platform(state), self.credentials()) else {
+            return unreadable("the account's token is not at hand");
+        };
+        let remote_user_id = match credentials.remote_user_id {
+            Some(known) => known,
+            None => match platform.who_am_i(&credentials.token).await {
+                Ok(who) => who.remote_user_id,
+                Err(error) => return unreadable(&error.to_string()),
+            },
+        };
+        let asked = LookUpQuery {
+            remote_user_id: &remote_user_id,
+            text: &query.text,
+            reply_to: query.reply_to.as_ref(),
+            since: query.since,
+            known_ids: &query.known_ids,
+        };
+        let answer = platform.look_up(&credentials.token, &asked).await;
+        let LookUp::Present { .. } = answer.verdict else {
+            return answer.verdict;
+        };
+        // The same text may have been published by another post of ours: what belongs to that one is not this one's.
+        self.first_own(state, answer.candidates)
+            .await
+            .unwrap_or_else(|message| unreadable(&message))
+    }
+
+    async fn first_own(&self, state: &State, candidates: Vec<RemoteId>) -> Result<LookUp, String> {
+        let (Some(plan), Some(account_id)) = (&state.plan, &state.account_id) else {
+            return Ok(LookUp::Absent);
+        };
+        for remote_id in candidates {
+            let request = IndexRequest::Claim {
+                post_id: plan.post_id.clone(),
+                account_id: account_id.clone(),
+                remote_ids: vec![remote_id.clone()],
+            };
+            match self.around.objects.index(request).await {
+                Ok(IndexReply::Foreign { remote_ids }) if remote_ids.is_empty() => {
+                    return Ok(LookUp::Present { remote_id });
+                }
+                Ok(IndexReply::Foreign { .. }) => {}
+                Ok(_) => return Err("the index did not answer".to_owned()),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(LookUp::Absent)
+    }
+
+    async fn delete(&self, state: &State, remote_id: &RemoteId) -> Deletion {
+        match (self.platform(state), self.credentials()) {
+            (Some(platform), Some(credentials)) => platform.delete(&credentials.token, remote_id).await,
+            _ => Deletion::NotNow {
+                message: "the account's token is not at hand".to_owned(),
+                retry_at: None,
+                token_dead: false,
+            },
+        }
+    }
+
+    /// Reads a remote post back for a person's verdict. Outside a run: the token is read for it.
+    pub(super) async fn read_remote(
+        &self,
+        state: &State,
+        account_id: &AccountId,
+        remote_id: &RemoteId,
+        text: &str,
+    ) -> ReadBack {
+        let unreadable = |message: String| ReadBack::Unreadable { message };
+        let (Some(plan), Some(platform)) = (&state.plan, self.platform(state)) else {
+            return unreadable("the platform is not available".to_owned());
+        };
+        let tokens = match self.around.store.token_read(&plan.user_id, account_id).await {
+            Ok(Some(tokens)) => tokens,
+            Ok(None) => return unreadable("the account is not connected".to_owned()),
+            Err(error) => return unreadable(error.to_string()),
+        };
+        let (Ok(token), Some(owner)) = (self.open(&tokens), tokens.account.remote_user_id) else {
+            return unreadable("the account's token cannot be used".to_owned());
+        };
+        platform.read_back(&token, remote_id, text, &owner).await
+    }
+
+    fn open(&self, tokens: &TokenRow) -> Result<AccessToken, String> {
+        let secret = tokens.open_access(&self.sealer).map_err(|error| error.to_string())?;
+        Ok(AccessToken::new(secret.expose()))
+    }
+
+    // ---- the row -------------------------------------------------------------------------------------------------
+
+    /// Inserts the row; repeats the insert within its deadline, for its id makes it idempotent.
+    pub(super) async fn insert(&self, state: &State) -> (InsertAnswer, Option<PostReply>) {
+        let Some(plan) = &state.plan else {
+            return (InsertAnswer::Unknown, None);
+        };
+        let new = new_row(plan);
+        match self.around.store.post_insert(&new).await {
+            Ok(InsertResult::Inserted { account, similar }) => {
+                // What the insert wrote is what the state will want.
+                let mut after = state.clone();
+                let entry = crate::domain::publish::Entry::Inserted {
+                    account_id: account.id.clone(),
+                };
+                if crate::domain::publish::evolve(&mut after, self.now(), &entry).is_ok() {
+                    self.remember_row(row::of(&after).as_ref());
+                }
+                self.remember(plan, &account, &similar);
+                (InsertAnswer::Inserted { account_id: account.id }, None)
+            }
+            Ok(InsertResult::AlreadyThere { row, similar }) => {
+                let Some(account_id) = row.psn_text("account_id").map(AccountId::from) else {
+                    return (InsertAnswer::Unknown, Some(PostReply::CreationUnknown));
+                };
+                let _ = self.table.put("similar", &similar_ids(plan, &similar));
+                (InsertAnswer::Inserted { account_id }, None)
+            }
+            Ok(InsertResult::NoAccount) => (InsertAnswer::Refused, Some(PostReply::Account { accounts: Vec::new() })),
+            Ok(InsertResult::AmbiguousAccount(accounts)) => {
+                (InsertAnswer::Refused, Some(PostReply::Account { accounts }))
+            }
+            Ok(InsertResult::IdTaken) => {
+                let message = "its id belongs to another row: try again with another idempotency key".to_owned();
+                (InsertAnswer::Refused, Some(PostReply::Conflict { message }))
+            }
+            Err(StoreError::NotRun { .. } | StoreError::Conflict { .. }) => {
+                (InsertAnswer::Refused, Some(PostReply::Unavailable))
+            }
+            Err(StoreError::Refused { .. }) => (InsertAnswer::Refused, Some(PostReply::Unavailable)),
+            Err(_) => (InsertAnswer::Unknown, Some(PostReply::CreationUnknown)),
+        }
+    }
+
+    fn remember(&self, plan: &Plan, account: &Account, similar: &[SimilarCandidate]) {
+        let _ = self.table.put("similar", &similar_ids(plan, similar));
+        if let Some(username) = &account.username {
+            let _ = self.table.put("username", username);
+        }
+    }
+
+    /// Remembers what the row shows; what is not remembered is mirrored once more than needed.
+    fn remember_row(&self, row: Option<&Row>) {
+        if let Some(row) = row {
+            let _ = self.table.put("projected", &row.fingerprint());
+        }
+        self.memory().mirrored_at = Some(self.now());
+    }
+
+    async fn settle_tombstone(&self, state: &State) -> Option<bool> {
+        let plan = state.plan.as_ref()?;
+        self.around
+            .store
+            .post_tombstone(&plan.user_id, &plan.post_id, self.now())
+            .await
+            .ok()
+    }
+
+    async fn claim(&self, state: &State, token: RunToken) -> ClaimAnswer {
+        let Some(plan) = &state.plan else {
+            return ClaimAnswer::Unavailable {
+                message: "there is nothing to claim".to_owned(),
+            };
+        };
+        if let Some(held) = self.held(state).await {
+            return held;
+        }
+        // The row has to show this run's state before it can be claimed.
+        if !matches!(self.mirror().await, Ok(true)) {
+            return ClaimAnswer::Unavailable {
+                message: "the row could not be brought up to date".to_owned(),
+            };
+        }
+        let stored = self.table.get("content").ok().flatten();
+        let claim = Claim {
+            id: plan.post_id.clone(),
+            user: plan.user_id.clone(),
+            token,
+            content: stored.unwrap_or_else(|| content::encode(&plan.parts)),
+            seq: state.len,
+            now: self.now(),
+            lead: self.around.settings.policy.claim_lead_ms,
+            take_over: false,
+        };
+        match self.around.store.post_claim(&claim).await {
+            Ok(ClaimResult::Claimed { tokens, .. }) => self.take(*tokens),
+            Ok(ClaimResult::Gone) => ClaimAnswer::RowGone,
+            Ok(ClaimResult::Refused { why, row }) => self.not_claimed(&why, &row.status, row.scheduled_at),
+            Err(error) => ClaimAnswer::Unavailable {
+                message: error.to_string(),
+            },
+        }
+    }
+
+    async fn held(&self, state: &State) -> Option<ClaimAnswer> {
+        let plan = state.plan.as_ref()?;
+        let scopes = self.scopes(state);
+        let request = IndexRequest::Holds {
+            post_id: plan.post_id.clone(),
+            scopes: scopes.clone(),
+        };
+        let reply = self.around.objects.index(request).await;
+        let Ok(IndexReply::Held { hold: Some(hold) }) = reply else {
+            self.memory().trying = scopes;
+            return None;
+        };
+        self.memory().waits_for = Some(hold.scope);
+        Some(ClaimAnswer::Held {
+            reason: hold.reason,
+            until: hold.until,
+            message: hold.message,
+        })
+    }
+
+    fn take(&self, tokens: TokenRow) -> ClaimAnswer {
+        if let Some(username) = &tokens.account.username {
+            let _ = self.table.put("username", username);
+        }
+        match self.open(&tokens) {
+            Ok(token) => {
+                let remote_user_id = tokens.account.remote_user_id.clone();
+                self.memory().token = Some(Credentials { token, remote_user_id });
+                ClaimAnswer::Claimed {
+                    account_id: tokens.account.id,
+                }
+            }
+            Err(message) => self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, &message),
+        }
+    }
+
+    fn held_for(&self, reason: WaitReason, again: Millis, message: &str) -> ClaimAnswer {
+        ClaimAnswer::Held {
+            reason,
+            until: self.now() + again,
+            message: message.to_owned(),
+        }
+    }
+
+    fn not_claimed(
+        &self,
+        why: &ClaimRefusal,
+        status: &str,
+        scheduled_at: Option<crate::domain::time::Timestamp>,
+    ) -> ClaimAnswer {
+        match why {
+            ClaimRefusal::Changed => ClaimAnswer::Unavailable {
+                message: "the row changed just now".to_owned(),
+            },
+            ClaimRefusal::NoAccount => {
+                let message = "its account is not connected: import or connect the account, the post goes on by itself";
+                self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, message)
+            }
+            ClaimRefusal::AmbiguousAccount(_) => {
+                let message = "it names no account and there are several: create it again with an `account_id`";
+                self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, message)
+            }
+            ClaimRefusal::Unapproved => self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, "it waits for an approval"),
+            ClaimRefusal::Stale
+            | ClaimRefusal::Held
+            | ClaimRefusal::NotPublishable
+            | ClaimRefusal::NotDue
+            | ClaimRefusal::ContentChanged => ClaimAnswer::RowChanged {
+                status: status.to_owned(),
+                scheduled_at,
+                same_content: *why != ClaimRefusal::ContentChanged,
+            },
+        }
+    }
+
+    // ---- mirroring -----------------------------------------------------------------------------------------------
+
+    async fn mirror_while_running(&self) {
+        let recently = self
+            .memory()
+            .mirrored_at
+            .is_some_and(|at| self.now().since(at) < limits::PROJECTION_LAG_MS_MAX);
+        if !recently {
+            let _ = self.mirror().await;
+        }
+    }
+
+    /// Brings the row up to date with the journal; `false` when the database could not be asked.
+    ///
+    /// # Errors
+    /// In words, when the object's storage fails.
+    pub(super) async fn mirror(&self) -> Result<bool, String> {
+        let state = self.state()?;
+        let (Some(row), Some(plan)) = (row::of(&state), &state.plan) else {
+            return Ok(true);
+        };
+        let fingerprint = row.fingerprint();
+        let before = self.table.get("projected")?;
+        if before.as_deref() == Some(fingerprint.as_str()) {
+            return Ok(true);
+        }
+        if row.gone {
+            if before.is_none() {
+                return Ok(true);
+            }
+            let deleted = self.around.store.post_delete(&plan.user_id, &plan.post_id).await;
+            if deleted.is_ok() {
+                self.remember_row(Some(&row));
+            }
+            return Ok(deleted.is_ok());
+        }
+        let before: Option<Row> = before.and_then(|text| serde_json::from_str(&text).ok());
+        let new_content = before.is_some_and(|before| before.hash != row.hash);
+        let projection = projection(&state, plan, &row, new_content, self.now());
+        match self.around.store.post_project(&projection).await {
+            Ok(Projected::Applied | Projected::Stale | Projected::Gone) => {
+                if new_content {
+                    self.table.delete("content")?;
+                }
+                self.remember_row(Some(&row));
+                Ok(true)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+struct Query {
+    text: String,
+    reply_to: Option<RemoteId>,
+    since: crate::domain::time::Timestamp,
+    known_ids: Vec<RemoteId>,
+}
+
+fn new_row(plan: &Plan) -> NewPostRow {
+    let mut psn = Map::new();
+    psn.insert("hash".to_owned(), json!(content_hash(&plan.parts)));
+    psn.insert("seq".to_owned(), json!(1));
+    if let Some(group_id) = &plan.group_id {
+        psn.insert("group_id".to_owned(), json!(group_id));
+    }
+    NewPostRow {
+        id: plan.post_id.clone(),
+        user: plan.user_id.clone(),
+        platform: plan.platform,
+        account_id: plan.account_id.clone(),
+        parts: plan.parts.clone(),
+        media_urls: Vec::new(),
+        status: match plan.scheduled_at {
+            Some(_) => crate::domain::post::Status::Scheduled,
+            None => crate::domain::post::Status::Draft,
+        },
+        scheduled_at: plan.scheduled_at,
+        psn,
+        now: plan.created_at,
+    }
+}
+
+/// Ids of the candidates whose text is similar, as JSON.
+fn similar_ids(plan: &Plan, candidates: &[SimilarCandidate]) -> String {
+    let said = plan.parts.join("\n\n");
+    let ids: Vec<_> = candidates
+        .iter()
+        .filter(|candidate| candidate.id != plan.post_id)
+        .filter(|candidate| {
+            text::similarity(&said, &content::decode(&candidate.content).join("\n\n")) >= text::SIMILARITY_MIN
+        })
+        .map(|candidate| &candidate.id)
+        .collect();
+    serde_json::to_string(&ids).unwrap_or_default()
+}
+
+fn projection(
+    state: &State,
+    plan: &Plan,
+    row: &Row,
+    new_content: bool,
+    now: crate::domain::time::Timestamp,
+) -> Projection {
+    let mut psn = Map::new();
+    psn.insert("hash".to_owned(), json!(plan.hash));
+    if let Some(account_id) = &state.account_id {
+        psn.insert("account_id".to_owned(), json!(account_id));
+    }
+    Projection {
+        id: plan.post_id.clone(),
+        user: plan.user_id.clone(),
+        seq: state.len,
+        fence: state.run.clone().filter(|_| state.claimed && state.is_resting()),
+        status: row.status,
+        sub_status: row.sub_status,
+        fail_reason: row.fail_reason.clone(),
+        scheduled_at: row.scheduled_at,
+        content: new_content.then(|| content::encode(&plan.parts)),
+        platform_post_ids: row.remote_ids.clone(),
+        external_post_id: row.remote_ids.first().cloned(),
+        published_at: row.published_at,
+        run: row.run.clone(),
+        updated_at: now,
+        progress: row
+            .progress_total
+            .map(|total| ThreadProgress::new(&row.remote_ids, total)),
+        psn,
+    }
+}

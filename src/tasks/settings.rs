@@ -1,0 +1,165 @@
+//! What the Worker is told by its operator: secrets, addresses and numbers, by name.
+
+use crate::domain::id::UserId;
+use crate::domain::publish::{Policy, PolicyError};
+use crate::domain::time::Millis;
+use crate::platforms;
+use crate::platforms::x;
+use crate::store::Secret;
+
+/// What the Worker is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the database is.
+    pub database_url: Secret,
+    /// Its SQL endpoint, where it does not follow from that.
+    pub sql_url: Option<String>,
+    /// Opens and seals tokens.
+    pub encryption_key: Secret,
+    /// What callers of the API must show.
+    pub api_token: Secret,
+    /// Whom the API token stands for.
+    pub user_id: UserId,
+    /// The numbers of the publishing machine.
+    pub policy: Policy,
+    /// How to reach the platforms.
+    pub platforms: platforms::Settings,
+}
+
+/// A variable that is missing or cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Its name.
+    pub name: &'static str,
+    /// What is wrong and what to do, in one sentence.
+    pub hint: String,
+}
+
+fn missing(name: &'static str, hint: &str) -> Missing {
+    Missing {
+        name,
+        hint: hint.to_owned(),
+    }
+}
+
+impl Settings {
+    /// Reads every variable by name.
+    ///
+    /// # Errors
+    /// Everything that is missing or unusable, all at once.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Missing>> {
+        let get = |name: &str| {
+            variable(name)
+                .map(|value| value.trim().to_owned())
+                .filter(|value| !value.is_empty())
+        };
+        let mut problems = Vec::new();
+        let mut secret = |name: &'static str, hint: &str| {
+            let value = get(name);
+            if value.is_none() {
+                problems.push(missing(name, hint));
+            }
+            Secret::new(value.unwrap_or_default())
+        };
+        let database_url = secret("DATABASE_URL", "set it to the connection string of the Neon database");
+        let encryption_key = secret("HUB_ENCRYPTION_KEY", "set it to the hub's key: 64 hexadecimal digits");
+        let api_token = secret(
+            "PSN_API_TOKEN",
+            "set it to a long random text that callers of the API must send",
+        );
+        let key = encryption_key.expose();
+        if !key.is_empty() && (key.len() != 64 || !key.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            problems.push(missing(
+                "HUB_ENCRYPTION_KEY",
+                "it is not a key: expected 64 hexadecimal digits (32 bytes)",
+            ));
+        }
+        let mut policy = Policy::default();
+        read_policy(&mut policy, &get, &mut problems);
+        let mut x = x::Config::new(policy.call_deadline_ms);
+        if let Some(url) = get("X_API_URL") {
+            x.api_url = url;
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            database_url,
+            sql_url: get("NEON_SQL_URL"),
+            encryption_key,
+            api_token,
+            user_id: UserId(get("PSN_USER").unwrap_or_else(|| "default".to_owned())),
+            policy,
+            platforms: platforms::Settings { x },
+        })
+    }
+}
+
+fn read_policy(policy: &mut Policy, get: &impl Fn(&str) -> Option<String>, problems: &mut Vec<Missing>) {
+    let mut millis = |name: &'static str, target: &mut Millis| {
+        let Some(value) = get(name) else { return };
+        match value.parse() {
+            Ok(number) if (0..=i64::from(u32::MAX)).contains(&number) => *target = Millis(number),
+            _ => problems.push(missing(
+                name,
+                "it is not a number of milliseconds: expected digits only",
+            )),
+        }
+    };
+    millis("CALL_DEADLINE_MS", &mut policy.call_deadline_ms);
+    millis("LATE_AFTER_MS", &mut policy.late_after_ms);
+    millis("PART_PAUSE_MS", &mut policy.part_pause_ms);
+    millis("CLAIM_LEAD_MS", &mut policy.claim_lead_ms);
+    if let Some(list) = get("LOOKUP_DELAYS_MS") {
+        let delays: Result<Vec<i64>, _> = list.split(',').map(|delay| delay.trim().parse::<i64>()).collect();
+        policy.look_up_delays = delays.unwrap_or_default().into_iter().map(Millis).collect();
+    }
+    if let Err(error) = policy.validate() {
+        let name = match error {
+            PolicyError::Delays | PolicyError::SettleTime { .. } => "LOOKUP_DELAYS_MS",
+        };
+        problems.push(Missing {
+            name,
+            hint: error.to_string(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once() {
+        let names = |vars: &[(&str, &str)]| {
+            let found = Settings::read(|name| {
+                vars.iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            });
+            found
+                .map(|_| ())
+                .map_err(|missing| missing.into_iter().map(|item| item.name).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            names(&[]),
+            Err(vec!["DATABASE_URL", "HUB_ENCRYPTION_KEY", "PSN_API_TOKEN"])
+        );
+        let key = "0".repeat(64);
+        let good = [
+            ("DATABASE_URL", "postgresql://u:p@h.example/d"),
+            ("HUB_ENCRYPTION_KEY", &key),
+            ("PSN_API_TOKEN", "t"),
+        ];
+        assert_eq!(names(&good), Ok(()));
+        let with = |name, value| {
+            let mut vars = good.to_vec();
+            vars.push((name, value));
+            names(&vars)
+        };
+        assert_eq!(with("LOOKUP_DELAYS_MS", "5000,1000"), Err(vec!["LOOKUP_DELAYS_MS"]));
+        assert_eq!(with("LOOKUP_DELAYS_MS", "1000,5000"), Err(vec!["LOOKUP_DELAYS_MS"]));
+        assert_eq!(with("LOOKUP_DELAYS_MS", "1000,20000"), Ok(()));
+        assert_eq!(with("CALL_DEADLINE_MS", "soon"), Err(vec!["CALL_DEADLINE_MS"]));
+    }
+}
