@@ -425,13 +425,13 @@ mod tests {
         assert_eq!(at(&table, 0).answer(begin("h")), IndexReply::Fresh);
         assert_eq!(at(&table, 1).answer(begin("h")), IndexReply::Running);
         assert_eq!(at(&table, 1).answer(begin("i")), IndexReply::OtherBody);
-        at(&table, 2).answer(IndexRequest::End {
+        let _ = at(&table, 2).answer(IndexRequest::End {
             key: "k".to_owned(),
             answer: None,
         });
         assert_eq!(at(&table, 100).answer(begin("h")), IndexReply::Fresh);
         let answer = Some((201, "{}".to_owned()));
-        at(&table, 101).answer(IndexRequest::End {
+        let _ = at(&table, 101).answer(IndexRequest::End {
             key: "k".to_owned(),
             answer,
         });
