@@ -131,6 +131,7 @@ pub async fn amend<O: Objects, R: Rows>(
             return Err(Problem::of(ProblemKind::ContentInvalid, errors));
         }
         warnings.extend(planned.warnings);
+        warnings.extend(planned.parts.iter().flat_map(|part| part.warnings.iter().cloned()));
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
         let hash = content_hash(&parts);
         content = Some((parts, hash));
