@@ -630,7 +630,7 @@ async fn a_change_names_what_changes() {
     for body in [
         json!({}),
         json!({ "numbering": true }),
-        json!({ "content": "a".repeat(281) }),
+        json!({ "content": ["a".repeat(281)] }),
         json!({ "platform": "x", "scheduled_at": "2020-01-01T00:00:00Z" }),
     ] {
         answers.push(client.call("PATCH", &path, body).await.detail());

@@ -9,6 +9,7 @@ pub mod post_json;
 pub mod problem;
 pub mod request;
 pub mod rows;
+pub mod store_rows;
 
 mod accounts;
 mod commands;

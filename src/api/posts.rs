@@ -1,6 +1,6 @@
 //! Making, showing, listing, changing and removing posts.
 
-use crate::api::content::is_similar;
+use crate::api::content::{is_similar, joined};
 use crate::api::post_json::{PostJson, RowJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, PostRequestBody};
@@ -79,8 +79,7 @@ fn plans<O, R>(
         let Some(content) = &wanted.content else { continue };
         let (planned, wrong) = request::plan(content, wanted.numbering, platform);
         errors.extend(wrong);
-        let warnings = planned.parts.iter().flat_map(|part| part.warnings.iter().cloned());
-        let warnings = planned.warnings.iter().cloned().chain(warnings).collect();
+        let warnings = planned.warnings;
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
         let plan = Plan {
             post_id: match key {
@@ -131,11 +130,10 @@ pub async fn amend<O: Objects, R: Rows>(
             return Err(Problem::of(ProblemKind::ContentInvalid, errors));
         }
         warnings.extend(planned.warnings);
-        warnings.extend(planned.parts.iter().flat_map(|part| part.warnings.iter().cloned()));
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
         let hash = content_hash(&parts);
         content = Some((parts, hash));
-        warnings.extend(similar_warnings(&app, platform, &wanted.joined(), Some(&id)).await);
+        warnings.extend(similar_warnings(&app, platform, &joined(wanted), Some(&id)).await);
     }
     let request = PostRequest::Amend {
         content,

@@ -127,7 +127,7 @@ pub fn plan(content: &Content, numbering: bool, platform: Platform) -> (PlannedC
     let planned = plan_content(content, numbering, platform);
     let errors = planned.errors.iter().map(|error| FieldError {
         part: error.part,
-        field: Some(error.field.clone()),
+        field: Some(error.field.to_owned()),
         message: error.message.clone(),
     });
     let mut errors: Vec<FieldError> = errors.collect();

@@ -1,6 +1,6 @@
 //! Says what a post would become, and stores nothing.
 
-use crate::api::content::has_link;
+use crate::api::content::{has_link, joined};
 use crate::api::posts::similar_warnings;
 use crate::api::problem::{FieldError, Problem};
 use crate::api::rows::Rows;
@@ -51,7 +51,7 @@ pub async fn validate<O: Objects, R: Rows>(
                 "warnings": part.warnings,
             }));
         }
-        warnings.extend(similar_warnings(&app, platform, &content.joined(), None).await);
+        warnings.extend(similar_warnings(&app, platform, &joined(content), None).await);
     }
     let errors: Vec<FieldError> = errors;
     let cost = json!({ "currency": "USD", "amount": f64::from(cost_milli_usd) / 1000.0 });

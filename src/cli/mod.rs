@@ -1,8 +1,97 @@
-//! The command line.
+//! The command line: everything a laptop does. stdout is data, stderr is talk.
 
+pub mod ambient;
+pub mod client;
+pub mod commands;
+pub mod config;
+pub mod database;
+pub mod error;
+#[cfg(feature = "dev")]
+pub mod local;
+pub mod printer;
+
+use crate::cli::commands::Command;
+use crate::cli::config::{Settings, Variables, project_root};
+use crate::cli::error::CliResult;
+use crate::cli::printer::Printer;
+use clap::Parser;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Publish on schedule, never twice.
+#[derive(Debug, Parser)]
+#[command(name = "psn", version, about, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to do
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Settings come from PSN_URL, PSN_API_TOKEN, DATABASE_URL, NEON_SQL_URL and HUB_ENCRYPTION_KEY;
+what is not set is taken from the local stack last started from this clone (`scripts/dev`).
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong arguments, files or settings.";
+
+/// What every command gets.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where to write.
+    pub printer: Printer,
+    /// The variables of the process.
+    pub environment: Variables,
+    /// The clone, if there is one.
+    pub root: Option<PathBuf>,
+}
+
+impl Context {
+    /// The settings of this process.
+    ///
+    /// # Errors
+    /// A file of the last stack that cannot be read.
+    pub fn settings(&self) -> CliResult<Settings> {
+        Settings::load(&self.environment, self.root.as_deref())
+    }
+}
 
 /// Runs the program with the arguments of the process.
 pub async fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let environment: Variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let printer = Printer::new(cli.json, no_colour);
+    let context = Context {
+        printer,
+        root: project_root(&environment),
+        environment,
+    };
+    let document = cli.command.promises_document();
+    match Box::pin(cli.command.run(&context)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            printer.error(&error, document);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -9,3 +9,4 @@ pub mod neon;
 pub mod postgres;
 pub mod runtime;
 pub mod runtime_config;
+pub mod stack;

@@ -181,8 +181,7 @@ const FIND: &str = concat!(
     " = $3 order by created_at, id limit 1"
 );
 
-const LOCK: &str =
-    "select pg_advisory_xact_lock(hashtextextended(jsonb_build_array('psn account', $1, $2, $3)::text, 0))";
+const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended(jsonb_build_array('psn account', $1::text, $2::text, $3::text)::text, 0))";
 
 /// The failure flags of the legacy refresher go, and both of its spellings of the time of refresh are written.
 const UPSERT: &str = concat!(

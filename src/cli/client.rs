@@ -1,0 +1,238 @@
+//! The worker over HTTP: bearer token, JSON, problem documents as errors.
+
+use crate::cli::ambient::SystemEntropy;
+use crate::cli::config::Settings;
+use crate::cli::error::{CliError, CliResult};
+use crate::domain::id::PostId;
+use crate::domain::time::Millis;
+use crate::net::Client;
+use crate::ports::entropy::Entropy;
+use crate::ports::http::{HttpClient, HttpErrorKind, HttpRequest, HttpResponse};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Time for one request: more than the worker itself takes for any of its own.
+const DEADLINE_MS: Millis = Millis(30_000);
+
+/// How often a POST with its own `Idempotency-Key` is sent again when its answer was lost.
+const RESENDS_MAX: u32 = 2;
+
+/// The worker.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    http: Client,
+    base: String,
+    token: HeaderValue,
+}
+
+/// One segment of a path, safe whatever the user typed.
+#[must_use]
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
+        .to_string()
+        .replace("%2D", "-")
+}
+
+impl Worker {
+    /// The worker that `PSN_URL` and `PSN_API_TOKEN` name.
+    ///
+    /// # Errors
+    /// Names what is not set or cannot be an address or a token.
+    pub fn from_settings(settings: &Settings) -> CliResult<Self> {
+        let [base, token] = settings.need(["PSN_URL", "PSN_API_TOKEN"])?;
+        Self::new(&base, &token)
+    }
+
+    /// The worker at an origin.
+    ///
+    /// # Errors
+    /// When one of the two cannot be an address or a token.
+    pub fn new(base: &str, token: &str) -> CliResult<Self> {
+        let base = base.trim_end_matches('/').to_owned();
+        let address = base.parse::<http::Uri>().ok();
+        if !address.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()) {
+            return Err(CliError::input("`PSN_URL` is not an address")
+                .hint("it looks like `https://psn.example.workers.dev`, without a path"));
+        }
+        let mut token = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| CliError::input("`PSN_API_TOKEN` has characters that no token has").hint("copy it again"))?;
+        token.set_sensitive(true);
+        let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
+        Ok(Self { http, base, token })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// A GET.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn get(&self, path: &str) -> CliResult<Value> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// A POST with a fresh `Idempotency-Key`: when its answer is lost it is sent again, and takes effect once.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn post(&self, path: &str, body: Option<&Value>) -> CliResult<Value> {
+        self.call(Method::POST, path, body).await
+    }
+
+    /// A PATCH.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn patch(&self, path: &str, body: &Value) -> CliResult<Value> {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> CliResult<Value> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, self.token.clone());
+        let resends_max = if method == Method::POST {
+            headers.insert("idempotency-key", fresh_key()?);
+            RESENDS_MAX
+        } else {
+            0
+        };
+        let mut bytes = Bytes::new();
+        if let Some(body) = body {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            bytes = Bytes::from(body.to_string());
+        }
+        let url = format!("{}{path}", self.base);
+        let mut resends = 0;
+        loop {
+            let request = HttpRequest {
+                method: method.clone(),
+                url: url.clone(),
+                headers: headers.clone(),
+                body: bytes.clone(),
+                deadline: DEADLINE_MS,
+            };
+            match self.http.send(request).await {
+                Ok(response) => return self.read(&response),
+                Err(error) if error.kind == HttpErrorKind::MaybeSent && resends < resends_max => {
+                    resends += 1;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(self.no_answer(error.kind, &error.message)),
+            }
+        }
+    }
+
+    fn no_answer(&self, kind: HttpErrorKind, message: &str) -> CliError {
+        match kind {
+            HttpErrorKind::NotSent => CliError::outcome(format!("no worker can be reached at `{}`", self.base))
+                .hint("start the local stack with `scripts/dev`, or correct `PSN_URL`"),
+            HttpErrorKind::MaybeSent => {
+                CliError::outcome(format!("the worker at `{}` did not answer: {message}", self.base))
+                    .hint("see with `psn post list` whether it was done before you try again")
+            }
+        }
+    }
+
+    fn read(&self, response: &HttpResponse) -> CliResult<Value> {
+        let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+        match (response.status, body) {
+            (200..=299, Some(body)) => Ok(body),
+            (200..=299, None) if response.body.is_empty() => Ok(Value::Null),
+            (_, Some(problem)) if problem.get("type").is_some() || problem.get("title").is_some() => {
+                Err(problem_error(response.status, problem, response.header("retry-after")))
+            }
+            (status, _) => Err(CliError::outcome(format!(
+                "`{}` answered {status}, and not as a psn worker does",
+                self.base
+            ))
+            .hint("check that `PSN_URL` is the address of a psn worker")),
+        }
+    }
+}
+
+fn fresh_key() -> CliResult<HeaderValue> {
+    HeaderValue::from_str(PostId::from_random(SystemEntropy.bytes16()).as_str())
+        .map_err(|_| CliError::outcome("no idempotency key could be made"))
+}
+
+/// A problem document (RFC 9457) as an error: its sentence, each wrong field or part on its own line.
+fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliError {
+    let text = |name: &str| {
+        problem
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    let message = text("detail")
+        .or_else(|| text("title"))
+        .unwrap_or("the worker refused")
+        .to_owned();
+    let details: Vec<String> = problem
+        .get("errors")
+        .and_then(Value::as_array)
+        .map(|errors| errors.iter().map(field_error).filter(|line| *line != message).collect())
+        .unwrap_or_default();
+    let hint = text("hint").map(str::to_owned).or_else(|| match status {
+        401 => Some("check `PSN_API_TOKEN`: it must be the secret that the worker was given".to_owned()),
+        404 => Some("`psn post list` shows the posts there are".to_owned()),
+        429 | 503 => Some(match retry_after {
+            Some(secs) => format!("nothing was lost: try again in {secs} s"),
+            None => "try again in a moment".to_owned(),
+        }),
+        _ => None,
+    });
+    CliError {
+        details,
+        hint,
+        problem: Some(problem),
+        ..CliError::outcome(message)
+    }
+}
+
+/// One of the `errors` of a problem or of a validation: the message, with its part or field where it names neither.
+#[must_use]
+pub fn field_error(error: &Value) -> String {
+    let Some(message) = error.get("message").and_then(Value::as_str) else {
+        return error.as_str().map_or_else(|| error.to_string(), str::to_owned);
+    };
+    let part = error
+        .get("part")
+        .and_then(Value::as_u64)
+        .map(|part| format!("part {part}"));
+    let field = error
+        .get("field")
+        .and_then(Value::as_str)
+        .map(|field| format!("`{field}`"));
+    let named = |name: &String| message.contains(name.as_str()) || message.contains(name.trim_matches('`'));
+    match part.or(field) {
+        Some(name) if !named(&name) => format!("{name}: {message}"),
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_segment_cannot_leave_its_place() {
+        assert_eq!(segment("../accounts?x=1"), "%2E%2E%2Faccounts%3Fx%3D1");
+        assert_eq!(segment("0707-07"), "0707-07");
+    }
+
+    #[test]
+    fn every_wrong_part_is_listed() {
+        let problem = json!({"type": "content", "title": "Invalid content", "detail": "2 parts cannot be published",
+            "errors": [{"part": 3, "message": "part 3 is 312/280 characters"}, {"part": 5, "message": "is empty"}]});
+        let error = problem_error(422, problem, None);
+        assert_eq!(error.details, ["part 3 is 312/280 characters", "part 5: is empty"]);
+    }
+}

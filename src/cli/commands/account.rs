@@ -1,0 +1,131 @@
+//! `psn account`: accounts that posts go out from.
+
+use super::post::read_text;
+use crate::cli::Context;
+use crate::cli::client::{Worker, segment};
+use crate::cli::database::{self, TokenFile};
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::printer::excerpt;
+use crate::domain::platform::Platform;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+/// The commands about accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// List the connected accounts
+    List,
+    /// Store a token that you have, sealed; importing again replaces it and lets parked posts go on
+    Import(ImportArgs),
+}
+
+/// Which token, whose.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The platform: x
+    platform: String,
+    /// A JSON file with access_token, refresh_token?, expires_at?, remote_user_id?, scopes? (`-` is stdin)
+    #[arg(long, value_name = "FILE")]
+    file: String,
+    /// Whose account it is here
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    user: String,
+}
+
+impl AccountCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn run(self, context: &Context) -> CliResult {
+        match self {
+            Self::List => list(context).await,
+            Self::Import(args) => import(context, args).await,
+        }
+    }
+}
+
+async fn list(context: &Context) -> CliResult {
+    let worker = Worker::from_settings(&context.settings()?)?;
+    let answer = worker.get("/v1/accounts").await?;
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.document(&answer);
+        return Ok(());
+    }
+    let items = answer
+        .get("items")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    if items.is_empty() {
+        printer.talk("no account is connected; `psn account import x --file FILE` connects one");
+    }
+    for account in &items {
+        let text = |name: &str| account.get(name).and_then(Value::as_str).unwrap_or_default();
+        let name = ["username", "remote_user_id"]
+            .into_iter()
+            .map(text)
+            .find(|name| !name.is_empty())
+            .unwrap_or("?");
+        let state = if text("status").is_empty() {
+            String::new()
+        } else {
+            format!("  {}", text("status"))
+        };
+        printer.data(format!(
+            "{}  {}  {}{state}",
+            text("id"),
+            text("platform"),
+            excerpt(name, 40)
+        ));
+    }
+    Ok(())
+}
+
+async fn import(context: &Context, args: ImportArgs) -> CliResult {
+    let platform = Platform::parse(&args.platform).ok_or_else(|| {
+        let names: Vec<&str> = Platform::ALL.into_iter().map(Platform::name).collect();
+        CliError::input(format!(
+            "`{}` is not a platform: expected one of {}",
+            args.platform,
+            names.join(", ")
+        ))
+    })?;
+    let token = TokenFile::parse(&read_text(&args.file)?)?;
+    let settings = context.settings()?;
+    let [_, key] = settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
+    let store = database::open(&settings)?;
+    let account = database::import(&store, platform, &token, &args.user, &key, settings.get("X_API_URL")).await?;
+    // Posts that wait for this token wake by themselves at the next watchdog: a worker that is away is no failure.
+    let woken = match Worker::from_settings(&settings) {
+        Ok(worker) => {
+            worker
+                .post(&format!("/v1/accounts/{}/wake", segment(account.id.as_str())), None)
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    let printer = &context.printer;
+    if let Err(error) = &woken {
+        printer.warn(format!(
+            "posts that wait for this token go on within 15 minutes, not at once: {error}"
+        ));
+    }
+    if printer.is_json() {
+        printer.document(&json!({ "account": account, "woken": woken.is_ok() }));
+        return Ok(());
+    }
+    let name = account
+        .username
+        .as_deref()
+        .map(|name| format!("  @{}", excerpt(name, 40)))
+        .unwrap_or_default();
+    let remote = account
+        .remote_user_id
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    printer.data(format!("{}  {}  {remote}{name}", account.id, account.platform));
+    Ok(())
+}

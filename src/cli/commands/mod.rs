@@ -1,0 +1,65 @@
+//! One file per command; the compiler shows what a new one needs.
+
+pub mod account;
+#[cfg(feature = "dev")]
+pub mod demo;
+#[cfg(feature = "dev")]
+pub mod dev;
+pub mod migrate;
+pub mod post;
+pub mod task;
+
+use crate::cli::Context;
+use crate::cli::error::CliResult;
+use clap::Subcommand;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write, schedule, watch and repair posts
+    #[command(subcommand)]
+    Post(post::PostCommand),
+    /// Accounts that posts go out from
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// Tasks that the worker otherwise runs by itself
+    #[command(subcommand)]
+    Task(task::TaskCommand),
+    /// Bring the database up to date
+    Migrate,
+    /// Run the local stack until interrupted
+    #[cfg(feature = "dev")]
+    Dev(dev::DevArgs),
+    /// Publish a thread on a stack of its own, kill the runtime in the middle, and count
+    #[cfg(feature = "dev")]
+    Demo(demo::DemoArgs),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn run(self, context: &Context) -> CliResult {
+        match self {
+            Self::Post(command) => command.run(context).await,
+            Self::Account(command) => command.run(context).await,
+            Self::Task(command) => command.run(context).await,
+            Self::Migrate => migrate::run(context).await,
+            #[cfg(feature = "dev")]
+            Self::Dev(args) => dev::run(context, args).await,
+            #[cfg(feature = "dev")]
+            Self::Demo(args) => demo::run(context, args).await,
+        }
+    }
+
+    /// Whether an error is printed as the document of `--json`. The stack and the demo promise other lines.
+    #[must_use]
+    pub const fn promises_document(&self) -> bool {
+        match self {
+            #[cfg(feature = "dev")]
+            Self::Dev(_) | Self::Demo(_) => false,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `psn post`: everything about posts, by the worker's HTTP routes.
+
+mod render;
+mod watch;
+mod write;
+
+use crate::cli::Context;
+use crate::cli::client::{Worker, segment};
+use crate::cli::error::{CliError, CliResult};
+use crate::domain::time::Timestamp;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+pub use render::{detail_text, event_line, state_words};
+pub use write::read_text;
+
+/// The commands about posts.
+#[derive(Debug, Subcommand)]
+pub enum PostCommand {
+    /// Write a post: a draft, or with --at or --now one that goes out
+    Create(write::CreateArgs),
+    /// Give a post its time, or another one
+    Schedule {
+        /// The post's id
+        id: String,
+        /// When it goes out, e.g. 2026-11-23T09:00:00+01:00
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        at: String,
+    },
+    /// Publish a post now
+    Now {
+        /// The post's id
+        id: String,
+    },
+    /// Change a post that has not begun to go out
+    Edit(write::EditArgs),
+    /// Stop a post: before its first part it becomes a draft, later nothing more goes out
+    Cancel {
+        /// The post's id
+        id: String,
+    },
+    /// Go on with a post that stopped
+    Retry {
+        /// The post's id
+        id: String,
+    },
+    /// Say what became of a part that psn cannot know about, or take a half thread back
+    Resolve(ResolveArgs),
+    /// List posts
+    List(ListArgs),
+    /// Show a post, its parts and what happened to it
+    Show {
+        /// The post's id
+        id: String,
+    },
+    /// Follow a post until it rests; exit code 0 only when it is published
+    Watch(watch::WatchArgs),
+    /// Check a text without storing anything
+    Validate(write::ValidateArgs),
+}
+
+/// What became of a part.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(false))]
+pub struct ResolveArgs {
+    /// The post's id
+    id: String,
+    /// Which part, counted from 1
+    #[arg(long, value_name = "N", required_unless_present = "roll_back", value_parser = clap::value_parser!(u32).range(1..))]
+    part: Option<u32>,
+    /// It is out: its address or id on the platform
+    #[arg(long, value_name = "URL", group = "what", requires = "part")]
+    published: Option<String>,
+    /// It is not out: publish it again
+    #[arg(long, group = "what", requires = "part")]
+    absent: bool,
+    /// Leave it as it is and let the post rest
+    #[arg(long, group = "what", requires = "part")]
+    abandon: bool,
+    /// Delete every part that is out, the last one first
+    #[arg(long, group = "what", conflicts_with = "part")]
+    roll_back: bool,
+}
+
+/// Which posts.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only posts with this status, e.g. scheduled
+    #[arg(long)]
+    status: Option<String>,
+    /// Only posts on this platform, e.g. x
+    #[arg(long)]
+    platform: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Go on where an earlier list ended (its `next_cursor`)
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
+/// Checks a time as the worker will, so that a mistake is told before anything is sent.
+fn time(text: &str) -> Result<String, String> {
+    Timestamp::parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
+impl PostCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn run(self, context: &Context) -> CliResult {
+        let worker = || Worker::from_settings(&context.settings()?);
+        match self {
+            Self::Create(args) => write::create(context, args).await,
+            Self::Edit(args) => write::edit(context, args).await,
+            Self::Validate(args) => write::validate(context, args).await,
+            Self::Schedule { id, at } => {
+                let post = worker()?.patch(&path(&id), &json!({ "scheduled_at": at })).await?;
+                render::post(context, &post)
+            }
+            Self::Now { id } => act(context, &worker()?, &id, "publish").await,
+            Self::Cancel { id } => act(context, &worker()?, &id, "cancel").await,
+            Self::Retry { id } => act(context, &worker()?, &id, "retry").await,
+            Self::Resolve(args) => resolve(context, &worker()?, args).await,
+            Self::List(args) => list(context, &worker()?, args).await,
+            Self::Show { id } => show(context, &worker()?, &id).await,
+            Self::Watch(args) => watch::watch(context, &worker()?, args).await,
+        }
+    }
+}
+
+fn path(id: &str) -> String {
+    format!("/v1/posts/{}", segment(id))
+}
+
+async fn act(context: &Context, worker: &Worker, id: &str, action: &str) -> CliResult {
+    let post = worker.post(&format!("{}/{action}", path(id)), None).await?;
+    render::post(context, &post)
+}
+
+async fn resolve(context: &Context, worker: &Worker, args: ResolveArgs) -> CliResult {
+    let body = if args.roll_back {
+        json!({ "roll_back": true })
+    } else if let Some(address) = &args.published {
+        json!({ "part": args.part, "outcome": "published", "remote_id": address })
+    } else if args.abandon {
+        json!({ "part": args.part, "outcome": "abandoned" })
+    } else {
+        json!({ "part": args.part, "outcome": "not_published" })
+    };
+    let post = worker.post(&format!("{}/resolve", path(&args.id)), Some(&body)).await?;
+    render::post(context, &post)
+}
+
+async fn list(context: &Context, worker: &Worker, args: ListArgs) -> CliResult {
+    let limit = args.limit.map(|limit| limit.to_string());
+    let query: Vec<String> = [
+        ("status", &args.status),
+        ("platform", &args.platform),
+        ("limit", &limit),
+        ("cursor", &args.cursor),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", segment(value))))
+    .collect();
+    let question = if query.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", query.join("&"))
+    };
+    let answer = worker.get(&format!("/v1/posts{question}")).await?;
+    if context.printer.is_json() {
+        context.printer.document(&answer);
+        return Ok(());
+    }
+    let items = answer
+        .get("items")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    if items.is_empty() {
+        context
+            .printer
+            .talk("no posts; `psn post create --text \"…\" --at TIME` schedules one");
+    }
+    for post in items {
+        context.printer.data(render::summary(&context.printer, post));
+    }
+    if let Some(cursor) = answer.get("next_cursor").and_then(Value::as_str) {
+        context.printer.talk(format!("there are more: add `--cursor {cursor}`"));
+    }
+    Ok(())
+}
+
+async fn show(context: &Context, worker: &Worker, id: &str) -> CliResult {
+    let post = worker.get(&path(id)).await?;
+    let answer = worker.get(&format!("{}/events", path(id))).await?;
+    let events = answer.get("events").cloned().unwrap_or_default();
+    if context.printer.is_json() {
+        context.printer.document(&json!({ "post": post, "events": events }));
+        return Ok(());
+    }
+    render::post(context, &post)?;
+    for event in events.as_array().into_iter().flatten() {
+        context.printer.data(event_line(&context.printer, event));
+    }
+    Ok(())
+}
+
+/// The one post of an answer of creation, or why there is none.
+fn posts_of(answer: &Value) -> CliResult<&[Value]> {
+    answer
+        .get("posts")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .ok_or_else(|| CliError::outcome("the worker answered without `posts`: it is of another version"))
+}

@@ -1,0 +1,89 @@
+//! `psn post watch`: follows a post until it rests.
+
+use super::{event_line, path, state_words};
+use crate::cli::Context;
+use crate::cli::client::Worker;
+use crate::cli::error::{CliError, CliResult};
+use clap::Args;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Time between two looks.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long a worker may be away before watching it is given up.
+const AWAY_MAX: Duration = Duration::from_secs(30);
+
+/// Which post, and how long.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The post's id
+    id: String,
+    /// Stop waiting after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+}
+
+/// Prints each event as it comes; ends when the post rests, well only if it is published.
+pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliResult {
+    let printer = &context.printer;
+    let began = Instant::now();
+    let mut away_since: Option<Instant> = None;
+    let mut seen = 0;
+    loop {
+        match look(worker, &args.id).await {
+            Ok((post, events)) => {
+                away_since = None;
+                if !printer.is_json() {
+                    events
+                        .iter()
+                        .skip(seen)
+                        .for_each(|event| printer.data(event_line(printer, event)));
+                }
+                seen = seen.max(events.len());
+                if post.get("resting") == Some(&Value::Bool(true)) {
+                    return rested(context, &post, &events);
+                }
+            }
+            // A worker that is being started again answers soon; one that refuses will go on refusing.
+            Err(error) if error.problem.is_some() => return Err(error),
+            Err(error) if away_since.get_or_insert_with(Instant::now).elapsed() > AWAY_MAX => return Err(error),
+            Err(_) => {}
+        }
+        if args
+            .timeout
+            .is_some_and(|secs| began.elapsed() >= Duration::from_secs(secs))
+        {
+            return Err(
+                CliError::outcome(format!("the post does not rest after {} s", began.elapsed().as_secs()))
+                    .hint("it goes on by itself; watch it again or give a longer `--timeout`"),
+            );
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+async fn look(worker: &Worker, id: &str) -> CliResult<(Value, Vec<Value>)> {
+    let post = worker.get(&path(id)).await?;
+    let mut answer = worker.get(&format!("{}/events", path(id))).await?;
+    let events = match answer.get_mut("events").map(Value::take) {
+        Some(Value::Array(events)) => events,
+        _ => Vec::new(),
+    };
+    Ok((post, events))
+}
+
+fn rested(context: &Context, post: &Value, events: &[Value]) -> CliResult {
+    let published = post.get("status").and_then(Value::as_str) == Some("published");
+    if context.printer.is_json() {
+        context.printer.document(&json!({ "post": post, "events": events }));
+    } else if published {
+        super::render::post(context, post)?;
+    }
+    if published {
+        return Ok(());
+    }
+    let mut error = CliError::outcome(format!("the post is not published: {}", state_words(post)));
+    error.printed = context.printer.is_json();
+    Err(error)
+}

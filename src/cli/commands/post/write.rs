@@ -1,0 +1,244 @@
+//! Creating, editing and validating posts.
+
+use super::{path, posts_of, render, time};
+use crate::cli::Context;
+use crate::cli::client::{Worker, field_error};
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::printer::{Printer, Style, excerpt};
+use crate::domain::limits::BODY_BYTES_MAX;
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::io::Read;
+
+/// Where the content comes from.
+#[derive(Debug, Args)]
+#[group(id = "content", multiple = false)]
+pub struct ContentArgs {
+    /// One text; split into a thread when it is too long
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// A file with one text (`-` is stdin)
+    #[arg(long, value_name = "FILE")]
+    file: Option<String>,
+    /// One part as it is; give it again for each further part
+    #[arg(long = "part", value_name = "TEXT")]
+    parts: Vec<String>,
+}
+
+/// What a post is made of.
+#[derive(Debug, Args)]
+pub struct BodyArgs {
+    #[command(flatten)]
+    content: ContentArgs,
+    /// Where it goes: x; give it again for each further platform
+    #[arg(long = "platform", value_name = "NAME", default_value = "x")]
+    platforms: Vec<String>,
+    /// When it goes out, e.g. 2026-11-23T09:00:00+01:00
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "now")]
+    at: Option<String>,
+    /// Publish it now
+    #[arg(long)]
+    now: bool,
+    /// End each part of a thread with ` 1/7`, ` 2/7`, …
+    #[arg(long)]
+    numbering: bool,
+    /// The account's id, where the platform has several
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+}
+
+/// A new post.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    #[command(flatten)]
+    body: BodyArgs,
+}
+
+/// A post to check.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    #[command(flatten)]
+    body: BodyArgs,
+}
+
+/// What changes in a post.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// The post's id
+    id: String,
+    #[command(flatten)]
+    content: ContentArgs,
+    /// Its new time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<String>,
+    /// Whether each part of a thread ends with ` 1/7`, ` 2/7`, …
+    #[arg(long, value_name = "true|false")]
+    numbering: Option<bool>,
+}
+
+impl ContentArgs {
+    fn read(&self) -> CliResult<Option<Value>> {
+        if let Some(text) = &self.text {
+            return Ok(Some(json!(text)));
+        }
+        if let Some(file) = &self.file {
+            return Ok(Some(json!(read_text(file)?)));
+        }
+        Ok((!self.parts.is_empty()).then(|| json!(self.parts)))
+    }
+}
+
+/// Reads a text from a file or, named `-`, from stdin.
+///
+/// # Errors
+/// Names the file and the reason.
+pub fn read_text(file: &str) -> CliResult<String> {
+    let name = if file == "-" { "stdin" } else { file };
+    let cannot = |reason: &str| CliError::input(format!("`{name}` cannot be read: {reason}"));
+    let mut bytes = Vec::new();
+    let limit = BODY_BYTES_MAX as u64 + 1;
+    let read = if file == "-" {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| cannot(&error.to_string()))?;
+    if bytes.len() > BODY_BYTES_MAX {
+        return Err(cannot(&format!(
+            "it is longer than {} KiB, the most that a post may have",
+            BODY_BYTES_MAX / 1024
+        )));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8").hint("save the file as UTF-8"))?;
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .unwrap_or(&text)
+        .trim_end_matches(['\r', '\n'])
+        .to_owned())
+}
+
+impl BodyArgs {
+    fn to_json(&self) -> CliResult<Value> {
+        let content = self.content.read()?.ok_or_else(|| {
+            CliError::input("there is no content")
+                .hint("give `--text TEXT`, `--file FILE` or `--part TEXT` several times")
+        })?;
+        let mut body = Map::new();
+        match self.platforms.as_slice() {
+            [platform] => body.insert("platform".to_owned(), json!(platform)),
+            platforms => body.insert("platforms".to_owned(), json!(platforms)),
+        };
+        body.insert("content".to_owned(), content);
+        if let Some(at) = &self.at {
+            body.insert("scheduled_at".to_owned(), json!(at));
+        }
+        if self.now {
+            body.insert("publish".to_owned(), json!("now"));
+        }
+        if self.numbering {
+            body.insert("numbering".to_owned(), json!(true));
+        }
+        if let Some(account) = &self.account {
+            body.insert("account_id".to_owned(), json!(account));
+        }
+        Ok(Value::Object(body))
+    }
+}
+
+/// Creates the post, one per platform.
+pub async fn create(context: &Context, args: CreateArgs) -> CliResult {
+    let body = args.body.to_json()?;
+    let answer = Worker::from_settings(&context.settings()?)?
+        .post("/v1/posts", Some(&body))
+        .await?;
+    if context.printer.is_json() {
+        context.printer.document(&answer);
+        return Ok(());
+    }
+    for post in posts_of(&answer)? {
+        render::post(context, post)?;
+    }
+    render::warnings(&context.printer, &answer);
+    Ok(())
+}
+
+/// Changes the post.
+pub async fn edit(context: &Context, args: EditArgs) -> CliResult {
+    let mut body = Map::new();
+    if let Some(content) = args.content.read()? {
+        body.insert("content".to_owned(), content);
+    }
+    if let Some(at) = &args.at {
+        body.insert("scheduled_at".to_owned(), json!(at));
+    }
+    if let Some(numbering) = args.numbering {
+        body.insert("numbering".to_owned(), json!(numbering));
+    }
+    if body.is_empty() {
+        return Err(CliError::input("nothing is to be changed")
+            .hint("give `--text`, `--file`, `--part`, `--at` or `--numbering`"));
+    }
+    let post = Worker::from_settings(&context.settings()?)?
+        .patch(&path(&args.id), &Value::Object(body))
+        .await?;
+    render::post(context, &post)
+}
+
+/// Checks the post; ends well only if it could be published.
+pub async fn validate(context: &Context, args: ValidateArgs) -> CliResult {
+    let body = args.body.to_json()?;
+    let report = Worker::from_settings(&context.settings()?)?
+        .post("/v1/validate", Some(&body))
+        .await?;
+    let printer = &context.printer;
+    let valid = report.get("valid") == Some(&Value::Bool(true));
+    if printer.is_json() {
+        printer.document(&report);
+    } else {
+        let parts = report
+            .get("parts")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        parts.iter().for_each(|part| validated_part(printer, part));
+        render::warnings(printer, &report);
+    }
+    if valid {
+        return Ok(());
+    }
+    let list = |value: &Value| {
+        value
+            .get("errors")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut details: Vec<String> = list(&report).iter().map(field_error).collect();
+    for part in report.get("parts").and_then(Value::as_array).into_iter().flatten() {
+        for line in list(part).iter().map(field_error) {
+            if !details.contains(&line) {
+                details.push(line);
+            }
+        }
+    }
+    let mut error = CliError::outcome("this cannot be published as it is");
+    error.details = details;
+    error.printed = printer.is_json();
+    Err(error)
+}
+
+fn validated_part(printer: &Printer, part: &Value) {
+    let number = |name: &str| part.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let wrong = part
+        .get("errors")
+        .and_then(Value::as_array)
+        .is_some_and(|errors| !errors.is_empty());
+    let count = format!("{:>3}/{}", number("weighted_length"), number("limit"));
+    let text = part.get("text").and_then(Value::as_str).unwrap_or_default();
+    printer.data(format!(
+        "{:>4}  {}  {}",
+        number("index"),
+        printer.paint(if wrong { Style::Bad } else { Style::Good }, &count),
+        excerpt(text, 60)
+    ));
+    render::warnings(printer, part);
+}

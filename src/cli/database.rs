@@ -1,0 +1,208 @@
+//! The database from the command line: migrations, and tokens put in by hand.
+
+use crate::cli::ambient::{SYSTEM, System, SystemClock};
+use crate::cli::config::Settings;
+use crate::cli::error::{CliError, CliResult, json_reason};
+use crate::domain::account::Account;
+use crate::domain::id::{RemoteUserId, UserId};
+use crate::domain::limits::CALL_DEADLINE_MS;
+use crate::domain::platform::Platform;
+use crate::domain::time::Timestamp;
+use crate::net::Client;
+use crate::platforms::{self, AccessToken, PlatformClient, WhoAmI, WhoError, x};
+use crate::store::accounts::AccountImport;
+use crate::store::migrate::Applied;
+use crate::store::seal::Sealer;
+use crate::store::{Neon, Secret, Store};
+use serde::Deserialize;
+
+/// The database as the command line uses it.
+pub type Database = Store<Client, System>;
+
+/// A token as `psn account import` reads it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenFile {
+    /// What the platform accepts.
+    pub access_token: String,
+    /// What gets a new one.
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+    /// When the access token ends, RFC 3339; left out, it is used until the platform refuses it.
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    /// Whose it is; left out, the platform is asked.
+    #[serde(default)]
+    pub remote_user_id: Option<String>,
+    /// What it allows: a list, or one text.
+    #[serde(default)]
+    pub scopes: Option<Scopes>,
+}
+
+/// Scopes in either of their usual forms.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Scopes {
+    /// A list.
+    List(Vec<String>),
+    /// One text, with commas or spaces between.
+    Text(String),
+}
+
+impl Scopes {
+    /// As the legacy system stores them: with commas between.
+    fn joined(&self) -> String {
+        match self {
+            Self::List(list) => list.join(","),
+            Self::Text(text) => text
+                .split([' ', ','])
+                .filter(|scope| !scope.is_empty())
+                .collect::<Vec<_>>()
+                .join(","),
+        }
+    }
+}
+
+impl TokenFile {
+    /// Reads the text of a token file.
+    ///
+    /// # Errors
+    /// Names the line and the reason, and no value.
+    pub fn parse(text: &str) -> CliResult<Self> {
+        const TODO: &str = "write `{\"access_token\": …, \"refresh_token\"?, \"expires_at\"?, \"remote_user_id\"?, \
+            \"scopes\"?}`";
+        let wrong = |reason: String| CliError::input(format!("the token cannot be read: {reason}")).hint(TODO);
+        let token: Self = serde_json::from_str(text).map_err(|error| wrong(json_reason(&error)))?;
+        if token.access_token.trim().is_empty() {
+            return Err(wrong("`access_token` is empty".to_owned()));
+        }
+        Ok(token)
+    }
+
+    fn expires_at(&self) -> CliResult<Option<Timestamp>> {
+        let parsed = self.expires_at.as_deref().map(Timestamp::parse).transpose();
+        parsed.map_err(|error| CliError::input(format!("`expires_at`: {error}")))
+    }
+}
+
+/// A client for the database that the settings name.
+///
+/// # Errors
+/// Names what is not set or cannot be used.
+pub fn open(settings: &Settings) -> CliResult<Database> {
+    let [database_url] = settings.need(["DATABASE_URL"])?;
+    connect(&database_url, settings.get("NEON_SQL_URL"))
+}
+
+/// A client for a database.
+///
+/// # Errors
+/// Names what cannot be used.
+pub fn connect(database_url: &str, sql_url: Option<&str>) -> CliResult<Database> {
+    let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
+    let neon =
+        Neon::new(http, Secret::new(database_url), sql_url).map_err(|error| CliError::input(error.to_string()))?;
+    Ok(Store::new(neon, SYSTEM))
+}
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// What the database or a changed migration says.
+pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
+    database
+        .migrate()
+        .await
+        .map_err(|error| CliError::outcome(error.to_string()))
+}
+
+/// Seals a token and stores it; whose it is, is asked where it is not said.
+///
+/// # Errors
+/// A token that the platform refuses, a key that is none, a database that does not take it.
+pub async fn import(
+    database: &Database,
+    platform: Platform,
+    token: &TokenFile,
+    user: &str,
+    encryption_key: &str,
+    x_api_url: Option<&str>,
+) -> CliResult<Account> {
+    let sealer = Sealer::new(&Secret::new(encryption_key)).map_err(|error| CliError::input(error.to_string()))?;
+    let expires_at = token.expires_at()?;
+    let who = match &token.remote_user_id {
+        Some(id) => WhoAmI {
+            remote_user_id: RemoteUserId(id.clone()),
+            username: None,
+        },
+        None => ask_whose(platform, token, x_api_url).await?,
+    };
+    let import = AccountImport {
+        user: UserId(user.to_owned()),
+        platform,
+        remote_user_id: who.remote_user_id,
+        username: who.username,
+        access_token: Secret::new(token.access_token.as_str()),
+        refresh_token: token.refresh_token.as_deref().map(Secret::new),
+        expires_at,
+        scopes: token.scopes.as_ref().map(Scopes::joined),
+        metadata: serde_json::Map::new(),
+    };
+    database
+        .account_import(&import, &sealer)
+        .await
+        .map_err(|error| CliError::outcome(format!("the token was not stored: {error}")))
+}
+
+async fn ask_whose(platform: Platform, token: &TokenFile, x_api_url: Option<&str>) -> CliResult<WhoAmI> {
+    let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
+    let mut config = x::Config::new(CALL_DEADLINE_MS);
+    if let Some(url) = x_api_url {
+        config.api_url = url.trim_end_matches('/').to_owned();
+    }
+    let client = platforms::Client::new(platform, http, SystemClock, &platforms::Settings { x: config })
+        .map_err(|error| CliError::input(error.to_string()))?;
+    client
+        .who_am_i(&AccessToken::new(token.access_token.trim()))
+        .await
+        .map_err(|error| {
+            let message = format!(
+                "{} does not say whose token this is, and nothing was stored: {error}",
+                platform.title()
+            );
+            let hint = match error {
+                WhoError::TokenDead(_) => "get a new token; this one is not accepted",
+                WhoError::Refused(_) => "give `remote_user_id` in the file, or a token that may read the account",
+                WhoError::Unreadable { .. } => "try again, or give `remote_user_id` in the file",
+            };
+            CliError::outcome(message).hint(hint)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn complaint(text: &str) -> String {
+        TokenFile::parse(text).err().unwrap().message
+    }
+
+    #[test]
+    fn a_bad_token_file_shows_no_token() {
+        assert!(!complaint("\"s3cret\"").contains("s3cret"));
+        assert!(!complaint("{\"access_token\": \"a\", \"scopes\": {\"s3cret\": 1}}").contains("s3cret"));
+        assert_eq!(
+            complaint("{\"refresh_token\": \"s3cret\"}"),
+            "the token cannot be read: line 1 column 27: missing field `access_token`"
+        );
+    }
+
+    #[test]
+    fn scopes_are_stored_with_commas() {
+        for text in [r#"["a", "b"]"#, "\"a b\"", "\"a,b\""] {
+            let token = TokenFile::parse(&format!("{{\"access_token\": \"t\", \"scopes\": {text}}}")).unwrap();
+            assert_eq!(token.scopes.unwrap().joined(), "a,b");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What went wrong, as a person reads it: one sentence, its details, an empty line, a hint.
+
+use serde_json::{Value, json};
+use std::fmt;
+
+/// Who can put it right decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// It was tried and refused, or nobody answered: exit code 1.
+    Outcome,
+    /// Arguments, files or settings are wrong; nothing was tried: exit code 2, as for unknown options.
+    Input,
+}
+
+/// An error of the command line. Holds no secret: whoever makes one sees to that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CliError {
+    /// Who can put it right.
+    pub blame: Blame,
+    /// One sentence, lower-case start, no final stop.
+    pub message: String,
+    /// What belongs to it, a line each: every wrong part of a post.
+    pub details: Vec<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The problem document that the worker answered, if it did.
+    pub problem: Option<Value>,
+    /// The one document of `--json` is printed already.
+    pub printed: bool,
+}
+
+/// What a command gives back.
+pub type CliResult<T = ()> = Result<T, CliError>;
+
+impl CliError {
+    /// It was tried and did not work.
+    pub fn outcome(message: impl Into<String>) -> Self {
+        Self {
+            blame: Blame::Outcome,
+            message: message.into(),
+            details: Vec::new(),
+            hint: None,
+            problem: None,
+            printed: false,
+        }
+    }
+
+    /// Arguments, files or settings are wrong.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self {
+            blame: Blame::Input,
+            ..Self::outcome(message)
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The exit code of the process.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self.blame {
+            Blame::Outcome => 1,
+            Blame::Input => 2,
+        }
+    }
+
+    /// The error as the one document that `--json` promises.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut error = json!({ "message": self.message });
+        if !self.details.is_empty() {
+            error["details"] = json!(self.details);
+        }
+        if let Some(hint) = &self.hint {
+            error["hint"] = json!(hint);
+        }
+        if let Some(problem) = &self.problem {
+            error["problem"] = problem.clone();
+        }
+        json!({ "error": error })
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CliError {}
+
+/// Why a JSON text could not be read, with line and column, and without any value in it: values may be secrets.
+#[must_use]
+pub fn json_reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let reason = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(reason, _)| reason);
+    let names_only = ["missing field", "unknown field", "duplicate field", "unknown variant"];
+    let reason = if !error.is_data() || names_only.iter().any(|start| reason.starts_with(start)) {
+        reason.to_owned()
+    } else if let Some((_, expected)) = reason.rsplit_once(", expected ") {
+        let expected = if expected.starts_with("struct ") {
+            "an object"
+        } else {
+            expected
+        };
+        format!("a value of another kind stands where {expected} was expected")
+    } else {
+        "a value has the wrong form".to_owned()
+    };
+    format!("line {} column {}: {reason}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Token {
+        #[allow(dead_code, reason = "only its name matters here")]
+        access_token: String,
+    }
+
+    #[test]
+    fn no_value_of_a_file_reaches_its_error() {
+        let reason = |text: &str| json_reason(&serde_json::from_str::<Token>(text).unwrap_err());
+        assert_eq!(
+            reason("\"s3cret\""),
+            "line 1 column 8: a value of another kind stands where an object was expected"
+        );
+        assert_eq!(reason("{}"), "line 1 column 2: missing field `access_token`");
+        assert_eq!(
+            reason("{\n\"token\": 1}"),
+            "line 2 column 7: unknown field `token`, expected `access_token`"
+        );
+        assert_eq!(reason("{"), "line 1 column 1: EOF while parsing an object");
+    }
+}

@@ -1,0 +1,329 @@
+//! The local stack with everything in it: hub and keys files, migrations, a first account, the worker's variables.
+
+use crate::cli::ambient::{SYSTEM, random_hex};
+use crate::cli::config::{Hub, HubFiles, LAST_STACK, Role, STACK_ENV, Secret, Variables};
+use crate::cli::database::{self, TokenFile};
+use crate::cli::error::{CliError, CliResult};
+use crate::dev::emulators::x::settings::Settings as XSettings;
+use crate::dev::stack::{Foundation, Stack, StackError, StackOptions, write_private};
+use crate::domain::platform::Platform;
+use crate::domain::time::Millis;
+use crate::net::Client;
+use crate::ports::clock::Clock;
+use crate::ports::http::{HttpClient, HttpRequest};
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What the worker reads. Each of them given in the environment is used instead of the stack's own value.
+pub const WORKER_VARIABLES: &[&str] = &[
+    "CALL_DEADLINE_MS",
+    "CLAIM_LEAD_MS",
+    "DATABASE_URL",
+    "FACEBOOK_API_URL",
+    "FACEBOOK_AUTH_URL",
+    "HUB_ENCRYPTION_KEY",
+    "INSTAGRAM_API_URL",
+    "INSTAGRAM_APP_ID",
+    "INSTAGRAM_APP_SECRET",
+    "INSTAGRAM_AUTH_URL",
+    "INSTAGRAM_TOKEN_URL",
+    "LATE_AFTER_MS",
+    "LINKEDIN_API_URL",
+    "LINKEDIN_AUTH_URL",
+    "LINKEDIN_CLIENT_ID",
+    "LINKEDIN_CLIENT_SECRET",
+    "LINKEDIN_VERSION",
+    "LOOKUP_DELAYS_MS",
+    "META_VERSION",
+    "NEON_SQL_URL",
+    "PART_PAUSE_MS",
+    "PSN_API_TOKEN",
+    "PSN_USER",
+    "TIKTOK_API_URL",
+    "TIKTOK_AUTH_URL",
+    "TIKTOK_CLIENT_KEY",
+    "TIKTOK_CLIENT_SECRET",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_FROM_NUMBER",
+    "WAHA_API_KEY",
+    "WAHA_BASE_URL",
+    "WAHA_SESSION",
+    "X_API_URL",
+    "X_AUTH_URL",
+    "X_CLIENT_ID",
+    "X_CLIENT_SECRET",
+];
+
+/// The slug of the stack's own hub.
+const HUB: &str = "local";
+
+/// The marker that the emulated account is in the database.
+const ACCOUNT_MARKER: &str = "account-imported";
+
+/// Time for the worker to answer its first question.
+const HEALTHY_MAX: Duration = Duration::from_secs(20);
+
+/// How to start.
+#[derive(Clone, Debug)]
+pub struct LocalOptions {
+    /// The clone.
+    pub root: PathBuf,
+    /// Where everything lies that outlives the stack.
+    pub state_dir: PathBuf,
+    /// The worker's port; the kept one when `None`.
+    pub port: Option<u16>,
+    /// Whether nothing of it shall outlive the stack.
+    pub temporary: bool,
+    /// Variables from outside; those of the worker go before the stack's own.
+    pub environment: Variables,
+    /// How the X emulator behaves.
+    pub x: XSettings,
+}
+
+/// A running local stack.
+pub struct Local {
+    /// Its processes and servers.
+    pub stack: Stack,
+    /// The worker's variables, and how to reach it: `PSN_URL`, `PSN_API_TOKEN`.
+    pub env: Variables,
+}
+
+impl Local {
+    /// A variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
+        self.env.get(name).map(String::as_str).unwrap_or_default()
+    }
+}
+
+/// What the stack says about how far it is, one sentence each.
+pub type Report = fn(&str);
+
+/// Starts the stack and returns once the worker is healthy.
+///
+/// # Errors
+/// What did not start; then nothing runs any more.
+pub async fn start(options: LocalOptions, report: Report) -> CliResult<Local> {
+    let given = given(&options)?;
+    let foundation = Foundation::start(StackOptions {
+        project_root: options.root.clone(),
+        state_dir: options.state_dir.clone(),
+        port: options.port,
+        temporary: options.temporary,
+        database: !given.contains_key("DATABASE_URL"),
+        x: options.x.clone(),
+    });
+    let foundation = foundation.await.map_err(|error| stack_error(&error))?;
+    let mut env = variables(&foundation, &options.state_dir)?;
+    let own = env.clone();
+    env.extend(given.clone());
+    if foundation.database.is_some() {
+        prepare_database(&foundation, &own, &env, &given).await?;
+    } else {
+        report("`DATABASE_URL` is given: that database is used as it is, nothing is migrated or imported");
+    }
+    // The worker gets no more than its variables: what else the environment holds stays outside.
+    let stack = foundation
+        .run(env.clone(), move |line| report(&line))
+        .await
+        .map_err(|error| stack_error(&error))?;
+    healthy(&stack).await?;
+    env.insert("PSN_URL".to_owned(), stack.worker_url());
+    write(&options.state_dir.join(STACK_ENV), &env_file(&env))?;
+    Ok(Local { stack, env })
+}
+
+/// Notes that this stack is the one last started from the clone.
+///
+/// # Errors
+/// When the note cannot be written.
+pub fn remember(root: &Path, state_dir: &Path) -> CliResult {
+    let folder = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
+    write(&root.join(LAST_STACK), &format!("{}\n", folder.display()))
+}
+
+/// The worker's variables from outside. The stack's own connection string, exported from its `env` file, is none.
+fn given(options: &LocalOptions) -> CliResult<Variables> {
+    let mut given: Variables = options
+        .environment
+        .iter()
+        .filter(|(name, value)| WORKER_VARIABLES.contains(&name.as_str()) && !value.is_empty())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let own = HubFiles::load(&options.state_dir)?;
+    if let (Some(hub), Some(url)) = (own.hub(HUB), given.get("DATABASE_URL"))
+        && hub.database_url.0 == *url
+    {
+        given.remove("DATABASE_URL");
+    }
+    Ok(given)
+}
+
+/// What the stack itself tells the worker: from its hub and keys files, through the loader that deploying uses.
+fn variables(foundation: &Foundation, state_dir: &Path) -> CliResult<Variables> {
+    write_hub_files(foundation, state_dir)?;
+    let files = HubFiles::load(state_dir)?;
+    let mut env: Variables = files
+        .keys
+        .iter()
+        .filter(|(name, _)| WORKER_VARIABLES.contains(&name.as_str()))
+        .map(clone_pair)
+        .collect();
+    if let Some(hub) = files.hub(HUB) {
+        if foundation.database.is_some() {
+            env.insert("DATABASE_URL".to_owned(), hub.database_url.0.clone());
+        }
+        if let Some(key) = &hub.encryption_key {
+            env.insert("HUB_ENCRYPTION_KEY".to_owned(), key.0.clone());
+        }
+    }
+    if let Some(database) = &foundation.database {
+        env.insert("NEON_SQL_URL".to_owned(), database.neon.sql_url());
+    }
+    env.insert("X_API_URL".to_owned(), foundation.x.url().to_owned());
+    Ok(env)
+}
+
+fn clone_pair((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+/// Makes the files on the first start. Later only the address of the database is kept right.
+fn write_hub_files(foundation: &Foundation, state_dir: &Path) -> CliResult {
+    let files = HubFiles::load(state_dir)?;
+    let database_url = foundation
+        .database
+        .as_ref()
+        .map(|database| Secret(database.database_url()));
+    let hub = match (files.hub(HUB), database_url) {
+        (Some(hub), Some(url)) if hub.database_url != url => Some(Hub {
+            database_url: url,
+            ..hub.clone()
+        }),
+        (Some(_), _) => None,
+        (None, url) => Some(Hub {
+            hub_id: format!("hub_{}-{}", random_hex::<4>(), &random_hex::<2>()[..3]),
+            slug: HUB.to_owned(),
+            display_name: "Local stack".to_owned(),
+            database_url: url.unwrap_or_else(|| Secret("postgresql://none".to_owned())),
+            trigger_project_id: String::new(),
+            role: Role::Admin,
+            joined_at: SYSTEM.now().to_rfc3339(),
+            encryption_key: Some(Secret(random_hex::<32>())),
+        }),
+    };
+    if let Some(hub) = hub {
+        let text = serde_json::to_string_pretty(&hub).unwrap_or_default();
+        write(&state_dir.join(format!(".hubs/{HUB}.json")), &format!("{text}\n"))?;
+    }
+    if !files.keys.contains_key("PSN_API_TOKEN") {
+        let mut keys = files.keys;
+        keys.insert("PSN_API_TOKEN".to_owned(), random_hex::<24>());
+        let lines: String = keys.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        write(
+            &state_dir.join("config/keys.env"),
+            &format!("# Made by `psn dev`, for this stack only.\n{lines}"),
+        )?;
+    }
+    Ok(())
+}
+
+/// Migrates, and puts the emulated account's token in once, so that posts work at once.
+async fn prepare_database(foundation: &Foundation, own: &Variables, env: &Variables, given: &Variables) -> CliResult {
+    let value = |variables: &Variables, name: &str| variables.get(name).cloned().unwrap_or_default();
+    let store = database::connect(&value(own, "DATABASE_URL"), Some(&value(own, "NEON_SQL_URL")))?;
+    database::migrate(&store).await?;
+    // The emulator's token is of no use at another address, unless that is a fault proxy on this machine.
+    if given.get("X_API_URL").is_some_and(|url| !is_loopback(url)) {
+        return Ok(());
+    }
+    let marker = foundation.state_dir().join(ACCOUNT_MARKER);
+    if marker.exists() {
+        return Ok(());
+    }
+    let account = foundation
+        .x_account(&random_hex::<24>())
+        .map_err(|error| stack_error(&error))?;
+    let token = TokenFile {
+        access_token: account.access_token,
+        refresh_token: None,
+        expires_at: None,
+        remote_user_id: None,
+        scopes: None,
+    };
+    let user = env.get("PSN_USER").map_or("default", String::as_str);
+    let key = value(env, "HUB_ENCRYPTION_KEY");
+    let x_api_url = value(own, "X_API_URL");
+    database::import(&store, Platform::X, &token, user, &key, Some(&x_api_url)).await?;
+    write(&marker, "")
+}
+
+fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    uri.is_some_and(|uri| matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]")))
+}
+
+/// Waits until `/healthz` answers 200.
+async fn healthy(stack: &Stack) -> CliResult {
+    let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
+    let began = Instant::now();
+    loop {
+        let request = HttpRequest {
+            method: Method::GET,
+            url: format!("{}/healthz", stack.worker_url()),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            deadline: Millis(5_000),
+        };
+        let said = match http.send(request).await {
+            Ok(answer) if answer.status == 200 => return Ok(()),
+            Ok(answer) => {
+                let missing = serde_json::from_slice::<Value>(&answer.body).ok();
+                let missing = missing
+                    .as_ref()
+                    .and_then(|body| body.get("missing"))
+                    .filter(|list| **list != Value::Null);
+                format!(
+                    "it answers {}{}",
+                    answer.status,
+                    missing.map(|list| format!(", missing {list}")).unwrap_or_default()
+                )
+            }
+            Err(error) => error.message,
+        };
+        if began.elapsed() > HEALTHY_MAX {
+            let log = stack.runtime.log_path();
+            return Err(CliError::outcome(format!("the worker does not become healthy: {said}"))
+                .hint(format!("`{}` holds what the runtime said", log.display())));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// `NAME='value'` lines, as a shell and the loader of the command line both read them.
+fn env_file(env: &Variables) -> String {
+    // The loader knows no escapes, a shell none inside single quotes; no variable of the worker holds one.
+    env.iter()
+        .filter(|(_, value)| !value.contains(['\'', '\n']))
+        .map(|(name, value)| format!("{name}='{value}'\n"))
+        .collect()
+}
+
+fn write(path: &Path, text: &str) -> CliResult {
+    write_private(path, text).map_err(|error| stack_error(&error))
+}
+
+/// An error of the stack with what to do about it.
+pub fn stack_error(error: &StackError) -> CliError {
+    let wrong_input = matches!(error, StackError::Locked { .. } | StackError::PortTaken { .. });
+    let message = error.to_string();
+    if wrong_input {
+        CliError::input(message)
+    } else {
+        CliError::outcome(message)
+    }
+}

@@ -1,0 +1,427 @@
+//! A whole psn in one process: the real cores, driver, clients, a real Postgres behind the Neon endpoint and the X
+//! emulator, with the journals in memory and a clock that stands until somebody sleeps.
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "shared by tests; each uses a part of it"
+)]
+
+use psn::dev::emulators::x::settings::Settings as XSettings;
+use psn::dev::emulators::x::{XAccount, XEmulator, XHandle, XOptions};
+use psn::dev::neon::{NeonEndpoint, NeonOptions};
+use psn::dev::postgres::{self, Postgres, PostgresOptions, Version};
+use psn::domain::hash::content_hash;
+use psn::domain::id::{AccountId, PostId, RemoteUserId, UserId};
+use psn::domain::platform::Platform;
+use psn::domain::publish::Plan;
+use psn::domain::time::{Millis, Timestamp};
+use psn::net;
+use psn::ports::clock::Clock;
+use psn::ports::entropy::Entropy;
+use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
+use psn::ports::journal::{AppendError, Journal, Record};
+use psn::ports::memory::{ManualClock, MemoryJournal, MemoryTable, SeededEntropy};
+use psn::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot};
+use psn::ports::pause::{Pause, Surroundings as Ambient};
+use psn::ports::table::Table;
+use psn::ports::waker::Waker;
+use psn::store::accounts::AccountImport;
+use psn::store::seal::Sealer;
+use psn::store::{Neon, Secret, Store};
+use psn::tasks::index::{self, Index};
+use psn::tasks::publish::{PostObject, Surroundings};
+use psn::tasks::settings::Settings;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+#[derive(Clone)]
+pub struct SharedClock(pub Arc<ManualClock>);
+impl Clock for SharedClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+#[derive(Clone)]
+pub struct SharedEntropy(pub Arc<SeededEntropy>);
+impl Entropy for SharedEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        self.0.fill(buffer);
+    }
+}
+
+/// Waiting moves the clock on, and takes no time.
+#[derive(Clone)]
+pub struct SharedPause(pub Arc<ManualClock>);
+impl Pause for SharedPause {
+    async fn pause(&self, length: Millis) {
+        self.0.advance(Millis(length.0.max(0)));
+    }
+}
+
+pub type Around = Ambient<SharedClock, SharedEntropy, SharedPause>;
+pub type Object = PostObject<FaultyHttp, Around, World, SharedWaker>;
+
+/// What happens to one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails before anything reached anybody, though nobody can know.
+    Before,
+    /// It takes effect, and its answer is lost.
+    After,
+    /// The program dies before the call takes effect.
+    DieBefore,
+    /// The program dies after the call took effect.
+    DieAfter,
+}
+
+/// The real client, except for one call.
+#[derive(Clone)]
+pub struct FaultyHttp {
+    inner: net::Client,
+    pub calls: Arc<AtomicU64>,
+    pub plan: Arc<Mutex<Option<(u64, Fault)>>>,
+    pub log: Arc<Mutex<Vec<String>>>,
+    /// Told when a call is reached that never returns: the program is dead.
+    pub died: Arc<tokio::sync::Notify>,
+}
+
+impl FaultyHttp {
+    fn new() -> Self {
+        let inner = net::Client::new().unwrap();
+        Self {
+            inner,
+            calls: Arc::default(),
+            plan: Arc::default(),
+            log: Arc::default(),
+            died: Arc::default(),
+        }
+    }
+}
+
+impl HttpClient for FaultyHttp {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        self.log.lock().unwrap().push(format!("{request:?}"));
+        let fault = self
+            .plan
+            .lock()
+            .unwrap()
+            .filter(|(nth, _)| *nth == number)
+            .map(|(_, fault)| fault);
+        let lost = || {
+            Err(HttpError {
+                kind: HttpErrorKind::MaybeSent,
+                message: "the connection was cut".to_owned(),
+            })
+        };
+        match fault {
+            None => self.inner.send(request).await,
+            Some(Fault::Before) => lost(),
+            Some(Fault::After) => {
+                self.inner.send(request).await.unwrap();
+                lost()
+            }
+            Some(Fault::DieBefore) => {
+                self.died.notify_one();
+                std::future::pending().await
+            }
+            Some(Fault::DieAfter) => {
+                self.inner.send(request).await.unwrap();
+                self.died.notify_one();
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+pub struct SharedWaker(Arc<Mutex<Option<Timestamp>>>);
+impl SharedWaker {
+    pub fn alarm(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap()
+    }
+}
+impl Waker for SharedWaker {
+    async fn set_alarm(&self, at: Option<Timestamp>) -> Result<(), String> {
+        *self.0.lock().unwrap() = at;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Default)]
+struct SharedJournal(Arc<MemoryJournal>);
+impl Journal for SharedJournal {
+    fn read(&self) -> Result<Vec<Record>, String> {
+        self.0.read()
+    }
+    fn append(&self, expected: u64, records: &[Record]) -> Result<(), AppendError> {
+        self.0.append(expected, records)
+    }
+}
+
+#[derive(Clone, Default)]
+struct SharedTable(Arc<MemoryTable>);
+impl Table for SharedTable {
+    fn get(&self, key: &str) -> Result<Option<String>, String> {
+        self.0.get(key)
+    }
+    fn put(&self, key: &str, value: &str) -> Result<(), String> {
+        self.0.put(key, value)
+    }
+    fn delete(&self, key: &str) -> Result<(), String> {
+        self.0.delete(key)
+    }
+    fn scan(&self, from: &str, to: &str, limit: usize) -> Result<Vec<(String, String)>, String> {
+        self.0.scan(from, to, limit)
+    }
+}
+
+#[derive(Clone, Default)]
+struct Slot {
+    journal: SharedJournal,
+    table: SharedTable,
+    waker: SharedWaker,
+    object: Arc<Mutex<Option<Arc<Object>>>>,
+}
+
+/// Everything that outlives an object.
+#[derive(Clone)]
+pub struct World {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: Arc<ManualClock>,
+    entropy: Arc<SeededEntropy>,
+    http: FaultyHttp,
+    settings: Arc<Settings>,
+    posts: Mutex<BTreeMap<PostId, Slot>>,
+    index: MemoryTable,
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ObjectError>> + Send + 'a>>;
+
+impl Objects for World {
+    fn post(&self, id: &PostId, request: PostRequest) -> impl Future<Output = Result<PostReply, ObjectError>> + Send {
+        let object = self.object(id);
+        let answer: Answer<'_, PostReply> = Box::pin(async move { object.answer(request).await.map_err(ObjectError) });
+        answer
+    }
+
+    fn index(&self, request: IndexRequest) -> impl Future<Output = Result<IndexReply, ObjectError>> + Send {
+        let answer: Answer<'_, IndexReply> = Box::pin(async move {
+            let core = Index {
+                table: &self.inner.index,
+                now: self.inner.clock.now(),
+            };
+            let released = match &request {
+                IndexRequest::Lift { scopes } => core.waiting_for(scopes).map_err(ObjectError)?,
+                _ => Vec::new(),
+            };
+            let reply = core.answer(request);
+            index::release(self, released).await?;
+            Ok(reply)
+        });
+        answer
+    }
+}
+
+impl World {
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    pub fn clock(&self) -> SharedClock {
+        SharedClock(self.inner.clock.clone())
+    }
+
+    pub fn http(&self) -> &FaultyHttp {
+        &self.inner.http
+    }
+
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.inner.settings
+    }
+
+    pub fn around(&self) -> Around {
+        Ambient {
+            clock: self.clock(),
+            entropy: SharedEntropy(self.inner.entropy.clone()),
+            pause: SharedPause(self.inner.clock.clone()),
+        }
+    }
+
+    pub fn store(&self) -> Store<FaultyHttp, Around> {
+        let settings = &self.inner.settings;
+        let sql_url = settings.sql_url.as_deref();
+        let neon = Neon::new(self.inner.http.clone(), settings.database_url.clone(), sql_url).unwrap();
+        Store::new(neon, self.around())
+    }
+
+    fn slot(&self, id: &PostId) -> Slot {
+        self.inner.posts.lock().unwrap().entry(id.clone()).or_default().clone()
+    }
+
+    pub fn object(&self, id: &PostId) -> Arc<Object> {
+        let slot = self.slot(id);
+        let mut object = slot.object.lock().unwrap();
+        object.get_or_insert_with(|| self.build(&slot)).clone()
+    }
+
+    fn build(&self, slot: &Slot) -> Arc<Object> {
+        let around = Surroundings {
+            http: self.inner.http.clone(),
+            ambient: self.around(),
+            objects: self.clone(),
+            store: self.store(),
+            settings: self.inner.settings.clone(),
+        };
+        let (journal, table) = (Box::new(slot.journal.clone()), Box::new(slot.table.clone()));
+        Arc::new(PostObject::new(around, journal, table, slot.waker.clone()).unwrap())
+    }
+
+    /// Forgets the instances: all that was in memory is lost.
+    pub fn crash(&self) {
+        for slot in self.inner.posts.lock().unwrap().values() {
+            *slot.object.lock().unwrap() = None;
+        }
+    }
+
+    pub async fn ask(&self, id: &PostId, request: PostRequest) -> PostReply {
+        self.post(id, request).await.unwrap()
+    }
+
+    pub async fn show(&self, id: &PostId) -> PostSnapshot {
+        match self.ask(id, PostRequest::Show).await {
+            PostReply::Post(post) => *post,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Lets alarms ring, in the order of their times, until none is set or the time is up. A call that never returns is
+    /// the death of the program: the instances are forgotten, and the alarms go on.
+    pub async fn run(&self, until: Timestamp) {
+        for _ in 0..2_000 {
+            let next = {
+                let posts = self.inner.posts.lock().unwrap();
+                let due = posts
+                    .iter()
+                    .filter_map(|(id, slot)| slot.waker.alarm().map(|at| (at, id.clone())));
+                due.min()
+            };
+            let Some((at, id)) = next.filter(|(at, _)| *at <= until) else {
+                return;
+            };
+            if at > self.now() {
+                self.inner.clock.set(at);
+            }
+            let slot = self.slot(&id);
+            let object = self.object(&id);
+            *slot.waker.0.lock().unwrap() = None;
+            tokio::select! {
+                result = object.alarm() => result.unwrap(),
+                () = self.inner.http.died.notified() => self.crash(),
+            }
+        }
+        panic!("alarms without end");
+    }
+}
+
+/// A world with its servers.
+pub struct Stage {
+    pub world: World,
+    pub x: XHandle,
+    pub neon: NeonEndpoint,
+    pub account_id: AccountId,
+    _postgres: Arc<Postgres>,
+}
+
+pub async fn postgres() -> Arc<Postgres> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package_dir = postgres::package_dir(root, Version::V15).unwrap();
+    Arc::new(Postgres::start(PostgresOptions::temporary(package_dir)).await.unwrap())
+}
+
+/// A world with an empty, migrated database, an X account and the given settings of the emulator.
+pub async fn stage(postgres: &Arc<Postgres>, database: &str, seed: u64, x_settings: XSettings) -> Stage {
+    let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
+    let database_url = postgres.create_database(database, None).await.unwrap();
+    let neon = NeonEndpoint::start(NeonOptions::local(postgres.port())).await.unwrap();
+    let shared_clock: Arc<dyn Clock> = clock.clone();
+    let options = XOptions {
+        settings: x_settings,
+        seed,
+        clock: Some(shared_clock),
+        ..XOptions::default()
+    };
+    let x = XEmulator::start(options).await.unwrap();
+    x.add_account(XAccount {
+        id: "4711".to_owned(),
+        username: "ada".to_owned(),
+        access_token: "token-of-ada".to_owned(),
+    })
+    .unwrap();
+    let variables: BTreeMap<&str, String> = BTreeMap::from([
+        ("DATABASE_URL", database_url),
+        ("NEON_SQL_URL", neon.sql_url()),
+        ("HUB_ENCRYPTION_KEY", KEY.to_owned()),
+        ("PSN_API_TOKEN", "secret".to_owned()),
+        ("X_API_URL", x.url().to_owned()),
+    ]);
+    let settings = Arc::new(Settings::read(|name| variables.get(name).cloned()).unwrap());
+    let inner = Inner {
+        clock,
+        entropy: Arc::new(SeededEntropy::new(seed)),
+        http: FaultyHttp::new(),
+        settings,
+        posts: Mutex::default(),
+        index: MemoryTable::default(),
+    };
+    let world = World { inner: Arc::new(inner) };
+    world.store().migrate().await.unwrap();
+    let sealer = Sealer::new(&Secret::new(KEY)).unwrap();
+    let import = AccountImport {
+        user: UserId::from("default"),
+        platform: Platform::X,
+        remote_user_id: RemoteUserId::from("4711"),
+        username: Some("ada".to_owned()),
+        access_token: Secret::new("token-of-ada"),
+        refresh_token: None,
+        expires_at: None,
+        scopes: None,
+        metadata: serde_json::Map::new(),
+    };
+    let account = world.store().account_import(&import, &sealer).await.unwrap();
+    Stage {
+        world,
+        x,
+        neon,
+        account_id: account.id,
+        _postgres: postgres.clone(),
+    }
+}
+
+impl Stage {
+    /// A plan for those parts, due in a second.
+    pub fn plan(&self, number: u8, parts: &[String]) -> Plan {
+        Plan {
+            post_id: PostId::from_random([number; 16]),
+            user_id: UserId::from("default"),
+            platform: Platform::X,
+            account_id: None,
+            parts: parts.to_vec(),
+            hash: content_hash(parts),
+            scheduled_at: Some(self.world.now() + Millis(1_000)),
+            group_id: None,
+            created_at: self.world.now(),
+        }
+    }
+}
