@@ -82,6 +82,14 @@ fn main() -> ExitCode {
     for (seed, why) in tally.violations.iter().take(3) {
         report(*seed, why);
     }
+    let mut classes = BTreeMap::<String, (u64, u64)>::new();
+    for (seed, why) in &tally.violations {
+        let class: String = why.chars().filter(|letter| !letter.is_ascii_digit()).take(60).collect();
+        classes.entry(class).or_insert((0, *seed)).0 += 1;
+    }
+    for (class, (count, seed)) in classes {
+        println!("{count} times, first with seed {seed}: {class}");
+    }
     let per_minute = asked.seeds as f64 * 60.0 / seconds;
     println!("ends: {:?}", tally.ends);
     if asked.seeds >= SEEDS_DEFAULT {

@@ -15,6 +15,9 @@ impl World {
     pub fn note_entry(&mut self, post: usize, entry: &Entry) {
         match entry {
             Entry::Created { plan } | Entry::Adopted { plan, .. } => self.posts[post].due = plan.scheduled_at,
+            Entry::Rested {
+                rest: Rest::NeedsReview, ..
+            } if self.posts[post].journal.len() <= 1 => self.posts[post].excuses.stopped = true,
             Entry::Inserted { .. } => {
                 self.posts[post].excuses.not_created = false;
                 self.posts[post].due = self.posts[post].plan.scheduled_at;

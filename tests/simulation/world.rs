@@ -299,11 +299,13 @@ impl World {
             Happening::Land(call) => self.land(&call),
             Happening::Answer { instance, event } => {
                 if self.instances[instance].alive {
-                    if matches!(*event, Event::Call { .. }) {
+                    let mut event = *event;
+                    if let Event::Call { outcome, .. } = &mut event {
                         self.instances[instance].in_flight = false;
+                        self.reserve(instance, outcome);
                     }
                     say!(self, "instance {instance} gets {event:?}");
-                    self.drive(instance, *event);
+                    self.drive(instance, event);
                 }
             }
             Happening::Inserted { instance, answer } => self.inserted(instance, answer),
@@ -646,6 +648,21 @@ impl World {
         self.note(post, wake_at);
         say!(self, "post {post}: next alarm {wake_at:?}");
         self.set_alarm(post, wake_at);
+    }
+
+    /// What the platform answered is reserved in the index before it is recorded: another post with the same text may
+    /// have found it first, and then this call's part is still to be found.
+    fn reserve(&mut self, instance: usize, outcome: &mut Outcome) {
+        let post = self.instances[instance].post;
+        if let Outcome::Accepted { remote_id } = outcome {
+            let owner = *self.index.entry(remote_id.clone()).or_insert(post);
+            if owner != post {
+                self.mark("accepted as another post's part");
+                *outcome = Outcome::Ambiguous {
+                    message: "the platform answered with the id of another post".to_owned(),
+                };
+            }
+        }
     }
 
     fn note(&mut self, post: usize, wake_at: Option<Timestamp>) {
@@ -1120,7 +1137,8 @@ impl World {
         self.at(next, Happening::Watchdog { sweep });
         for post in 0..self.posts.len() {
             let is_due = self.posts[post].noted.is_some_and(|at| at <= self.now);
-            if (is_due || sweep) && self.posts[post].truth.plan.is_some() {
+            let quiet = !self.faulty() && self.posts[post].truth.is_resting();
+            if (is_due || sweep) && !quiet && self.posts[post].truth.plan.is_some() {
                 say!(self, "post {post}: the watchdog wakes it");
                 self.set_alarm(post, Some(self.now + Millis(1)));
             }
