@@ -36,7 +36,7 @@ async fn run(stage: &Stage, number: u8, fault: Option<(u64, Fault)>) -> (Status,
         let ask = stage.world.ask(&id, PostRequest::Create { plan: plan.clone() });
         let reply = tokio::select! {
             reply = ask => Some(reply),
-            () = tokio::time::sleep(std::time::Duration::from_secs(3)) => None,
+            () = http.died.notified() => None,
         };
         match reply {
             Some(PostReply::Post(post)) => {

@@ -1,1 +1,219 @@
-//! api
+//! The HTTP API: an axum router without server or target code, driven through `tower_service::Service` by the Worker's
+//! `fetch` and by tests. It reads requests, asks objects and rows, and writes answers; it decides nothing about publishing.
+
+pub mod auth;
+pub mod body;
+pub mod content;
+pub mod idempotency;
+pub mod post_json;
+pub mod problem;
+pub mod request;
+pub mod rows;
+pub mod store_rows;
+
+mod accounts;
+mod commands;
+mod health;
+mod openapi;
+mod posts;
+mod tasks;
+mod validate;
+
+use crate::domain::id::UserId;
+use crate::domain::limits;
+use crate::ports::clock::Clock;
+use crate::ports::entropy::Entropy;
+use crate::ports::objects::Objects;
+use auth::ApiToken;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use problem::{MEDIA_TYPE, Problem, ProblemKind};
+use rows::Rows;
+use serde::Serialize;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Everything that answering requests needs.
+pub struct App<O, R> {
+    /// The objects.
+    pub objects: O,
+    /// The rows.
+    pub rows: R,
+    /// The time.
+    pub clock: Box<dyn Clock>,
+    /// Ids come from it.
+    pub entropy: Box<dyn Entropy>,
+    /// The cron tasks.
+    pub tasks: Box<dyn TaskRunner>,
+    /// What the operator set.
+    pub settings: ApiSettings,
+}
+
+/// What the operator set.
+#[derive(Clone)]
+pub struct ApiSettings {
+    /// The token that callers have to show.
+    pub api_token: Option<ApiToken>,
+    /// The user they act as.
+    pub user_id: UserId,
+    /// The version of this program.
+    pub version: String,
+    /// What is missing: with anything here, only health and description are answered.
+    pub missing: Vec<MissingVariable>,
+}
+
+/// A variable that is not set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingVariable {
+    /// Its name.
+    pub name: String,
+    /// What to do: one sentence.
+    pub hint: String,
+}
+
+/// What a task run by hand answers, in time.
+pub type TaskAnswer<'a> = Pin<Box<dyn Future<Output = Option<serde_json::Value>> + Send + 'a>>;
+
+/// Runs cron tasks by name.
+pub trait TaskRunner: Send + Sync {
+    /// The names there are.
+    fn names(&self) -> Vec<&'static str>;
+
+    /// Runs the task of that name; `None` when there is none.
+    fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a>;
+}
+
+/// What handlers get.
+type Shared<O, R> = State<Arc<App<O, R>>>;
+
+/// The routes.
+pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::show::<O, R>))
+        .route("/openapi.json", get(openapi::show::<O, R>))
+        .route("/v1/posts", get(posts::list::<O, R>).post(posts::create::<O, R>))
+        .route(
+            "/v1/posts/{id}",
+            get(posts::show::<O, R>)
+                .patch(posts::amend::<O, R>)
+                .delete(posts::remove::<O, R>),
+        )
+        .route("/v1/posts/{id}/publish", post(commands::publish::<O, R>))
+        .route("/v1/posts/{id}/cancel", post(commands::cancel::<O, R>))
+        .route("/v1/posts/{id}/retry", post(commands::retry::<O, R>))
+        .route("/v1/posts/{id}/resolve", post(commands::resolve::<O, R>))
+        .route("/v1/posts/{id}/events", get(commands::events::<O, R>))
+        .route("/v1/validate", post(validate::validate::<O, R>))
+        .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
+        .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
+        .layer(from_fn_with_state(Arc::clone(&app), guard::<O, R>))
+        .with_state(app)
+}
+
+/// What every request passes: token, configuration, size, idempotency; and every error leaves as a problem document.
+async fn guard<O: Objects + 'static, R: Rows + 'static>(
+    State(app): Shared<O, R>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = admit(&app, request, next)
+        .await
+        .unwrap_or_else(IntoResponse::into_response);
+    documented(&path, response)
+}
+
+async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Next) -> Result<Response, Problem> {
+    // A list of what is open, not of what is closed: a new route is closed unless it is named here.
+    if matches!(request.uri().path(), "/healthz" | "/openapi.json") {
+        return Ok(next.run(request).await);
+    }
+    auth::check(app.settings.api_token.as_ref(), request.headers())?;
+    if !app.settings.missing.is_empty() {
+        let names: Vec<String> = app
+            .settings
+            .missing
+            .iter()
+            .map(|one| format!("`{}`", one.name))
+            .collect();
+        return Err(Problem::new(
+            ProblemKind::NotConfigured,
+            format!("{} not set: `GET /healthz` says what to do", names.join(", ")),
+        ));
+    }
+    let (parts, body) = request.into_parts();
+    let declared = parts.headers.get(header::CONTENT_LENGTH);
+    let declared: Option<usize> = declared.and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|bytes| bytes > limits::BODY_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let key = idempotency::key(&parts.headers)?;
+    let body = body_bytes(body, limits::BODY_BYTES_MAX).await?;
+    let request = Request::from_parts(parts, Body::from(body.clone()));
+    match key {
+        Some(key) if request.method() == Method::POST => idempotency::run(app, &key, &body, request, next).await,
+        _ => Ok(next.run(request).await),
+    }
+}
+
+fn too_large() -> Problem {
+    let most = limits::BODY_BYTES_MAX / 1024;
+    Problem::new(
+        ProblemKind::BodyTooLarge,
+        format!("the body is larger than {most} KiB: send less"),
+    )
+}
+
+/// A body as a whole.
+async fn body_bytes(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
+    axum::body::to_bytes(body, limit_bytes).await.map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        if cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
+            return too_large();
+        }
+        Problem::new(
+            ProblemKind::BadRequest,
+            "the body broke off before its end: send the request again",
+        )
+    })
+}
+
+/// Turns an error that axum answered by itself (no route, wrong method, a query that cannot be read) into a document.
+fn documented(path: &str, response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !(status.is_client_error() || status.is_server_error()) || kind.is_some_and(|kind| kind == MEDIA_TYPE) {
+        return response;
+    }
+    // `/healthz` answers 503 in its own shape.
+    if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE {
+        return response;
+    }
+    let kind = ProblemKind::of_status(status);
+    let detail = match kind {
+        ProblemKind::NotFound => "there is nothing at this path: `GET /openapi.json` lists what there is".to_owned(),
+        ProblemKind::MethodNotAllowed => {
+            let allowed = response
+                .headers()
+                .get(header::ALLOW)
+                .and_then(|value| value.to_str().ok());
+            format!(
+                "this path does not answer that method: use {}",
+                allowed.unwrap_or("another")
+            )
+        }
+        ProblemKind::Internal => "something went wrong inside the worker: try again in a moment".to_owned(),
+        _ => "the path or the query cannot be read: check how it is encoded".to_owned(),
+    };
+    let mut documented = Problem::new(kind, detail).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        documented.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    documented
+}

@@ -42,3 +42,6 @@ pub const WAITS_MAX: u32 = 200;
 
 /// Unreadable look-ups of one attempt before a person is asked: with a wait of at most five minutes, about eight hours.
 pub const UNREADABLE_MAX: u32 = 100;
+
+/// Weighted length that a part may have on X (twitter-text v3, `maxWeightedTweetLength`).
+pub const WEIGHTED_LENGTH_MAX: u32 = 280;

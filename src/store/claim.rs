@@ -86,10 +86,10 @@ pub(crate) use row_seq;
 
 /// `$1` id, `$2` user, `$3` token, `$4` content, `$5` seq, `$6` latest time, `$7` take over, `$8` now.
 const CLAIM: &str = concat!(
-    "update posts p set status = 'publishing', sub_status = null, trigger_run_id = 'psn:' || $3, \
+    "update posts p set status = 'publishing', sub_status = null, trigger_run_id = 'psn:' || $3::text, \
      updated_at = $8::timestamptz where id = $1::uuid and user_id = $2 and content = $4 \
      and (status in ('scheduled', 'retry', 'partially_posted') \
-       or (status = 'publishing' and (trigger_run_id = 'psn:' || $3 or $7::boolean))) \
+       or (status = 'publishing' and (trigger_run_id = 'psn:' || $3::text or $7::boolean))) \
      and (scheduled_at is null or scheduled_at <= $6::timestamptz) \
      and (approval_status = 'approved' or (approval_status is null and metadata ->> 'hubId' is null)) \
      and ",
@@ -173,7 +173,7 @@ impl PostRow {
 /// The first condition of the claim that the row does not meet.
 fn refusal(claim: &Claim, row: &PostRow, tokens: &[TokenRow]) -> ClaimRefusal {
     let approved = match row.approval_status.as_deref() {
-        None => !row.metadata.get("hubId").is_some_and(|hub| !hub.is_null()),
+        None => row.metadata.get("hubId").is_none_or(serde_json::Value::is_null),
         Some(status) => status == "approved",
     };
     let held = row.run_token().as_ref() != Some(&claim.token) && !claim.take_over;

@@ -194,6 +194,16 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         match self.migration_batch(&batch).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_violation_of(PRIMARY_KEY) => Ok(false),
+            // Answers were lost: the table of applied migrations knows.
+            Err(error)
+                if error.may_have_run()
+                    && self
+                        .applied()
+                        .await
+                        .is_ok_and(|known| known.contains_key(&migration.version)) =>
+            {
+                Ok(false)
+            }
             Err(source) => Err(MigrateError::Store {
                 version: migration.version,
                 name: migration.name,

@@ -143,6 +143,13 @@ pub struct ThreadProgress {
 }
 
 impl ThreadProgress {
+    /// The stored text, its members in the legacy program's order.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        // A struct of numbers and strings always has a JSON form.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// The progress with these parts out.
     #[must_use]
     pub fn new(out: &[RemoteId], total: usize) -> Self {
@@ -291,11 +298,11 @@ const SIMILAR: &str = "select id, left(content, 2000) as content from posts \
 
 const INSERT: &str = "with owned as (select id::text as id from oauth_tokens \
       where user_id = $2 and platform = $3 and ($4::text is null or id::text = $4)), \
-    only as (select min(id) as id from owned having count(*) = 1) \
+    sole as (select min(id) as id from owned having count(*) = 1) \
     insert into posts (id, user_id, platform, content, media_urls, status, scheduled_at, metadata, created_at, updated_at) \
     select $1::uuid, $2, $3, $5, $6::jsonb, $7, $8::timestamptz, \
-      jsonb_build_object('psn', $9::jsonb || jsonb_build_object('account_id', only.id)), $10::timestamptz, $10::timestamptz \
-    from only on conflict (id) do nothing returning id";
+      jsonb_build_object('psn', $9::jsonb || jsonb_build_object('account_id', sole.id)), $10::timestamptz, $10::timestamptz \
+    from sole on conflict (id) do nothing returning id";
 
 const GET: &str = concat!(
     "select ",
@@ -414,6 +421,31 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             id: row.id.clone(),
         });
         Ok(PostPage { items, next })
+    }
+
+    /// The ids and contents (their first 2,000 characters) of posts that a new text on that platform is compared with: live
+    /// ones of the last seven days and of the future, at most 200.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn post_similar(
+        &self,
+        user: &UserId,
+        platform: Platform,
+        now: Timestamp,
+    ) -> Result<Vec<SimilarCandidate>, StoreError> {
+        let nobody = param("00000000-0000-0000-0000-000000000000");
+        let statement = Statement::new(SIMILAR, [param(user), param(platform), nobody, param(now)]);
+        let results = self.read(Who::User(user.clone()), &[statement]).await?;
+        let rows = results
+            .first()
+            .ok_or_else(|| StoreError::malformed("a result was expected"))?;
+        rows.map(|row| {
+            Ok(SimilarCandidate {
+                id: PostId::from(row.text("id")?),
+                content: row.text("content")?.to_owned(),
+            })
+        })
     }
 
     /// Makes a row that may have turned up after its creation was given up a draft without a time, so that it is never

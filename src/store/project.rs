@@ -129,7 +129,7 @@ fn statement(projection: &Projection) -> Statement {
             opt_param(projection.published_at),
             projection.run.as_ref().map(run),
             param(projection.updated_at),
-            projection.progress.as_ref().map(|progress| json!(progress).to_string()),
+            projection.progress.as_ref().map(ThreadProgress::to_text),
             param(Value::Object(psn)),
             param(projection.seq),
             projection.fence.as_ref().map(run),

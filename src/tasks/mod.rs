@@ -4,3 +4,4 @@ pub mod index;
 pub mod journal;
 pub mod publish;
 pub mod settings;
+pub mod watchdog;

@@ -1,1 +1,130 @@
+//! What the runtime calls from outside: requests and cron events.
 
+use crate::api::auth::ApiToken;
+use crate::api::{self, ApiSettings, App, MissingVariable, TaskAnswer, TaskRunner};
+use crate::domain::id::UserId;
+use crate::net;
+use crate::store::{Neon, Secret, Store};
+use crate::tasks::settings::Missing;
+use crate::tasks::watchdog;
+use crate::worker::ambient::Runtime;
+use crate::worker::objects::Bindings;
+use crate::worker::{describe, settings};
+use axum::body::Body;
+use std::sync::Arc;
+use tower_service::Service;
+use worker::send::SendFuture;
+use worker::{Context, Env, HttpRequest, ScheduleContext, ScheduledEvent, event};
+
+type Database = Store<net::Client, Runtime>;
+
+/// The tasks that have a name, in the order of `wrangler.toml`.
+const TASKS: [&str; 1] = ["watchdog"];
+/// The watchdog's cron string, as in `wrangler.toml`.
+const WATCHDOG_CRON: &str = "*/15 * * * *";
+
+struct Tasks {
+    store: Option<Arc<Database>>,
+    objects: Bindings,
+}
+
+impl TaskRunner for Tasks {
+    fn names(&self) -> Vec<&'static str> {
+        TASKS.to_vec()
+    }
+
+    fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a> {
+        Box::pin(SendFuture::new(async move {
+            let store = self.store.as_ref()?;
+            let report = match name {
+                "watchdog" => watchdog::run(store, &self.objects, true).await,
+                _ => return None,
+            };
+            serde_json::to_value(report).ok()
+        }))
+    }
+}
+
+fn missing(items: Vec<Missing>) -> Vec<MissingVariable> {
+    let variable = |item: Missing| MissingVariable {
+        name: item.name.to_owned(),
+        hint: item.hint,
+    };
+    items.into_iter().map(variable).collect()
+}
+
+/// The store of an environment whose settings are complete.
+fn store(database_url: Secret, sql_url: Option<&str>) -> Result<Database, String> {
+    let http = net::Client::new().map_err(|error| error.to_string())?;
+    let neon = Neon::new(http, database_url, sql_url).map_err(|error| error.to_string())?;
+    Ok(Store::new(neon, Runtime))
+}
+
+#[event(fetch)]
+async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Result<http::Response<Body>> {
+    let objects = Bindings::new(env.clone());
+    let mut api_settings = ApiSettings {
+        api_token: None,
+        user_id: UserId::from("default"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        missing: Vec::new(),
+    };
+    let mut database = None;
+    match settings(&env) {
+        Ok(settings) => {
+            api_settings.api_token = ApiToken::new(settings.api_token.expose());
+            api_settings.user_id = settings.user_id.clone();
+            match store(settings.database_url.clone(), settings.sql_url.as_deref()) {
+                Ok(store) => database = Some(Arc::new(store)),
+                Err(hint) => api_settings.missing.push(MissingVariable {
+                    name: "DATABASE_URL".to_owned(),
+                    hint,
+                }),
+            }
+        }
+        Err(items) => {
+            api_settings.api_token = env
+                .var("PSN_API_TOKEN")
+                .ok()
+                .and_then(|token| ApiToken::new(&token.to_string()));
+            api_settings.missing = missing(items);
+        }
+    }
+    let app = App {
+        tasks: Box::new(Tasks {
+            store: database.clone(),
+            objects: objects.clone(),
+        }),
+        rows: api::store_rows::StoreRows(database),
+        objects,
+        clock: Box::new(Runtime),
+        entropy: Box::new(Runtime),
+        settings: api_settings,
+    };
+    let mut router = api::router(Arc::new(app));
+    let response = router.call(request.map(Body::new)).await;
+    response.map_err(|error| worker::Error::RustError(error.to_string()))
+}
+
+#[event(scheduled)]
+async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let cron = event.cron();
+    if cron != WATCHDOG_CRON {
+        worker::console_error!("no task runs at `{cron}`: known is `{WATCHDOG_CRON}` (watchdog)");
+        return;
+    }
+    let settings = match settings(&env) {
+        Ok(settings) => settings,
+        Err(items) => {
+            worker::console_error!("the watchdog cannot run: {}", describe(&items));
+            return;
+        }
+    };
+    match store(settings.database_url.clone(), settings.sql_url.as_deref()) {
+        Ok(store) => {
+            let report = watchdog::run(&store, &Bindings::new(env), false).await;
+            worker::console_log!("watchdog: {}", serde_json::to_string(&report).unwrap_or_default());
+        }
+        Err(message) => worker::console_error!("the watchdog cannot run: {message}"),
+    }
+}

@@ -27,7 +27,10 @@ async fn what_is_gone_is_deleted() {
         json(200, &json!({"data": {"deleted": true}})),
         answer(200, &[], NOT_FOUND),
         answer(404, &[], NOT_FOUND),
-        json(404, &json!({"title": "Not Found", "status": 404})),
+        json(
+            404,
+            &json!({"errors": [{"code": 144, "message": "No status found with that ID."}]}),
+        ),
     ] {
         assert_eq!(delete(end).await, Deletion::Deleted);
     }
@@ -57,6 +60,11 @@ async fn a_deletion_that_may_have_failed_is_tried_again() {
         (answer(200, &[], "{"), None, false),
         (answer(200, &[], "{}"), None, false),
         (answer(404, &[], "<html>a proxy's page</html>"), None, false),
+        (
+            json(404, &json!({"title": "Not Found", "type": "about:blank"})),
+            None,
+            false,
+        ),
         (broken(HttpErrorKind::MaybeSent), None, false),
         (broken(HttpErrorKind::NotSent), None, false),
     ] {

@@ -280,7 +280,6 @@ async fn what_cannot_be_read_is_no_answer() {
         (answer_of(401), None, true, "connect the account again"),
         (answer_of(402), None, false, "credit"),
         (forbidden, None, false, "You may not"),
-        (answer_of(400), None, false, "X refused (400)"),
         (
             json(404, &json!({"detail": "No such user."})),
             None,
@@ -319,12 +318,6 @@ async fn what_cannot_be_read_is_no_answer() {
             false,
             "Suspended",
         ),
-        (
-            page(vec![post("7", "t", json!({"created_at": null}))]),
-            None,
-            false,
-            "vocabulary",
-        ),
         (page(vec![post("seven", "t", json!({}))]), None, false, "not a number"),
     ] {
         let shown = format!("{end:?}");
@@ -339,5 +332,45 @@ async fn what_cannot_be_read_is_no_answer() {
             }
             other => panic!("{shown}: {other:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_asked_in_the_other_vocabulary() {
+    let bare = || page(vec![post("7", "t", json!({"created_at": null}))]);
+    let refused = || {
+        json(
+            400,
+            &json!({"title": "Invalid Request", "detail": "Unknown parameter."}),
+        )
+    };
+    for not_understood in [bare, refused] {
+        let user = RemoteUserId::from("42");
+        let query = LookUpQuery {
+            remote_user_id: &user,
+            text: "t",
+            reply_to: None,
+            since: NOW,
+            known_ids: &[],
+        };
+        let fake = Fake::new([not_understood(), page(vec![post("7", "t", json!({}))])]);
+        let answer = fake.client().look_up(&AccessToken::new("t"), &query).await;
+        assert_eq!(
+            answer.verdict,
+            LookUp::Present {
+                remote_id: RemoteId::from("7")
+            }
+        );
+        let asked: Vec<bool> = fake
+            .asked()
+            .iter()
+            .map(|request| request.url.contains("post.fields"))
+            .collect();
+        assert_eq!(asked, [false, true]);
+        let answer = look([not_understood(), not_understood()], "t", None, &[]).await;
+        assert!(
+            matches!(answer.verdict, LookUp::Unreadable { token_dead: false, .. }),
+            "and no more than once"
+        );
     }
 }

@@ -89,6 +89,8 @@ pub struct FaultyHttp {
     pub calls: Arc<AtomicU64>,
     pub plan: Arc<Mutex<Option<(u64, Fault)>>>,
     pub log: Arc<Mutex<Vec<String>>>,
+    /// Told when a call is reached that never returns: the program is dead.
+    pub died: Arc<tokio::sync::Notify>,
 }
 
 impl FaultyHttp {
@@ -99,6 +101,7 @@ impl FaultyHttp {
             calls: Arc::default(),
             plan: Arc::default(),
             log: Arc::default(),
+            died: Arc::default(),
         }
     }
 }
@@ -126,9 +129,13 @@ impl HttpClient for FaultyHttp {
                 self.inner.send(request).await.unwrap();
                 lost()
             }
-            Some(Fault::DieBefore) => std::future::pending().await,
+            Some(Fault::DieBefore) => {
+                self.died.notify_one();
+                std::future::pending().await
+            }
             Some(Fault::DieAfter) => {
                 self.inner.send(request).await.unwrap();
+                self.died.notify_one();
                 std::future::pending().await
             }
         }
@@ -319,21 +326,9 @@ impl World {
             let slot = self.slot(&id);
             let object = self.object(&id);
             *slot.waker.0.lock().unwrap() = None;
-            let died = || async {
-                // Long after any real answer on loopback: only a call that never returns lets this be first.
-                tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-            };
-            let hangs = matches!(
-                *self.inner.http.plan.lock().unwrap(),
-                Some((_, Fault::DieBefore | Fault::DieAfter))
-            );
-            if hangs {
-                tokio::select! {
-                    result = object.alarm() => result.unwrap(),
-                    () = died() => self.crash(),
-                }
-            } else {
-                object.alarm().await.unwrap();
+            tokio::select! {
+                result = object.alarm() => result.unwrap(),
+                () = self.inner.http.died.notified() => self.crash(),
             }
         }
         panic!("alarms without end");

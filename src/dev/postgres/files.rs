@@ -167,6 +167,7 @@ pub(super) fn data_folder(wanted: &Path, identity: Option<Identity>) -> Result<P
             if let Ok(text) = fs::read_to_string(&note) {
                 return Ok(PathBuf::from(text.trim()));
             }
+            is_initialised(&here)?;
             let elsewhere = shared_folder().join(format!("psn-postgres-data-{}", super::random_hex(8)?));
             fs::create_dir_all(&here).map_err(io_error("make the folder for the database"))?;
             fs::write(&note, format!("{}\n", elsewhere.display())).map_err(io_error("note where the data lies"))?;

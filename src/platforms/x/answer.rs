@@ -32,6 +32,8 @@ pub enum Trouble {
     Gone { message: String },
     /// X will not do it.
     Refused { message: String },
+    /// X does not understand the question (400), or answered another: asked in the other vocabulary it may.
+    NotUnderstood { message: String },
 }
 
 impl Trouble {
@@ -40,7 +42,8 @@ impl Trouble {
             Self::Later { message, .. }
             | Self::TokenDead { message }
             | Self::Gone { message }
-            | Self::Refused { message } => message,
+            | Self::Refused { message }
+            | Self::NotUnderstood { message } => message,
         }
     }
 
@@ -83,10 +86,13 @@ pub fn judge(end: Result<HttpResponse, HttpError>, now: Timestamp) -> Result<Byt
             message: redirected(status),
             retry_at: None,
         },
-        404 if problem.is_json => Trouble::Gone {
+        404 if problem.is("resource-not-found") || problem.has_code(144) => Trouble::Gone {
             message: format!("X knows no such thing: {}", problem.detail()),
         },
-        400 | 403 | 410 | 422 => Trouble::Refused {
+        400 => Trouble::NotUnderstood {
+            message: format!("X does not understand the request: {}", problem.detail()),
+        },
+        403 | 410 | 422 => Trouble::Refused {
             message: format!("X refused ({status}): {}", problem.detail()),
         },
         _ => Trouble::Later {
@@ -111,8 +117,6 @@ pub fn redirected(status: u16) -> String {
 /// What X says about itself, from a problem document, a list of them, or the legacy list of codes.
 #[derive(Default)]
 pub struct Problem {
-    /// Whether it was JSON at all.
-    pub is_json: bool,
     /// Last path segments of the problem types, most general first.
     kinds: Vec<String>,
     codes: Vec<i64>,
@@ -124,7 +128,6 @@ impl Problem {
     pub fn read(body: &[u8]) -> Self {
         let mut problem = Self::default();
         if let Ok(value) = serde_json::from_slice::<Value>(body) {
-            problem.is_json = value.is_object();
             problem.add(&value);
             problem.add_all(value.get("errors"));
         }
@@ -132,10 +135,7 @@ impl Problem {
     }
 
     pub fn from_errors(errors: &Value) -> Self {
-        let mut problem = Self {
-            is_json: true,
-            ..Self::default()
-        };
+        let mut problem = Self::default();
         problem.add_all(Some(errors));
         problem
     }

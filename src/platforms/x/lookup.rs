@@ -1,13 +1,13 @@
 //! Reading back: is a post of ours on X, and which one?
 
-use super::answer::Problem;
+use super::answer::{Problem, Trouble};
 use super::{Vocabulary, escape, first_id_at, is_id, wire};
 use crate::domain::id::{RemoteId, RemoteUserId};
 use crate::domain::outcome::{LookUp, ReadBack};
+use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::{LookUpAnswer, LookUpQuery, WhoAmI};
 use std::borrow::Cow;
-use unicode_normalization::UnicodeNormalization;
 
 /// Pages read in one look. A page is one call and holds 100 posts; fewer than that are made in the minutes that count.
 pub const PAGES_MAX: u32 = 3;
@@ -50,7 +50,7 @@ impl<'a> Search<'a> {
     pub fn new(query: &'a LookUpQuery<'a>) -> Self {
         Self {
             query,
-            text: normalize(query.text),
+            text: normalize_for_match(query.text),
             found: Vec::new(),
         }
     }
@@ -58,10 +58,10 @@ impl<'a> Search<'a> {
     /// Takes in one page; the token of the next, if there is one.
     ///
     /// # Errors
-    /// In words, when the page does not tell what is and is not there.
-    pub fn read_page(&mut self, body: &[u8]) -> Result<Option<String>, String> {
+    /// [`Trouble`], when the page does not tell what is and is not there.
+    pub fn read_page(&mut self, body: &[u8]) -> Result<Option<String>, Trouble> {
         let page: wire::Page = serde_json::from_slice(body)
-            .map_err(|error| format!("X's list of posts could not be read: {}", kind_of(&error)))?;
+            .map_err(|error| later(format!("X's list of posts could not be read: {}", kind_of(&error))))?;
         let stated = page.meta.as_ref().and_then(|meta| meta.result_count);
         let posts = match (page.data, stated) {
             (Some(posts), _) => posts,
@@ -69,7 +69,7 @@ impl<'a> Search<'a> {
             (None, _) => {
                 let reason = page.errors.map(|errors| Problem::from_errors(&errors).detail());
                 let reason = reason.unwrap_or_else(|| "neither posts nor a count".to_owned());
-                return Err(format!("X answered without a list of posts: {reason}"));
+                return Err(later(format!("X answered without a list of posts: {reason}")));
             }
         };
         for post in &posts {
@@ -81,17 +81,18 @@ impl<'a> Search<'a> {
             .filter(|token| !token.is_empty()))
     }
 
-    fn consider(&mut self, post: &wire::Post) -> Result<(), String> {
+    fn consider(&mut self, post: &wire::Post) -> Result<(), Trouble> {
         let query = self.query;
         let id = post.id.parse::<u64>().ok().filter(|_| is_id(&post.id));
-        let id = id.ok_or("X's list of posts holds an id that is not a number")?;
+        let id = id.ok_or_else(|| later("X's list of posts holds an id that is not a number"))?;
         if query.known_ids.iter().any(|known| known.as_str() == post.id) {
             return Ok(());
         }
         // Every answer to the fields we ask for has it; without, nothing else that is missing means anything.
         let made = post.created_at.as_deref().and_then(|at| Timestamp::parse(at).ok());
-        let made =
-            made.ok_or("X's list of posts lacks the fields that were asked for: check the vocabulary of fields")?;
+        let made = made.ok_or_else(|| Trouble::NotUnderstood {
+            message: "X's list of posts lacks the fields that were asked for".to_owned(),
+        })?;
         let author_fits = post
             .author_id
             .as_deref()
@@ -124,6 +125,13 @@ impl<'a> Search<'a> {
     }
 }
 
+fn later(message: impl Into<String>) -> Trouble {
+    Trouble::Later {
+        message: message.into(),
+        retry_at: None,
+    }
+}
+
 /// What a 2xx answer about one post means.
 pub fn read_back(body: &[u8], text: &str, remote_user_id: &RemoteUserId) -> ReadBack {
     let answer = match serde_json::from_slice::<wire::One<wire::Post>>(body) {
@@ -137,7 +145,7 @@ pub fn read_back(body: &[u8], text: &str, remote_user_id: &RemoteUserId) -> Read
     match (answer.data, answer.errors.map(|errors| Problem::from_errors(&errors))) {
         (Some(post), _) => match post.author_id.as_deref() {
             Some(author) if author == remote_user_id.as_str() => ReadBack::Found {
-                same_text: says(&post, &normalize(text)),
+                same_text: says(&post, &normalize_for_match(text)),
             },
             Some(_) => ReadBack::NotFound,
             None => ReadBack::Unreadable {
@@ -175,22 +183,22 @@ pub fn who(body: &[u8]) -> Result<WhoAmI, String> {
 /// promises none of it: each reading counts.
 fn says(post: &wire::Post, text: &str) -> bool {
     let (theirs, urls) = post.whole_text();
-    let is_text = |reading: &str| normalize(reading) == text;
-    let expanded = expand(theirs, urls);
-    is_text(&expand(&unescape(theirs), urls)) || is_text(&unescape(&expanded)) || is_text(&expanded)
+    let is_text = |reading: &str| normalize_for_match(reading) == text;
+    let expanded = expand(theirs, urls, &post.id);
+    is_text(&expand(&unescape(theirs), urls, &post.id)) || is_text(&unescape(&expanded)) || is_text(&expanded)
 }
 
-/// The text with the short addresses that X puts in replaced by those they stand for. Those of media stand for no text.
-fn expand(text: &str, urls: &[wire::Url]) -> String {
+/// The text with the short addresses that X puts in replaced by those they stand for. Those of the post's own media
+/// stand for no text.
+fn expand(text: &str, urls: &[wire::Url], id: &str) -> String {
+    let own_media = [format!("/status/{id}/photo/"), format!("/status/{id}/video/")];
     let mut pairs: Vec<(&str, &str)> = urls
         .iter()
         .filter_map(|url| {
             let short = url.url.as_deref().filter(|short| !short.is_empty())?;
-            let long = if url.media_key.is_some() {
-                ""
-            } else {
-                url.expanded_url.as_deref()?
-            };
+            let long = url.expanded_url.as_deref()?;
+            let is_media = url.media_key.is_some() || own_media.iter().any(|own| long.contains(own));
+            let long = if is_media { "" } else { long };
             Some((short, long))
         })
         .collect();
@@ -236,37 +244,6 @@ fn unescape(text: &str) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
-}
-
-/// The form in which texts are compared: NFC, single spaces, addresses without scheme, bare hosts without final slash,
-/// percent escapes decoded.
-fn normalize(text: &str) -> String {
-    let composed: String = text.nfc().collect();
-    composed
-        .split_whitespace()
-        .map(normalize_word)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn normalize_word(word: &str) -> String {
-    let mut word = word.to_owned();
-    for scheme in ["https://", "http://"] {
-        while let Some(at) = word.to_ascii_lowercase().find(scheme) {
-            word.replace_range(at..at + scheme.len(), "");
-        }
-    }
-    let decoded = percent_encoding::percent_decode_str(&word)
-        .decode_utf8()
-        .map(Cow::into_owned);
-    let word = decoded.unwrap_or(word);
-    let host_only = word.matches('/').count() == 1 && word.contains('.');
-    match word.find('/') {
-        Some(at) if host_only && !word[at + 1..].chars().any(char::is_alphanumeric) => {
-            format!("{}{}", &word[..at], &word[at + 1..])
-        }
-        _ => word,
-    }
 }
 
 /// What is wrong with JSON, without any of its content.

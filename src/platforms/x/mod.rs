@@ -1,7 +1,7 @@
 //! X, API version 2: configuration, requests, and the client's five calls.
 //!
-//! X names its fields in two vocabularies (`tweet.*` and `post.*`); which one is *asked* for is configured, and both
-//! are understood in every answer.
+//! X names its fields in two vocabularies (`tweet.*` and `post.*`). Both are understood in every answer; which one is
+//! *asked* for is configured, and where X does not understand it the other is tried.
 
 mod answer;
 mod lookup;
@@ -43,6 +43,15 @@ pub enum Vocabulary {
     Tweet,
     /// `post.fields`, `referenced_posts`, `note_post`: OpenAPI 2.167 and later.
     Post,
+}
+
+impl Vocabulary {
+    const fn other(self) -> Self {
+        match self {
+            Self::Tweet => Self::Post,
+            Self::Post => Self::Tweet,
+        }
+    }
 }
 
 /// How to reach X.
@@ -113,6 +122,26 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         let end = self.http.send(request).await;
         answer::judge(end, self.clock.now())
     }
+
+    /// Reads the account's newest posts, page by page, and looks for the one.
+    async fn search(
+        &self,
+        token: &AccessToken,
+        query: &LookUpQuery<'_>,
+        fields: Vocabulary,
+    ) -> Result<LookUpAnswer, Trouble> {
+        let mut search = lookup::Search::new(query);
+        let mut page_token = None;
+        for _ in 0..lookup::PAGES_MAX {
+            let path = lookup::timeline_path(query, fields, page_token.as_deref());
+            let body = self.ask(Method::GET, &path, token).await?;
+            page_token = search.read_page(&body)?;
+            if page_token.is_none() {
+                return Ok(search.finish(true));
+            }
+        }
+        Ok(search.finish(false))
+    }
 }
 
 impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
@@ -136,33 +165,18 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
     }
 
     async fn look_up(&self, token: &AccessToken, query: &LookUpQuery<'_>) -> LookUpAnswer {
-        let mut search = lookup::Search::new(query);
-        let mut page_token = None;
-        for _ in 0..lookup::PAGES_MAX {
-            let path = lookup::timeline_path(query, self.config.fields, page_token.as_deref());
-            let body = match self.ask(Method::GET, &path, token).await {
-                Ok(body) => body,
-                Err(trouble) => return unreadable(trouble),
-            };
-            match search.read_page(&body) {
-                Ok(None) => return search.finish(true),
-                Ok(next) => page_token = next,
-                Err(message) => {
-                    return unreadable(Trouble::Later {
-                        message,
-                        retry_at: None,
-                    });
-                }
-            }
+        let mut end = self.search(token, query, self.config.fields).await;
+        if let Err(Trouble::NotUnderstood { .. }) = end {
+            end = self.search(token, query, self.config.fields.other()).await;
         }
-        search.finish(false)
+        end.unwrap_or_else(unreadable)
     }
 
     async fn delete(&self, token: &AccessToken, remote_id: &RemoteId) -> Deletion {
         match self.ask(Method::DELETE, &post_path(remote_id), token).await {
             Ok(body) => publish::deletion(&body),
             Err(Trouble::Gone { .. }) => Deletion::Deleted,
-            Err(Trouble::Refused { message }) => Deletion::Refused { message },
+            Err(Trouble::Refused { message } | Trouble::NotUnderstood { message }) => Deletion::Refused { message },
             Err(Trouble::Later { message, retry_at }) => Deletion::NotNow {
                 message,
                 retry_at,
@@ -183,8 +197,12 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         text: &str,
         remote_user_id: &RemoteUserId,
     ) -> ReadBack {
-        let path = format!("{}?{}", post_path(remote_id), lookup::fields(self.config.fields));
-        match self.ask(Method::GET, &path, token).await {
+        let path = |fields| format!("{}?{}", post_path(remote_id), lookup::fields(fields));
+        let mut end = self.ask(Method::GET, &path(self.config.fields), token).await;
+        if let Err(Trouble::NotUnderstood { .. }) = end {
+            end = self.ask(Method::GET, &path(self.config.fields.other()), token).await;
+        }
+        match end {
             Ok(body) => lookup::read_back(&body, text, remote_user_id),
             Err(Trouble::Gone { .. }) => ReadBack::NotFound,
             Err(trouble) => ReadBack::Unreadable {
@@ -200,7 +218,9 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
                 retry_at: None,
             }),
             Err(Trouble::TokenDead { message }) => Err(WhoError::TokenDead(message)),
-            Err(Trouble::Refused { message } | Trouble::Gone { message }) => Err(WhoError::Refused(message)),
+            Err(Trouble::Refused { message } | Trouble::Gone { message } | Trouble::NotUnderstood { message }) => {
+                Err(WhoError::Refused(message))
+            }
             Err(Trouble::Later { message, retry_at }) => Err(WhoError::Unreadable { message, retry_at }),
         }
     }

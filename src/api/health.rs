@@ -1,0 +1,42 @@
+//! Whether the worker can do its work.
+
+use crate::api::problem::Problem;
+use crate::api::rows::Rows;
+use crate::api::{Shared, auth};
+use crate::ports::objects::Objects;
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// `GET /healthz`: open and without the database, unless `deep=1` asks for it, which needs the token.
+pub async fn show<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let settings = &app.settings;
+    let deep = query
+        .iter()
+        .any(|(name, value)| name == "deep" && matches!(value.as_str(), "1" | "true"));
+    let ready = settings.missing.is_empty();
+    let mut status = if ready { "ok" } else { "not_configured" };
+    let mut body = json!({ "version": settings.version, "missing": settings.missing });
+    if deep {
+        auth::check(settings.api_token.as_ref(), &headers)?;
+        // Without configuration there is no database to ask.
+        let answers = ready && app.rows.ping().await.is_ok();
+        body["database"] = json!(if answers { "ok" } else { "unavailable" });
+        if ready && !answers {
+            status = "unavailable";
+        }
+    }
+    body["status"] = json!(status);
+    let code = if status == "ok" {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    Ok((code, Json(body)).into_response())
+}

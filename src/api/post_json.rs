@@ -1,0 +1,201 @@
+//! A post as the API shows it.
+
+use crate::api::rows::RowSummary;
+use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::platform::Platform;
+use crate::domain::post::{PartState, Status, SubStatus};
+use crate::domain::publish::view::TimelineItem;
+use crate::ports::objects::PostSnapshot;
+use serde::Serialize;
+
+/// A post.
+#[derive(Clone, Debug, Serialize)]
+pub struct PostJson {
+    id: PostId,
+    platform: &'static str,
+    status: &'static str,
+    sub_status: Option<&'static str>,
+    resting: bool,
+    scheduled_at: Option<String>,
+    published_at: Option<String>,
+    fail_reason: Option<String>,
+    parts: Vec<PartJson>,
+    platform_post_ids: Vec<RemoteId>,
+    external_post_id: Option<RemoteId>,
+    group_id: Option<String>,
+    account_id: Option<AccountId>,
+    created_at: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    in_doubt: Vec<DoubtJson>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PartJson {
+    index: usize,
+    text: String,
+    remote_id: Option<RemoteId>,
+    url: Option<String>,
+    state: &'static str,
+}
+
+/// A part that a person has to look for.
+#[derive(Clone, Debug, Serialize)]
+struct DoubtJson {
+    part: usize,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    look_at: String,
+}
+
+impl PostJson {
+    /// The post as its object shows it.
+    #[must_use]
+    pub fn new(snapshot: &PostSnapshot, warnings: Vec<String>) -> Self {
+        let (plan, view) = (&snapshot.plan, &snapshot.view);
+        let username = snapshot.username.as_deref();
+        let parts = view.parts.iter().map(|part| PartJson {
+            index: part.index,
+            text: part.text.clone(),
+            remote_id: part.remote_id.clone(),
+            url: part
+                .remote_id
+                .as_ref()
+                .and_then(|id| permalink(plan.platform, username, id)),
+            state: part.state.name(),
+        });
+        let remote_ids = view.remote_ids();
+        Self {
+            id: plan.post_id.clone(),
+            platform: plan.platform.name(),
+            status: view.status.name(),
+            sub_status: view.sub_status.map(SubStatus::name),
+            resting: view.resting,
+            scheduled_at: view.scheduled_at.map(|at| at.to_rfc3339()),
+            published_at: view.published_at.map(|at| at.to_rfc3339()),
+            fail_reason: view.message.clone(),
+            parts: parts.collect(),
+            external_post_id: remote_ids.first().cloned(),
+            platform_post_ids: remote_ids,
+            group_id: plan.group_id.clone(),
+            account_id: view.account_id.clone().or_else(|| plan.account_id.clone()),
+            created_at: plan.created_at.to_rfc3339(),
+            warnings,
+            in_doubt: doubts(snapshot),
+        }
+    }
+
+    /// Says since when the parts in doubt may be out.
+    #[must_use]
+    pub fn with_times(mut self, events: &[TimelineItem]) -> Self {
+        for doubt in &mut self.in_doubt {
+            let of_part = |event: &&TimelineItem| event.part == Some(doubt.part);
+            let begun = |event: &&TimelineItem| matches!(event.kind.as_str(), "attempt_started" | "doubted");
+            let attempts = || events.iter().rev().filter(of_part).filter(begun);
+            let last = attempts().find(|event| event.kind == "attempt_started");
+            doubt.since = last.or_else(|| attempts().next()).map(|event| event.at.to_rfc3339());
+        }
+        self
+    }
+}
+
+/// Whether a person has to look for a part of this post.
+#[must_use]
+pub fn has_doubt(snapshot: &PostSnapshot) -> bool {
+    !doubts(snapshot).is_empty()
+}
+
+fn doubts(snapshot: &PostSnapshot) -> Vec<DoubtJson> {
+    if snapshot.view.sub_status != Some(SubStatus::NeedsReview) {
+        return Vec::new();
+    }
+    let parts = &snapshot.view.parts;
+    let doubtful = parts
+        .iter()
+        .filter(|part| matches!(part.state, PartState::Unknown | PartState::Sending));
+    let doubts = doubtful.map(|part| {
+        let before = parts.iter().take_while(|other| other.index < part.index);
+        let parent = before.filter_map(|other| other.remote_id.as_ref()).last();
+        DoubtJson {
+            part: part.index,
+            text: part.text.clone(),
+            since: None,
+            look_at: where_to_look(snapshot.plan.platform, snapshot.username.as_deref(), parent),
+        }
+    });
+    doubts.collect()
+}
+
+/// The address of a published part, where the platform's ids make one.
+#[must_use]
+pub fn permalink(platform: Platform, username: Option<&str>, id: &RemoteId) -> Option<String> {
+    match platform {
+        // X redirects `/i/status/…` to the author's page of it.
+        Platform::X => Some(format!("https://x.com/{}/status/{id}", username.unwrap_or("i"))),
+        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
+    }
+}
+
+/// Where a person looks for a part: under the part it replies to, or on the account's page.
+fn where_to_look(platform: Platform, username: Option<&str>, parent: Option<&RemoteId>) -> String {
+    if let Some(url) = parent.and_then(|parent| permalink(platform, username, parent)) {
+        return url;
+    }
+    let origin = match platform {
+        Platform::X => "https://x.com",
+        Platform::LinkedIn => "https://www.linkedin.com",
+        Platform::Instagram => "https://www.instagram.com",
+        Platform::TikTok => "https://www.tiktok.com",
+    };
+    match (platform, username) {
+        (Platform::X | Platform::Instagram, Some(name)) => format!("{origin}/{name}"),
+        (Platform::TikTok, Some(name)) => format!("{origin}/@{name}"),
+        _ => origin.to_owned(),
+    }
+}
+
+/// A post in a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct RowJson {
+    id: PostId,
+    platform: String,
+    status: String,
+    sub_status: Option<String>,
+    resting: bool,
+    content: String,
+    scheduled_at: Option<String>,
+    published_at: Option<String>,
+    fail_reason: Option<String>,
+    platform_post_ids: Vec<RemoteId>,
+    external_post_id: Option<RemoteId>,
+    group_id: Option<String>,
+    account_id: Option<AccountId>,
+    created_at: String,
+}
+
+impl From<RowSummary> for RowJson {
+    fn from(row: RowSummary) -> Self {
+        let resting = match Status::parse(&row.status) {
+            Some(Status::Draft | Status::Published | Status::Failed | Status::PartiallyPosted) | None => true,
+            Some(Status::Scheduled | Status::Publishing | Status::Retry) => false,
+        };
+        Self {
+            resting,
+            scheduled_at: row.scheduled_at.map(|at| at.to_rfc3339()),
+            published_at: row.published_at.map(|at| at.to_rfc3339()),
+            created_at: row.created_at.to_rfc3339(),
+            id: row.id,
+            platform: row.platform,
+            status: row.status,
+            sub_status: row.sub_status,
+            content: row.content,
+            fail_reason: row.fail_reason,
+            platform_post_ids: row.platform_post_ids,
+            external_post_id: row.external_post_id,
+            group_id: row.group_id,
+            account_id: row.account_id,
+        }
+    }
+}

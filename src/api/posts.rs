@@ -1,0 +1,358 @@
+//! Making, showing, listing, changing and removing posts.
+
+use crate::api::content::{is_similar, joined};
+use crate::api::post_json::{PostJson, RowJson, has_doubt};
+use crate::api::problem::{FieldError, Problem, ProblemKind};
+use crate::api::request::{self, PostRequestBody};
+use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
+use crate::api::{App, Shared, body, idempotency};
+use crate::domain::account::Account;
+use crate::domain::hash::content_hash;
+use crate::domain::id::{AccountId, PostId};
+use crate::domain::platform::Platform;
+use crate::domain::post::Status;
+use crate::domain::publish::Plan;
+use crate::ports::objects::{Objects, PostReply, PostRequest, PostSnapshot};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+const PAGE_DEFAULT: usize = 50;
+const PAGE_MAX: usize = 100;
+
+/// `POST /v1/posts`
+pub async fn create<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let now = app.clock.now();
+    let (wanted, errors) = request::read(body::object(&headers, &bytes)?, now);
+    if !errors.is_empty() {
+        return Err(Problem::of(ProblemKind::FieldInvalid, errors));
+    }
+    let key = idempotency::key(&headers)?;
+    // Every post is planned before the first is made: a text that one platform refuses makes no post at all.
+    let planned = plans(&app, &wanted, key.as_deref())?;
+    let mut posts = Vec::with_capacity(planned.len());
+    for (plan, mut warnings) in planned {
+        let id = plan.post_id.clone();
+        let hash = plan.hash.clone();
+        let reply = app.objects.post(&id, PostRequest::Create { plan }).await;
+        let snapshot = match reply {
+            Ok(reply) => snapshot_of(&app, &id, wanted.account_id.as_ref(), reply)?,
+            Err(_) => return Err(creation_unknown(&id)),
+        };
+        if key.is_some() && snapshot.plan.hash != hash {
+            return Err(Problem::new(
+                ProblemKind::KeyReused,
+                "this `Idempotency-Key` already made a post with another text: take a new key for a new request",
+            )
+            .about(&id));
+        }
+        warnings.extend(snapshot.similar.iter().map(similar_warning));
+        posts.push(PostJson::new(&snapshot, warnings));
+    }
+    Ok((StatusCode::CREATED, Json(json!({ "posts": posts }))).into_response())
+}
+
+/// The plans that a request asks for, each with its warnings.
+fn plans<O, R>(
+    app: &App<O, R>,
+    wanted: &PostRequestBody,
+    key: Option<&str>,
+) -> Result<Vec<(Plan, Vec<String>)>, Problem> {
+    let user = &app.settings.user_id;
+    let created_at = app.clock.now();
+    let group_id = (wanted.platforms.len() > 1).then(|| match key {
+        Some(key) => idempotency::group_id(user, key),
+        None => PostId::from_random(app.entropy.bytes16()).0,
+    });
+    let mut plans = Vec::with_capacity(wanted.platforms.len());
+    let mut errors: Vec<FieldError> = Vec::new();
+    for (index, &platform) in wanted.platforms.iter().enumerate() {
+        let Some(content) = &wanted.content else { continue };
+        let (planned, wrong) = request::plan(content, wanted.numbering, platform);
+        errors.extend(wrong);
+        let warnings = planned.parts.iter().flat_map(|part| part.warnings.iter().cloned());
+        let warnings = planned.warnings.iter().cloned().chain(warnings).collect();
+        let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
+        let plan = Plan {
+            post_id: match key {
+                Some(key) => idempotency::post_id(user, key, index),
+                None => PostId::from_random(app.entropy.bytes16()),
+            },
+            user_id: user.clone(),
+            platform,
+            account_id: wanted.account_id.clone(),
+            hash: content_hash(&parts),
+            parts,
+            scheduled_at: wanted.scheduled_at,
+            group_id: group_id.clone(),
+            created_at,
+        };
+        plans.push((plan, warnings));
+    }
+    if errors.is_empty() {
+        return Ok(plans);
+    }
+    Err(Problem::of(ProblemKind::ContentInvalid, errors))
+}
+
+/// `GET /v1/posts/{id}`
+pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let snapshot = find(&app, &id).await?;
+    answer(&app, &snapshot, Vec::new()).await
+}
+
+/// `PATCH /v1/posts/{id}`
+pub async fn amend<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let (amendment, errors) = request::read_amendment(body::object(&headers, &bytes)?, app.clock.now());
+    if !errors.is_empty() {
+        return Err(Problem::of(ProblemKind::FieldInvalid, errors));
+    }
+    let before = find(&app, &id).await?;
+    let (id, platform) = (before.plan.post_id, before.plan.platform);
+    let mut warnings = Vec::new();
+    let mut content = None;
+    if let Some(wanted) = &amendment.content {
+        let (planned, errors) = request::plan(wanted, amendment.numbering, platform);
+        if !errors.is_empty() {
+            return Err(Problem::of(ProblemKind::ContentInvalid, errors));
+        }
+        warnings.extend(planned.warnings);
+        let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
+        let hash = content_hash(&parts);
+        content = Some((parts, hash));
+        warnings.extend(similar_warnings(&app, platform, &joined(&wanted), Some(&id)).await);
+    }
+    let request = PostRequest::Amend {
+        content,
+        schedule: amendment.schedule,
+    };
+    let snapshot = ask(&app, &id, request).await?;
+    answer(&app, &snapshot, warnings).await
+}
+
+/// `DELETE /v1/posts/{id}`
+pub async fn remove<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = find(&app, &id).await?.plan.post_id;
+    match app.objects.post(&id, PostRequest::Remove).await {
+        // The post is gone, by this request or by one beside it.
+        Ok(PostReply::Post(_) | PostReply::NotFound) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Ok(reply) => Err(problem_of(&id, None, reply)),
+        Err(_) => Err(Problem::object_away().about(&id)),
+    }
+}
+
+/// `GET /v1/posts`
+pub async fn list<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let page = Page::read(query)?;
+    let user = &app.settings.user_id;
+    let rows = app
+        .rows
+        .list(user, &page.filter, page.cursor.as_ref(), page.limit)
+        .await;
+    let (rows, next) = rows.map_err(|error| match error {
+        RowsError::Unavailable(_) => Problem::database_away(),
+        RowsError::Cursor => bad_cursor(),
+    })?;
+    let items: Vec<RowJson> = rows.into_iter().map(RowJson::from).collect();
+    let next_cursor = next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.0));
+    Ok(Json(json!({ "items": items, "next_cursor": next_cursor })).into_response())
+}
+
+struct Page {
+    filter: RowFilter,
+    cursor: Option<Cursor>,
+    limit: usize,
+}
+
+impl Page {
+    fn read(query: Vec<(String, String)>) -> Result<Self, Problem> {
+        let mut page = Self {
+            filter: RowFilter::default(),
+            cursor: None,
+            limit: PAGE_DEFAULT,
+        };
+        for (name, value) in query {
+            match name.as_str() {
+                "status" => {
+                    let status = Status::parse(&value).ok_or_else(|| {
+                        let all =
+                            "`draft`, `scheduled`, `publishing`, `published`, `failed`, `retry`, `partially_posted`";
+                        Problem::field("status", format!("`status` is not a status: expected one of {all}"))
+                    })?;
+                    page.filter.status = Some(status);
+                }
+                "platform" => {
+                    let platform = Platform::parse(&value).ok_or_else(|| {
+                        let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
+                        Problem::field(
+                            "platform",
+                            format!("`platform` is not a platform: expected one of {all}"),
+                        )
+                    })?;
+                    page.filter.platform = Some(platform);
+                }
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+                    page.limit = limit.ok_or_else(|| {
+                        Problem::field("limit", format!("`limit` is not a number from 1 to {PAGE_MAX}"))
+                    })?;
+                }
+                "cursor" => {
+                    let text = URL_SAFE_NO_PAD
+                        .decode(&value)
+                        .ok()
+                        .and_then(|bytes| String::from_utf8(bytes).ok());
+                    page.cursor = Some(Cursor(text.ok_or_else(bad_cursor)?));
+                }
+                _ => {
+                    let name: String = name.chars().take(64).collect();
+                    let message = format!(
+                        "`{name}` is not a parameter of this list: expected `status`, `platform`, `limit`, `cursor`"
+                    );
+                    return Err(Problem::field(&name, message));
+                }
+            }
+        }
+        Ok(page)
+    }
+}
+
+fn bad_cursor() -> Problem {
+    Problem::field(
+        "cursor",
+        "`cursor` is not one that a list gave out: start again without it",
+    )
+}
+
+/// The caller's post of that id, as its object shows it.
+pub(super) async fn find<O: Objects, R>(app: &App<O, R>, id: &str) -> Result<PostSnapshot, Problem> {
+    let id = PostId::parse(id).ok_or_else(Problem::no_post)?;
+    ask(app, &id, PostRequest::Show).await
+}
+
+/// What a post's object answers, when that is the post.
+pub(super) async fn ask<O: Objects, R>(
+    app: &App<O, R>,
+    id: &PostId,
+    request: PostRequest,
+) -> Result<PostSnapshot, Problem> {
+    match app.objects.post(id, request).await {
+        Ok(reply) => snapshot_of(app, id, None, reply),
+        Err(_) => Err(Problem::object_away().about(id)),
+    }
+}
+
+fn snapshot_of<O, R>(
+    app: &App<O, R>,
+    id: &PostId,
+    account: Option<&AccountId>,
+    reply: PostReply,
+) -> Result<PostSnapshot, Problem> {
+    match reply {
+        PostReply::Post(snapshot) if snapshot.plan.user_id == app.settings.user_id => Ok(*snapshot),
+        // That another user has it is nobody's business.
+        PostReply::Post(_) => Err(Problem::no_post()),
+        reply => Err(problem_of(id, account, reply)),
+    }
+}
+
+/// 200 with the post; parts in doubt are shown with the time since when.
+pub(super) async fn answer<O: Objects, R>(
+    app: &App<O, R>,
+    snapshot: &PostSnapshot,
+    warnings: Vec<String>,
+) -> Result<Response, Problem> {
+    let mut post = PostJson::new(snapshot, warnings);
+    if has_doubt(snapshot) {
+        let id = &snapshot.plan.post_id;
+        if let Ok(PostReply::Events { events, .. }) = app.objects.post(id, PostRequest::Events).await {
+            post = post.with_times(&events);
+        }
+    }
+    Ok(Json(post).into_response())
+}
+
+/// The problem that a reply other than the post means.
+pub(super) fn problem_of(id: &PostId, asked_for: Option<&AccountId>, reply: PostReply) -> Problem {
+    match reply {
+        PostReply::NotFound => Problem::no_post(),
+        PostReply::Conflict { message } => Problem::new(ProblemKind::Conflict, message).about(id),
+        PostReply::Unprocessable { field, message } => Problem::field(&field, message).about(id),
+        PostReply::Account { accounts } => account_problem(asked_for, &accounts),
+        PostReply::CreationUnknown => creation_unknown(id),
+        PostReply::Unavailable => Problem::database_away().about(id),
+        PostReply::Post(_) | PostReply::Events { .. } => Problem::new(
+            ProblemKind::Internal,
+            "the post's object gave an answer to another question: try again in a moment",
+        ),
+    }
+}
+
+fn creation_unknown(id: &PostId) -> Problem {
+    Problem::new(
+        ProblemKind::CreationUnknown,
+        format!(
+            "whether post `{id}` was created is not known yet: send the request again with the same \
+             `Idempotency-Key`, or ask for that post in a minute before making another"
+        ),
+    )
+    .about(id)
+}
+
+fn account_problem(asked_for: Option<&AccountId>, accounts: &[Account]) -> Problem {
+    let names = accounts.iter().map(|account| match &account.username {
+        Some(name) => format!("`{}` (@{name})", account.id),
+        None => format!("`{}`", account.id),
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    let message = match (asked_for, accounts.len()) {
+        (_, 0) => "no X account is connected: run `psn account import x`".to_owned(),
+        (Some(id), _) => format!("`{id}` is none of your X accounts: give one of {names}"),
+        (None, count) => format!("{count} X accounts are connected: give `account_id`, one of {names}"),
+    };
+    Problem::of(
+        ProblemKind::AccountRequired,
+        vec![FieldError::field("account_id", message)],
+    )
+}
+
+fn similar_warning(id: &PostId) -> String {
+    format!("the text is similar to that of post `{id}` of the last 7 days or still to come")
+}
+
+/// Warnings about similar texts. They are a courtesy: without the database there is one that says so, not an error.
+pub(super) async fn similar_warnings<O, R: Rows>(
+    app: &App<O, R>,
+    platform: Platform,
+    text: &str,
+    except: Option<&PostId>,
+) -> Vec<String> {
+    match app.rows.similar(&app.settings.user_id, platform).await {
+        Ok(others) => others
+            .iter()
+            .filter(|(id, other)| Some(id) != except && is_similar(text, other))
+            .map(|(id, _)| similar_warning(id))
+            .collect(),
+        Err(_) => vec!["whether there are similar posts could not be looked up: the database is away".to_owned()],
+    }
+}

@@ -1,0 +1,94 @@
+//! What the API reads from rows: lists and texts to compare with. Everything else comes from the post's object.
+
+use crate::domain::id::{AccountId, PostId, RemoteId, UserId};
+use crate::domain::platform::Platform;
+use crate::domain::post::Status;
+use crate::domain::time::Timestamp;
+use std::future::Future;
+
+/// Reads rows of posts.
+pub trait Rows: Send + Sync {
+    /// A page of a user's posts, newest first, with the cursor of the next page if there is one.
+    ///
+    /// # Errors
+    /// [`RowsError`]
+    fn list(
+        &self,
+        user: &UserId,
+        filter: &RowFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> impl Future<Output = Result<(Vec<RowSummary>, Option<Cursor>), RowsError>> + Send;
+
+    /// The ids and texts of the user's posts on that platform that a new text is compared with: published in the last
+    /// seven days, scheduled, or going out.
+    ///
+    /// # Errors
+    /// [`RowsError`]
+    fn similar(
+        &self,
+        user: &UserId,
+        platform: Platform,
+    ) -> impl Future<Output = Result<Vec<(PostId, String)>, RowsError>> + Send;
+
+    /// Asks whether the database answers.
+    ///
+    /// # Errors
+    /// [`RowsError::Unavailable`] when it does not.
+    fn ping(&self) -> impl Future<Output = Result<(), RowsError>> + Send;
+}
+
+/// Which posts a list holds; `None` means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowFilter {
+    /// Only those with that status.
+    pub status: Option<Status>,
+    /// Only those of that platform.
+    pub platform: Option<Platform>,
+}
+
+/// Where a page ended, in the words of the store; the API hands it out in base64url.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+/// A row as lists show it. Statuses are text: another program may have written them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowSummary {
+    /// `posts.id`
+    pub id: PostId,
+    /// `posts.platform`
+    pub platform: String,
+    /// `posts.status`
+    pub status: String,
+    /// `posts.sub_status`
+    pub sub_status: Option<String>,
+    /// `posts.content`
+    pub content: String,
+    /// `posts.scheduled_at`
+    pub scheduled_at: Option<Timestamp>,
+    /// `posts.published_at`
+    pub published_at: Option<Timestamp>,
+    /// `posts.fail_reason`
+    pub fail_reason: Option<String>,
+    /// `posts.platform_post_ids`
+    pub platform_post_ids: Vec<RemoteId>,
+    /// `posts.external_post_id`
+    pub external_post_id: Option<RemoteId>,
+    /// What ties the posts of one request together, if anything does.
+    pub group_id: Option<String>,
+    /// The account it goes out on, where the row says so.
+    pub account_id: Option<AccountId>,
+    /// `posts.created_at`
+    pub created_at: Timestamp,
+}
+
+/// Why rows could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowsError {
+    /// The database did not answer.
+    #[error("the database could not be asked: {0}")]
+    Unavailable(String),
+    /// The cursor is none that a list gave out.
+    #[error("the cursor is not one that a list gave out")]
+    Cursor,
+}

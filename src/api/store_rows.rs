@@ -1,0 +1,86 @@
+//! The rows of the API, read from the database.
+
+use crate::api::rows::{Cursor, RowFilter, RowSummary, Rows, RowsError};
+use crate::domain::id::{AccountId, PostId, UserId};
+use crate::domain::platform::Platform;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::posts::{PostCursor, PostFilter, PostRow};
+use crate::store::{Store, StoreError};
+use std::sync::Arc;
+
+fn unavailable(error: StoreError) -> RowsError {
+    RowsError::Unavailable(error.to_string())
+}
+
+/// The rows of a database; without one (its address is missing) nothing can be read.
+pub struct StoreRows<H, A>(pub Option<Arc<Store<H, A>>>);
+
+impl<H, A> StoreRows<H, A> {
+    fn store(&self) -> Result<&Store<H, A>, RowsError> {
+        let missing = || RowsError::Unavailable("its address is not configured".to_owned());
+        self.0.as_deref().ok_or_else(missing)
+    }
+}
+
+impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
+    async fn list(
+        &self,
+        user: &UserId,
+        filter: &RowFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<RowSummary>, Option<Cursor>), RowsError> {
+        let after = match cursor {
+            Some(cursor) => Some(PostCursor::parse(&cursor.0).ok_or(RowsError::Cursor)?),
+            None => None,
+        };
+        let filter = PostFilter {
+            statuses: filter.status.into_iter().collect(),
+            platform: filter.platform,
+            ..PostFilter::default()
+        };
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let page = self
+            .store()?
+            .post_list(user, &filter, after.as_ref(), limit)
+            .await
+            .map_err(unavailable)?;
+        let next = page.next.map(|next| Cursor(next.to_string()));
+        Ok((page.items.into_iter().map(summary).collect(), next))
+    }
+
+    async fn similar(&self, user: &UserId, platform: Platform) -> Result<Vec<(PostId, String)>, RowsError> {
+        let store = self.store()?;
+        let found = store
+            .post_similar(user, platform, store.ambient.now())
+            .await
+            .map_err(unavailable)?;
+        Ok(found
+            .into_iter()
+            .map(|candidate| (candidate.id, candidate.content))
+            .collect())
+    }
+
+    async fn ping(&self) -> Result<(), RowsError> {
+        self.store()?.ping().await.map_err(unavailable)
+    }
+}
+
+fn summary(row: PostRow) -> RowSummary {
+    RowSummary {
+        group_id: row.psn_text("group_id").map(str::to_owned),
+        account_id: row.psn_text("account_id").map(AccountId::from),
+        id: row.id,
+        platform: row.platform,
+        status: row.status,
+        sub_status: row.sub_status,
+        content: row.content,
+        scheduled_at: row.scheduled_at,
+        published_at: row.published_at,
+        fail_reason: row.fail_reason,
+        platform_post_ids: row.platform_post_ids,
+        external_post_id: row.external_post_id,
+        created_at: row.created_at,
+    }
+}

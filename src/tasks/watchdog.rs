@@ -1,0 +1,213 @@
+//! The watchdog: wakes posts that are past their time, and takes over rows that others put into the database. It never
+//! publishes. It asks the index first, so that the database may sleep when there is nothing to do.
+
+use crate::domain::hash::content_hash;
+use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::limits;
+use crate::domain::platform::Platform;
+use crate::domain::publish::Plan;
+use crate::domain::text::{self, SplitOptions};
+use crate::domain::time::{Millis, Timestamp};
+use crate::platforms;
+use crate::ports::http::HttpClient;
+use crate::ports::objects::{IndexReply, IndexRequest, Objects, PostReply, PostRequest};
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::due::Grace;
+use crate::store::posts::{PostRow, ThreadProgress};
+use serde::Serialize;
+
+/// Posts woken per run; the rest is left to the next.
+const WAKE_MAX: usize = 200;
+/// Rows read per run.
+const ROWS_MAX: u32 = 50;
+/// How long after its time a row may still be waiting, and how long one that is going out may lie untouched: longer than a
+/// legacy run may take (its limit is five minutes, its waits for X's rate limit fifteen).
+const GRACE: Grace = Grace {
+    due: Millis(5 * 60_000),
+    stale: Millis(40 * 60_000),
+};
+
+/// What a run of the watchdog did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Posts past their time that were woken.
+    pub woken: usize,
+    /// Whether the database was asked.
+    pub swept: bool,
+    /// Rows of others that were taken over.
+    pub adopted: usize,
+    /// Objects or rows that could not be reached; the next run tries again.
+    pub failed: usize,
+    /// Why the database could not be asked, if it could not.
+    pub message: Option<String>,
+}
+
+/// Runs the watchdog once. `sweep` asks the database even when it is not yet time to: for a person.
+pub async fn run<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, objects: &O, sweep: bool) -> Report {
+    let mut report = Report::default();
+    let due = objects.index(IndexRequest::Due { limit: WAKE_MAX }).await;
+    let (post_ids, is_time) = match due {
+        Ok(IndexReply::Due { post_ids, sweep }) => (post_ids, sweep),
+        Ok(_) | Err(_) => (Vec::new(), true),
+    };
+    for post_id in post_ids {
+        match objects.post(&post_id, PostRequest::Wake).await {
+            Ok(PostReply::NotFound) => forget(objects, post_id).await,
+            Ok(_) => report.woken += 1,
+            Err(_) => report.failed += 1,
+        }
+    }
+    if is_time || sweep {
+        sweep_rows(store, objects, &mut report).await;
+    }
+    report
+}
+
+/// An object that knows nothing of its post is not to be woken again.
+async fn forget<O: Objects>(objects: &O, post_id: PostId) {
+    let request = IndexRequest::Note {
+        post_id,
+        account_id: None,
+        wake_at: None,
+        waits_for: None,
+        remote_ids: Vec::new(),
+    };
+    let _ = objects.index(request).await;
+}
+
+async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, objects: &O, report: &mut Report) {
+    let now = store.ambient.now();
+    let mut after = None;
+    // A page at a time; a run ends after a few and the next goes on, for what was adopted is not late any more.
+    for _ in 0..4 {
+        let page = match store.posts_foreign_due(now, GRACE, after.as_ref(), ROWS_MAX).await {
+            Ok(page) => page,
+            Err(error) => {
+                report.message = Some(error.to_string());
+                return;
+            }
+        };
+        for row in &page.items {
+            match take_over(objects, row, now).await {
+                Some(true) => report.adopted += 1,
+                Some(false) => report.woken += 1,
+                None => report.failed += 1,
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    report.swept = true;
+    let _ = objects.index(IndexRequest::Swept).await;
+}
+
+/// Wakes a row's object, or gives it a journal made from the row; says whether it was taken over.
+async fn take_over<O: Objects>(objects: &O, row: &PostRow, now: Timestamp) -> Option<bool> {
+    match objects.post(&row.id, PostRequest::Wake).await {
+        Ok(PostReply::NotFound) => {}
+        Ok(_) => return Some(false),
+        Err(_) => return None,
+    }
+    let Some(request) = adoption(row, now) else {
+        return Some(false);
+    };
+    match objects.post(&row.id, request).await {
+        Ok(PostReply::Post(_)) => Some(true),
+        Ok(_) => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// The journal that a row of another program begins with; `None` for a platform that this version cannot publish to.
+#[must_use]
+pub fn adoption(row: &PostRow, now: Timestamp) -> Option<PostRequest> {
+    let platform = Platform::parse(&row.platform)?;
+    platforms::available(platform).ok()?;
+    let (parts, too_long) = parts_of(row);
+    let progress = row.thread_progress();
+    let mut confirmed = row.platform_post_ids.clone();
+    if let Some(progress) = &progress {
+        confirmed = progress.tweet_ids.iter().map(|id| RemoteId(id.clone())).collect();
+    }
+    let review = mismatch(row, &parts, progress.as_ref(), &confirmed).or(too_long);
+    // Whatever was being published when the row was last touched may have taken effect: look before sending.
+    let in_doubt = row.status == "publishing" || progress.is_some() || row.status == "partially_posted";
+    let doubt_since = (in_doubt && confirmed.len() < parts.len()).then(|| row.scheduled_at.unwrap_or(row.created_at));
+    let (confirmed, doubt_since) = if review.is_some() {
+        (Vec::new(), None)
+    } else {
+        (confirmed, doubt_since)
+    };
+    Some(PostRequest::Adopt {
+        plan: Plan {
+            post_id: row.id.clone(),
+            user_id: row.user.clone(),
+            platform,
+            account_id: None,
+            hash: content_hash(&parts),
+            parts,
+            scheduled_at: Some(row.scheduled_at.unwrap_or(now)),
+            group_id: None,
+            created_at: row.created_at,
+        },
+        content: row.content.clone(),
+        account_id: row.psn_text("account_id").map(AccountId::from),
+        confirmed,
+        doubt_since,
+        review,
+    })
+}
+
+/// The parts as the legacy program would publish them: plain text that is too long is split.
+fn parts_of(row: &PostRow) -> (Vec<String>, Option<String>) {
+    let parts = row.parts();
+    let [one] = parts.as_slice() else { return (parts, None) };
+    if text::weighted_length(one) <= limits::WEIGHTED_LENGTH_MAX {
+        return (parts, None);
+    }
+    let options = SplitOptions {
+        limit: limits::WEIGHTED_LENGTH_MAX,
+        numbering: false,
+        parts_max: limits::PARTS_MAX,
+    };
+    match text::split(one, options) {
+        Ok(split) => (split, None),
+        Err(error) => (parts, Some(error.to_string())),
+    }
+}
+
+/// Why a row cannot be gone on with, if it cannot: what is out must be a beginning of what is to be published.
+fn mismatch(
+    row: &PostRow,
+    parts: &[String],
+    progress: Option<&ThreadProgress>,
+    confirmed: &[RemoteId],
+) -> Option<String> {
+    let says = |what: &str| Some(format!("{what}: look at what is out, then edit or remove the post"));
+    if row.content.trim().is_empty() {
+        return says("another program left it without a text");
+    }
+    if let Some(progress) = progress {
+        let total = usize::try_from(progress.total).unwrap_or(usize::MAX);
+        if total != parts.len() {
+            return says(&format!(
+                "another program published {total} parts of it, but its text has {}",
+                parts.len()
+            ));
+        }
+        if usize::try_from(progress.posted).unwrap_or(usize::MAX) != progress.tweet_ids.len() {
+            return says("another program's record of its progress contradicts itself");
+        }
+    }
+    if confirmed.iter().any(|id| id.0.is_empty()) || confirmed.len() > parts.len() {
+        return says("another program's record of its progress names no posts or too many");
+    }
+    let unsplit = row.parts().len() == 1 && parts.len() > 1 && !confirmed.is_empty();
+    if unsplit {
+        return says("another program split its text in its own way and stopped half-way");
+    }
+    None
+}

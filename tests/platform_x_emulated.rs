@@ -1,0 +1,100 @@
+#![allow(clippy::unwrap_used)]
+use psn::dev::emulators::x::settings::Settings;
+use psn::dev::emulators::x::{XAccount, XEmulator, XOptions};
+use psn::domain::id::*;
+use psn::domain::outcome::*;
+use psn::domain::time::*;
+use psn::platforms::x::*;
+use psn::platforms::*;
+use psn::ports::clock::Clock as _;
+use psn::ports::memory::ManualClock;
+use std::sync::Arc;
+struct C(Arc<ManualClock>);
+impl psn::ports::clock::Clock for C {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+#[tokio::test]
+async fn e2e() {
+    for emu in ["tweet", "post"] {
+        for strict in [false, true] {
+            for fields in [Vocabulary::Tweet, Vocabulary::Post] {
+                let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000_123)));
+                let settings: Settings = serde_json::from_value(serde_json::json!({"vocabulary": emu, "strict_vocabulary": strict, "duplicate_check": false, "long_posts": ["*"]})).unwrap();
+                let x = XEmulator::start(XOptions {
+                    settings,
+                    clock: Some(clock.clone()),
+                    ..XOptions::default()
+                })
+                .await
+                .unwrap();
+                x.add_account(XAccount {
+                    id: "7".into(),
+                    username: "u".into(),
+                    access_token: "tok".into(),
+                })
+                .unwrap();
+                let config = Config {
+                    api_url: x.url().to_string(),
+                    fields,
+                    call_deadline: Millis(5_000),
+                };
+                let client = psn::platforms::x::Client::new(psn::net::Client::new().unwrap(), C(clock.clone()), config);
+                let t = AccessToken::new("tok");
+                let me = client.who_am_i(&t).await.unwrap();
+                let user = me.remote_user_id;
+                let mut parent: Option<RemoteId> = None;
+                let mut known = vec![];
+                let long = "word ".repeat(100) + "https://example.com/a?b=1&c=2 & <x>";
+                for text in [
+                    "one & <two> see example.com \"q\" &amp; https://example.com/p?a=1&b=2",
+                    "two 👩‍👩‍👧 字 https://example.com/.",
+                    "two 👩‍👩‍👧 字 https://example.com/.",
+                    &long,
+                    "müller.de and https://例え.jp/パス?x=ü#y e\u{301}",
+                    "$A #b @c x.com/y/ (foo.org/)",
+                    "a  b\n\n\nc\n",
+                ] {
+                    let since = clock.now();
+                    let q = LookUpQuery {
+                        remote_user_id: &user,
+                        text,
+                        reply_to: parent.as_ref(),
+                        since,
+                        known_ids: &known,
+                    };
+                    let before = client.look_up(&t, &q).await;
+                    assert_eq!(before.verdict, LookUp::Absent, "{text}");
+                    let part = PartToPublish {
+                        text,
+                        reply_to: parent.as_ref(),
+                        deadline: Millis(5_000),
+                    };
+                    let Outcome::Accepted { remote_id } = client.publish(&t, &part).await else {
+                        panic!("{text}: {:?}", client.publish(&t, &part).await)
+                    };
+                    let after = client.look_up(&t, &q).await;
+                    assert_eq!(
+                        after.verdict,
+                        LookUp::Present {
+                            remote_id: remote_id.clone()
+                        },
+                        "{emu} {strict} {fields:?} {text}"
+                    );
+                    assert_eq!(
+                        client.read_back(&t, &remote_id, text, &user).await,
+                        ReadBack::Found { same_text: true }
+                    );
+                    clock.advance(Millis(500));
+                    known.push(remote_id.clone());
+                    parent = Some(remote_id);
+                }
+                let last = parent.unwrap();
+                assert_eq!(client.delete(&t, &last).await, Deletion::Deleted);
+                assert_eq!(client.delete(&t, &last).await, Deletion::Deleted);
+                assert_eq!(client.read_back(&t, &last, "x", &user).await, ReadBack::NotFound);
+            }
+        }
+    }
+}
