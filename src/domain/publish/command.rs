@@ -74,6 +74,8 @@ fn create(draft: &mut Draft<'_>, plan: Plan) -> Result<(), Refused> {
         Phase::Nothing => draft.record(Entry::Created { plan }),
         Phase::Creating => {}
         _ if draft.state.tombstoned => {}
+        // Its row was refused for certain: asked for again, it may be accepted now.
+        Phase::Gone if draft.state.account_id.is_none() => {}
         Phase::Gone => return Err(Refused::NotFound),
         _ => return Ok(()),
     }
