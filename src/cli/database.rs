@@ -116,6 +116,15 @@ pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
         .map_err(|error| CliError::outcome(error.to_string()))
 }
 
+/// The user's accounts.
+///
+/// # Errors
+/// What the database says.
+pub async fn accounts(database: &Database, user: &str) -> CliResult<Vec<Account>> {
+    let listed = database.account_list(&UserId(user.to_owned())).await;
+    listed.map_err(|error| CliError::outcome(format!("the accounts cannot be listed: {error}")))
+}
+
 /// Seals a token and stores it; whose it is, is asked where it is not said.
 ///
 /// # Errors
