@@ -200,7 +200,10 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
                 state.nothing_is_out(),
                 "nothing is scheduled anew once a part may be out",
             )?;
-            require(state.given_up().is_none(), "what was given up in doubt is looked up first (I3)")?;
+            require(
+                state.given_up().is_none(),
+                "what was given up in doubt is looked up first (I3)",
+            )?;
             state.steps = vec![Step::default(); state.steps.len()];
             state.scheduled_at = Some(*due);
             state.phase = Phase::Scheduled;
