@@ -81,7 +81,11 @@ impl Objects for Fake {
                 detail: "attempt 1".to_owned(),
             }];
             let user_id = post.plan.user_id.clone();
-            return Ok(PostReply::Events { user_id, events });
+            return Ok(PostReply::Events {
+                user_id,
+                events,
+                boot_id: "0123456789abcdef0123456789abcdef".to_owned(),
+            });
         }
         Ok(PostReply::Post(Box::new(post.clone())))
     }

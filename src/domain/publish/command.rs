@@ -88,6 +88,9 @@ fn untouchable(state: &State) -> Option<String> {
     if let Some(index) = state.unsettled() {
         return Some(format!("part {} may be going out right now", index + 1));
     }
+    if let Some(index) = state.given_up() {
+        return Some(format!("part {} may be out: `retry` looks for it first", index + 1));
+    }
     match state.confirmed_count() {
         0 => None,
         out => Some(format!("{out} of {} parts are out", state.steps.len())),
@@ -123,6 +126,9 @@ fn cancel(draft: &mut Draft<'_>) -> Result<(), Refused> {
     match draft.state.phase {
         Phase::Draft | Phase::Resting(Rest::Cancelled) => Ok(()),
         Phase::Resting(Rest::Published) => Err(conflict("it is published: it cannot be cancelled any more")),
+        Phase::Resting(_) if draft.state.given_up().is_some() => Err(conflict(
+            "it has stopped already: `retry` looks for the part in doubt first, `remove` forgets it",
+        )),
         Phase::Resting(Rest::Failed) => {
             draft.record(Entry::Unscheduled { message: None });
             Ok(())
@@ -161,7 +167,7 @@ fn retry(draft: &mut Draft<'_>) -> Result<(), Refused> {
                     index + 1
                 )));
             }
-            if draft.state.has_begun() && !draft.state.nothing_is_out() {
+            if draft.state.given_up().is_some() || !draft.state.nothing_is_out() {
                 draft.record(Entry::Resumed { by_person: true });
                 Ok(())
             } else {
@@ -195,7 +201,9 @@ fn edit(draft: &mut Draft<'_>, parts: Vec<String>, hash: String) -> Result<(), R
 }
 
 fn remove(draft: &mut Draft<'_>) -> Result<(), Refused> {
-    if let Some(why) = untouchable(&draft.state) {
+    // What a person gave up in doubt is theirs: nothing will be called for it any more.
+    let may_forget = draft.state.given_up().is_some() && draft.state.nothing_is_out();
+    if let Some(why) = untouchable(&draft.state).filter(|_| !may_forget) {
         return Err(conflict(format!("it cannot be removed: {why}")));
     }
     draft.record(Entry::Removed {});

@@ -11,7 +11,7 @@ mod perform;
 pub mod row;
 
 use crate::domain::account::HoldScope;
-use crate::domain::hash::content_hash;
+use crate::domain::hash::{content_hash, hex};
 use crate::domain::id::RemoteUserId;
 use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
@@ -62,6 +62,8 @@ pub struct PostObject<H, A, O, W> {
     journal: Box<dyn Journal>,
     table: Box<dyn Table>,
     waker: W,
+    /// Names this instance: another one has another.
+    boot_id: String,
     memory: Mutex<Memory>,
 }
 
@@ -105,8 +107,10 @@ where
         waker: W,
     ) -> Result<Self, String> {
         let sealer = Sealer::new(&around.settings.encryption_key).map_err(|error| error.to_string())?;
+        let boot_id = hex(&around.ambient.bytes16());
         Ok(Self {
             around,
+            boot_id,
             sealer,
             journal,
             table,
@@ -366,6 +370,7 @@ where
         Ok(PostReply::Events {
             user_id: plan.user_id.clone(),
             events: timeline(&facts),
+            boot_id: self.boot_id.clone(),
         })
     }
 
@@ -438,6 +443,7 @@ where
     /// Goes on until there is something to wait for; answers until when.
     async fn drive(&self, calls_left: &mut u32) -> Result<Option<Timestamp>, String> {
         let mut event = Event::Wake;
+        let mut mirroring = None;
         for _ in 0..TURNS_MAX {
             let mut state = self.state()?;
             let has_token = self.memory().token.is_some();
@@ -447,7 +453,7 @@ where
             let Some(effect) = decision.effect else {
                 return Ok(decision.wake_at.filter(|_| !state.is_resting()));
             };
-            event = self.perform(&state, effect, calls_left).await;
+            event = self.perform(&state, effect, calls_left, &mut mirroring).await;
         }
         Ok(Some(self.now() + GUARD_MS))
     }
