@@ -108,7 +108,11 @@ async fn kill_at(site: &Site, aim: Aim, random: &mut fastrand::Rng, counts: &mut
     if aim == Aim::Anywhere {
         tokio::time::sleep(Duration::from_millis(random.u64(0..600))).await;
     }
-    let point = if aim == Aim::Before { Point::Before } else { Point::After };
+    let point = if aim == Aim::Before {
+        Point::Before
+    } else {
+        Point::After
+    };
     let aimed = loop {
         let calls = site.x().in_flight();
         let call = calls
@@ -196,7 +200,10 @@ async fn play(site: &Site, round: &Round, seed: u64) {
         began.elapsed().as_secs_f64()
     );
     assert!(enough(&counts), "seed {seed}: too few kills hit: {counts:?}");
-    assert!(found >= round.found_min, "seed {seed}: {found} restarts found an open attempt");
+    assert!(
+        found >= round.found_min,
+        "seed {seed}: {found} restarts found an open attempt"
+    );
 }
 
 /// Waits until every thread rests, holds each against the ledger, and counts restarts that found an open attempt.
@@ -350,4 +357,3 @@ fn processes(site: &Site) -> Vec<u32> {
     }
     found
 }
-

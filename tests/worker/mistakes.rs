@@ -60,8 +60,14 @@ async fn mistakes(site: &Site) {
         ("a wrong token", bare().bearer_auth("wrong").body(good.to_string())),
         ("malformed JSON", create(site, &good).body("{\"platform\": \"x\",")),
         ("an unknown platform", create(site, &with("platform", json!("myspace")))),
-        ("a past time", create(site, &with("scheduled_at", json!("2020-01-01T10:00:00Z")))),
-        ("a time without zone", create(site, &with("scheduled_at", json!("2099-01-01T10:00:00")))),
+        (
+            "a past time",
+            create(site, &with("scheduled_at", json!("2020-01-01T10:00:00Z"))),
+        ),
+        (
+            "a time without zone",
+            create(site, &with("scheduled_at", json!("2099-01-01T10:00:00"))),
+        ),
         ("no part", create(site, &with("content", json!([])))),
         ("an empty part", create(site, &with("content", json!(["one", " "])))),
         ("101 parts", create(site, &with("content", json!(thread("much", 101))))),
@@ -69,8 +75,14 @@ async fn mistakes(site: &Site) {
             "three parts over the length",
             create(site, &with("content", json!([long, "fits", long, "fits too", long]))),
         ),
-        ("a body of 1 MiB", create(site, &with("content", json!("a".repeat(1024 * 1024))))),
-        ("an id that is none", site.request(Method::GET, "/v1/posts/not-an-id", None)),
+        (
+            "a body of 1 MiB",
+            create(site, &with("content", json!("a".repeat(1024 * 1024)))),
+        ),
+        (
+            "an id that is none",
+            site.request(Method::GET, "/v1/posts/not-an-id", None),
+        ),
         (
             "publishing an id that is none",
             site.request(Method::POST, "/v1/posts/not-an-id/publish", None),
@@ -82,7 +94,10 @@ async fn mistakes(site: &Site) {
     ];
     let mut said = String::new();
     for (name, request) in cases {
-        let answer = site.send(request).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let answer = site
+            .send(request)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         writeln!(said, "# {name}\n{}", redacted(&answer)).unwrap();
     }
     let neon = site.local.stack.neon().unwrap();
@@ -157,5 +172,8 @@ async fn the_answer_to_the_insert_is_lost_for_good(site: &Site) {
     let same = site.send(key(create(site, &body))).await.unwrap();
     assert_eq!((same.status, &same.body), (201, &again.body));
     // Once the answer is known, the row is what that answer says.
-    println!("the post that was asked for twice: {}", again.body["posts"][0]["status"]);
+    println!(
+        "the post that was asked for twice: {}",
+        again.body["posts"][0]["status"]
+    );
 }
