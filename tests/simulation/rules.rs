@@ -16,7 +16,8 @@ impl World {
         match entry {
             Entry::Created { plan } | Entry::Adopted { plan, .. } => self.posts[post].due = plan.scheduled_at,
             Entry::Rested {
-                rest: Rest::NeedsReview, ..
+                rest: Rest::NeedsReview,
+                ..
             } if self.posts[post].journal.len() <= 1 => self.posts[post].excuses.stopped = true,
             Entry::Inserted { .. } => {
                 self.posts[post].excuses.not_created = false;

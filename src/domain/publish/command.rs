@@ -124,9 +124,9 @@ fn cancel(draft: &mut Draft<'_>) -> Result<(), Refused> {
     match draft.state.phase {
         Phase::Draft | Phase::Resting(Rest::Cancelled) => Ok(()),
         Phase::Resting(Rest::Published) => Err(conflict("it is published: it cannot be cancelled any more")),
-        Phase::Resting(_) if draft.state.given_up().is_some() => {
-            Err(conflict("it has stopped already: `retry` looks for the part in doubt first, `remove` forgets it"))
-        }
+        Phase::Resting(_) if draft.state.given_up().is_some() => Err(conflict(
+            "it has stopped already: `retry` looks for the part in doubt first, `remove` forgets it",
+        )),
         Phase::Resting(Rest::Failed) => {
             draft.record(Entry::Unscheduled { message: None });
             Ok(())
