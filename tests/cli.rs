@@ -130,12 +130,6 @@ fn server() -> Server {
             "/v1/tasks/{name}/run",
             post(|| async { axum::Json(json!({"woken": 2, "adopted": 0})) }),
         )
-        .route(
-            "/v1/accounts",
-            get(|| async {
-                axum::Json(json!({"items": [{"id": "a-1", "platform": "x", "username": "ana"}], "next_cursor": null}))
-            }),
-        )
         .with_state(Arc::clone(&seen));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -236,7 +230,6 @@ fn posts_as_people_read_them() {
             &["post", "watch", ID],
             &["post", "validate", "--part", "fits", "--part", "does not"],
             &["task", "run", "watchdog"],
-            &["account", "list"],
         ]
     ));
 }
@@ -252,7 +245,6 @@ fn with_json_stdout_is_one_document() {
         &["post", "watch", ID, "--json"],
         &["post", "validate", "--text", "t", "--json"],
         &["task", "run", "watchdog", "--json"],
-        &["account", "list", "--json"],
         &["post", "show", "42", "--json"],
     ] {
         let said = psn(Some(&server.url), TOKEN, arguments, "");

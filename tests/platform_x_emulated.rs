@@ -1,22 +1,24 @@
-#![allow(clippy::unwrap_used)]
+//! The X client against the X emulator: two readings of the same documents, in every mix of vocabularies.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use psn::dev::emulators::x::settings::Settings;
 use psn::dev::emulators::x::{XAccount, XEmulator, XOptions};
 use psn::domain::id::*;
 use psn::domain::outcome::*;
 use psn::domain::time::*;
-use psn::platforms::x::*;
-use psn::platforms::*;
+use psn::platforms::x::{Config, Vocabulary};
+use psn::platforms::{AccessToken, LookUpQuery, PartToPublish, PlatformClient, x};
 use psn::ports::clock::Clock as _;
 use psn::ports::memory::ManualClock;
 use std::sync::Arc;
-struct C(Arc<ManualClock>);
-impl psn::ports::clock::Clock for C {
+struct SharedClock(Arc<ManualClock>);
+impl psn::ports::clock::Clock for SharedClock {
     fn now(&self) -> Timestamp {
         self.0.now()
     }
 }
 #[tokio::test]
-async fn e2e() {
+async fn client_and_emulator_understand_each_other() {
     for emu in ["tweet", "post"] {
         for strict in [false, true] {
             for fields in [Vocabulary::Tweet, Vocabulary::Post] {
@@ -40,7 +42,7 @@ async fn e2e() {
                     fields,
                     call_deadline: Millis(5_000),
                 };
-                let client = psn::platforms::x::Client::new(psn::net::Client::new().unwrap(), C(clock.clone()), config);
+                let client = x::Client::new(psn::net::Client::new().unwrap(), SharedClock(clock.clone()), config);
                 let t = AccessToken::new("tok");
                 let me = client.who_am_i(&t).await.unwrap();
                 let user = me.remote_user_id;

@@ -203,15 +203,15 @@ fn a_second_stack_is_refused(state_dir: &Path) {
 
 /// Through the real database: the account of the same remote user keeps its row.
 fn a_token_is_imported(stack: &Stack, state_dir: &Path) {
+    let with_env = |arguments: &[&str]| {
+        let mut command = command(state_dir, arguments);
+        let env = stack.line["env"].as_object().unwrap();
+        command.envs(env.iter().map(|(name, value)| (name, value.as_str().unwrap())));
+        command
+    };
     let import = |arguments: &[&str], token: &str| {
-        let mut command = command(
-            state_dir,
-            &[&["account", "import", "x", "--file", "-", "--json"], arguments].concat(),
-        );
-        for (name, value) in stack.line["env"].as_object().unwrap() {
-            command.env(name, value.as_str().unwrap());
-        }
-        let mut child = command.spawn().unwrap();
+        let arguments = [&["account", "import", "x", "--file", "-", "--json"], arguments].concat();
+        let mut child = with_env(&arguments).spawn().unwrap();
         child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     };
@@ -223,6 +223,16 @@ fn a_token_is_imported(stack: &Stack, state_dir: &Path) {
     let first = id(&import(&[], token));
     assert_eq!(id(&import(&[], &token.replace("t-1", "t-2"))), first);
     assert_ne!(id(&import(&["--user", "ana"], token)), first);
+    let listed = with_env(&["account", "list", "--json"]).output().unwrap();
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let ids: Vec<&Value> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|account| &account["remote_user_id"])
+        .collect();
+    assert_eq!(ids.len(), 2, "the emulated account and the imported one: {listed}");
+    assert!(ids.contains(&&Value::from("77")), "{listed}");
     let unknown = import(&[], r#"{"access_token": "t-3"}"#);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(

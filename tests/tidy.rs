@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use source::{File, files};
 
 /// Goals are 700 and 70; these are the limits, with room for a table written as one `match`.
-const FILE_LINES_MAX: usize = 1_000;
+const FILE_LINES_MAX: usize = 1_200;
 const FUNCTION_LINES_MAX: usize = 110;
 /// A test may tell one story from end to end.
 const TEST_FUNCTION_LINES_MAX: usize = 140;

@@ -65,8 +65,12 @@ pub async fn events<O: Objects, R: Rows>(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
-    let events = match app.objects.post(&id, PostRequest::Events).await {
-        Ok(PostReply::Events { user_id, events }) if user_id == app.settings.user_id => events,
+    let (events, boot_id) = match app.objects.post(&id, PostRequest::Events).await {
+        Ok(PostReply::Events {
+            user_id,
+            events,
+            boot_id,
+        }) if user_id == app.settings.user_id => (events, boot_id),
         Ok(PostReply::Events { .. }) => return Err(Problem::no_post()),
         Ok(reply) => return Err(problem_of(&id, None, reply)),
         Err(_) => return Err(Problem::object_away().about(&id)),
@@ -82,7 +86,7 @@ pub async fn events<O: Objects, R: Rows>(
             })
         })
         .collect();
-    Ok(Json(json!({ "events": events })).into_response())
+    Ok(Json(json!({ "events": events, "boot_id": boot_id })).into_response())
 }
 
 /// Looks whose post it is before telling it anything.

@@ -198,22 +198,12 @@ fn documented(path: &str, response: Response) -> Response {
     let kind = ProblemKind::of_status(status);
     let detail = match kind {
         ProblemKind::NotFound => "there is nothing at this path: `GET /openapi.json` lists what there is".to_owned(),
+        // Which it does answer stands in `Allow`, which axum adds outside of this layer.
         ProblemKind::MethodNotAllowed => {
-            let allowed = response
-                .headers()
-                .get(header::ALLOW)
-                .and_then(|value| value.to_str().ok());
-            format!(
-                "this path does not answer that method: use {}",
-                allowed.unwrap_or("another")
-            )
+            "this path does not answer that method: the header `allow` names those it does".to_owned()
         }
         ProblemKind::Internal => "something went wrong inside the worker: try again in a moment".to_owned(),
         _ => "the path or the query cannot be read: check how it is encoded".to_owned(),
     };
-    let mut documented = Problem::new(kind, detail).into_response();
-    if let Some(allow) = response.headers().get(header::ALLOW) {
-        documented.headers_mut().insert(header::ALLOW, allow.clone());
-    }
-    documented
+    Problem::new(kind, detail).into_response()
 }

@@ -79,8 +79,7 @@ fn plans<O, R>(
         let Some(content) = &wanted.content else { continue };
         let (planned, wrong) = request::plan(content, wanted.numbering, platform);
         errors.extend(wrong);
-        let warnings = planned.parts.iter().flat_map(|part| part.warnings.iter().cloned());
-        let warnings = planned.warnings.iter().cloned().chain(warnings).collect();
+        let warnings = planned.warnings;
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
         let plan = Plan {
             post_id: match key {
@@ -134,7 +133,7 @@ pub async fn amend<O: Objects, R: Rows>(
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
         let hash = content_hash(&parts);
         content = Some((parts, hash));
-        warnings.extend(similar_warnings(&app, platform, &joined(&wanted), Some(&id)).await);
+        warnings.extend(similar_warnings(&app, platform, &joined(wanted), Some(&id)).await);
     }
     let request = PostRequest::Amend {
         content,

@@ -51,7 +51,7 @@ pub async fn validate<O: Objects, R: Rows>(
                 "warnings": part.warnings,
             }));
         }
-        warnings.extend(similar_warnings(&app, platform, &joined(&content), None).await);
+        warnings.extend(similar_warnings(&app, platform, &joined(content), None).await);
     }
     let errors: Vec<FieldError> = errors;
     let cost = json!({ "currency": "USD", "amount": f64::from(cost_milli_usd) / 1000.0 });

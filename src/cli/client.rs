@@ -177,10 +177,15 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
     let details: Vec<String> = problem
         .get("errors")
         .and_then(Value::as_array)
-        .map(|errors| errors.iter().map(field_error).filter(|line| *line != message).collect())
+        .map(|errors| {
+            let said = |error: &&Value| error.get("message").and_then(Value::as_str) == Some(message.as_str());
+            errors.iter().filter(|error| !said(error)).map(field_error).collect()
+        })
         .unwrap_or_default();
     let hint = text("hint").map(str::to_owned).or_else(|| match status {
-        401 => Some("check `PSN_API_TOKEN`: it must be the secret that the worker was given".to_owned()),
+        401 if !message.contains("PSN_API_TOKEN") => {
+            Some("check `PSN_API_TOKEN`: it must be the secret that the worker was given".to_owned())
+        }
         404 => Some("`psn post list` shows the posts there are".to_owned()),
         429 | 503 => Some(match retry_after {
             Some(secs) => format!("nothing was lost: try again in {secs} s"),

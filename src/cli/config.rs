@@ -150,9 +150,9 @@ fn hub_paths(folder: &Path) -> CliResult<Vec<PathBuf>> {
 }
 
 fn read_hub(path: &Path) -> CliResult<Hub> {
-    const TODO: &str = "correct the file, or ask the admin of the hub for a new invitation";
+    const WHAT_TO_DO: &str = "correct the file, or ask the admin of the hub for a new invitation";
     let text = read_file(path)?.unwrap_or_default();
-    let hub: Hub = serde_json::from_str(&text).map_err(|error| bad_file(path, &json_reason(&error), TODO))?;
+    let hub: Hub = serde_json::from_str(&text).map_err(|error| bad_file(path, &json_reason(&error), WHAT_TO_DO))?;
     let line_of = |field: &str| {
         let name = format!("\"{field}\"");
         text.lines()
@@ -161,7 +161,7 @@ fn read_hub(path: &Path) -> CliResult<Hub> {
     };
     let complain = |field: &str, expected: &str| {
         let reason = format!("line {}: `{field}` is not {expected}", line_of(field));
-        Err(bad_file(path, &reason, TODO))
+        Err(bad_file(path, &reason, WHAT_TO_DO))
     };
     if hub.hub_id.is_empty() {
         return complain("hubId", "`hub_` with twelve characters behind it");

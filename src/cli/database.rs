@@ -69,9 +69,9 @@ impl TokenFile {
     /// # Errors
     /// Names the line and the reason, and no value.
     pub fn parse(text: &str) -> CliResult<Self> {
-        const TODO: &str = "write `{\"access_token\": …, \"refresh_token\"?, \"expires_at\"?, \"remote_user_id\"?, \
+        const WHAT_TO_DO: &str = "write `{\"access_token\": …, \"refresh_token\"?, \"expires_at\"?, \"remote_user_id\"?, \
             \"scopes\"?}`";
-        let wrong = |reason: String| CliError::input(format!("the token cannot be read: {reason}")).hint(TODO);
+        let wrong = |reason: String| CliError::input(format!("the token cannot be read: {reason}")).hint(WHAT_TO_DO);
         let token: Self = serde_json::from_str(text).map_err(|error| wrong(json_reason(&error)))?;
         if token.access_token.trim().is_empty() {
             return Err(wrong("`access_token` is empty".to_owned()));
@@ -114,6 +114,15 @@ pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
         .migrate()
         .await
         .map_err(|error| CliError::outcome(error.to_string()))
+}
+
+/// The user's accounts.
+///
+/// # Errors
+/// What the database says.
+pub async fn accounts(database: &Database, user: &str) -> CliResult<Vec<Account>> {
+    let listed = database.account_list(&UserId(user.to_owned())).await;
+    listed.map_err(|error| CliError::outcome(format!("the accounts cannot be listed: {error}")))
 }
 
 /// Seals a token and stores it; whose it is, is asked where it is not said.

@@ -123,7 +123,7 @@ fn painted(colour: bool, style: Style, word: &str) -> String {
 }
 
 /// A text that someone else wrote, safe for a terminal: control characters and direction overrides are taken out, line
-/// breaks become spaces, and it is cut to `width` characters with `…`.
+/// breaks become spaces, and it is cut to `width` columns with `…`.
 #[must_use]
 pub fn excerpt(text: &str, width: usize) -> String {
     let clean: String = text
@@ -131,12 +131,28 @@ pub fn excerpt(text: &str, width: usize) -> String {
         .map(|c| if c.is_whitespace() { ' ' } else { c })
         .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
         .collect();
-    if clean.chars().count() <= width {
+    if clean.chars().map(columns).sum::<usize>() <= width {
         return clean;
     }
-    let mut cut: String = clean.chars().take(width.saturating_sub(1)).collect();
+    let mut left = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let fits = columns(*c) <= left;
+        left = left.saturating_sub(columns(*c));
+        fits
+    };
+    let mut cut: String = clean.chars().take_while(fits).collect();
     cut.push('…');
     cut
+}
+
+/// Columns of a character on a terminal, roughly: two for East Asian scripts and emoji.
+fn columns(character: char) -> usize {
+    match character {
+        '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{300}'..='\u{36f}' => 0,
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' => 2,
+        '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f000}'..='\u{3ffff}' => 2,
+        _ => 1,
+    }
 }
 
 #[cfg(test)]
@@ -147,5 +163,6 @@ mod tests {
     fn an_excerpt_cannot_drive_the_terminal() {
         assert_eq!(excerpt("a\nb\x1b[2Jc\u{202e}d", 20), "a b[2Jcd");
         assert_eq!(excerpt("abcdef", 4), "abc…");
+        assert_eq!(excerpt("漢字漢字", 6), "漢字…");
     }
 }

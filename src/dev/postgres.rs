@@ -345,6 +345,10 @@ impl Postgres {
         while matches!(self.watcher.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(POLL);
         }
+        if self.temporary {
+            // Running as another user, the shell may empty the folder but not always remove it.
+            let _ = fs::remove_dir_all(&self.data);
+        }
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), PostgresError> {

@@ -267,6 +267,21 @@ impl Stack {
         pid
     }
 
+    /// Completes when the database has ended by itself: the runtime is started again, the database is not.
+    pub async fn database_ended(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if self
+                .foundation
+                .database
+                .as_ref()
+                .is_some_and(|database| database.postgres.process_id().is_none())
+            {
+                return;
+            }
+        }
+    }
+
     /// Ends everything, within 5 s.
     pub async fn stop(self) {
         self.crons.abort();

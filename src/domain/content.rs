@@ -108,7 +108,7 @@ fn plan_text(text: &str, numbering: bool, limit: u32) -> Plan {
     ) {
         Ok(parts) => judge(parts, limit),
         // One part that is empty is named like one in an array.
-        Err(SplitError::Empty) => judge(vec![text.trim().to_string()], limit),
+        Err(SplitError::Empty) => judge(vec![String::new()], limit),
         Err(error) => whole(error.to_string()),
     }
 }

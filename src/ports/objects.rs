@@ -99,6 +99,8 @@ pub enum PostReply {
         user_id: crate::domain::id::UserId,
         /// Oldest first.
         events: Vec<TimelineItem>,
+        /// Names the instance that answered: after a restart it is another one.
+        boot_id: String,
     },
     /// There is no such post.
     NotFound,

@@ -9,7 +9,6 @@ use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
-use crate::store::posts::object;
 use crate::store::row::Row;
 use crate::store::seal::{Place, SealError, Sealer};
 use crate::store::secret::Secret;
@@ -356,7 +355,7 @@ fn new_account_id(user: &UserId, platform: Platform, remote: &RemoteUserId) -> A
 pub(crate) fn read_account(row: Row<'_>) -> Result<Account, StoreError> {
     let platform = Platform::parse(row.text("platform")?);
     let platform = platform.ok_or_else(|| StoreError::malformed("column `platform` names no known platform"))?;
-    let metadata = object(row.json("metadata")?);
+    let metadata = row.object("metadata")?;
     let psn = metadata.get("psn").and_then(Value::as_object);
     let find = |own: &str, legacy: Option<&str>| {
         let own = psn.and_then(|psn| psn.get(own));
@@ -387,7 +386,7 @@ pub(crate) fn read_token(row: Row<'_>) -> Result<TokenRow, StoreError> {
         refresh_token: row.opt("refresh_token")?.map(Secret::new),
         expires_at: row.opt_instant("expires_at")?,
         scopes: row.opt_string("scopes")?,
-        metadata: object(row.json("metadata")?),
+        metadata: row.object("metadata")?,
         version: row.text("version")?.to_owned(),
     })
 }

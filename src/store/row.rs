@@ -3,7 +3,7 @@
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The result of one statement. Its `Debug` shows no values.
 #[derive(Clone, Default)]
@@ -182,6 +182,15 @@ impl<'a> Row<'a> {
         Ok(self.opt_i64(column)?.map(Timestamp))
     }
 
+    /// The members of a json or jsonb object; empty for anything else, which another program may have written.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn object(&self, column: &str) -> Result<Map<String, Value>, StoreError> {
+        Ok(match self.json(column)? {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        })
+    }
+
     /// A json or jsonb column; NULL is `Value::Null`.
     #[allow(clippy::missing_errors_doc)]
     pub fn json(&self, column: &str) -> Result<Value, StoreError> {
@@ -211,6 +220,7 @@ macro_rules! millis_of {
 pub(crate) use millis_of;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -265,7 +265,8 @@ fn decoded(text: &str) -> Result<Vec<u8>, SealError> {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::ports::memory::SeededEntropy;

@@ -346,15 +346,15 @@ mod tests {
     #[test]
     fn a_post_is_due_once_and_only_while_it_is_open() {
         let table = MemoryTable::default();
-        at(&table, 0).answer(note("p", Some(10)));
-        at(&table, 0).answer(note("p", Some(20)));
-        at(&table, 0).answer(note("q", Some(5_000)));
+        let _ = at(&table, 0).answer(note("p", Some(10)));
+        let _ = at(&table, 0).answer(note("p", Some(20)));
+        let _ = at(&table, 0).answer(note("q", Some(5_000)));
         let due = |secs| match at(&table, secs).answer(IndexRequest::Due { limit: 10 }) {
             IndexReply::Due { post_ids, .. } => post_ids.len(),
             other => panic!("{other:?}"),
         };
         assert_eq!((due(15), due(141), due(9_000)), (0, 1, 2));
-        at(&table, 200).answer(note("p", None));
+        let _ = at(&table, 200).answer(note("p", None));
         assert_eq!(due(9_000), 1);
         let waiting = at(&table, 0).waiting_for(&[HoldScope::Account(AccountId::from("a"))]);
         assert_eq!(waiting, Ok(vec![PostId::from("q")]));
@@ -370,7 +370,7 @@ mod tests {
             until: Timestamp(100_000),
             message: "no credit".to_owned(),
         };
-        at(&table, 0).answer(IndexRequest::Hold(hold));
+        let _ = at(&table, 0).answer(IndexRequest::Hold(hold));
         let asks = |secs| {
             let request = IndexRequest::Holds {
                 post_id: PostId::from("p"),
@@ -408,7 +408,7 @@ mod tests {
                 remote_ids: vec![RemoteId::from("1")]
             }
         );
-        at(&table, 8 * 24 * 3_600).answer(IndexRequest::Swept);
+        let _ = at(&table, 8 * 24 * 3_600).answer(IndexRequest::Swept);
         assert_eq!(
             at(&table, 0).answer(claim("q")),
             IndexReply::Foreign { remote_ids: vec![] }
@@ -425,13 +425,13 @@ mod tests {
         assert_eq!(at(&table, 0).answer(begin("h")), IndexReply::Fresh);
         assert_eq!(at(&table, 1).answer(begin("h")), IndexReply::Running);
         assert_eq!(at(&table, 1).answer(begin("i")), IndexReply::OtherBody);
-        at(&table, 2).answer(IndexRequest::End {
+        let _ = at(&table, 2).answer(IndexRequest::End {
             key: "k".to_owned(),
             answer: None,
         });
         assert_eq!(at(&table, 100).answer(begin("h")), IndexReply::Fresh);
         let answer = Some((201, "{}".to_owned()));
-        at(&table, 101).answer(IndexRequest::End {
+        let _ = at(&table, 101).answer(IndexRequest::End {
             key: "k".to_owned(),
             answer,
         });

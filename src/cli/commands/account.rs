@@ -6,17 +6,26 @@ use crate::cli::client::{Worker, segment};
 use crate::cli::database::{self, TokenFile};
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::excerpt;
+use crate::domain::account::Account;
 use crate::domain::platform::Platform;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The commands about accounts.
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
     /// List the connected accounts
-    List,
+    List(ListArgs),
     /// Store a token that you have, sealed; importing again replaces it and lets parked posts go on
     Import(ImportArgs),
+}
+
+/// Whose accounts.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Whose accounts
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    user: String,
 }
 
 /// Which token, whose.
@@ -39,48 +48,39 @@ impl AccountCommand {
     /// What went wrong.
     pub async fn run(self, context: &Context) -> CliResult {
         match self {
-            Self::List => list(context).await,
+            Self::List(args) => list(context, args).await,
             Self::Import(args) => import(context, args).await,
         }
     }
 }
 
-async fn list(context: &Context) -> CliResult {
-    let worker = Worker::from_settings(&context.settings()?)?;
-    let answer = worker.get("/v1/accounts").await?;
+async fn list(context: &Context, args: ListArgs) -> CliResult {
+    let store = database::open(&context.settings()?)?;
+    let accounts = database::accounts(&store, &args.user).await?;
     let printer = &context.printer;
     if printer.is_json() {
-        printer.document(&answer);
+        printer.document(&json!({ "items": accounts, "next_cursor": null }));
         return Ok(());
     }
-    let items = answer
-        .get("items")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    if items.is_empty() {
+    if accounts.is_empty() {
         printer.talk("no account is connected; `psn account import x --file FILE` connects one");
     }
-    for account in &items {
-        let text = |name: &str| account.get(name).and_then(Value::as_str).unwrap_or_default();
-        let name = ["username", "remote_user_id"]
-            .into_iter()
-            .map(text)
-            .find(|name| !name.is_empty())
-            .unwrap_or("?");
-        let state = if text("status").is_empty() {
-            String::new()
-        } else {
-            format!("  {}", text("status"))
-        };
-        printer.data(format!(
-            "{}  {}  {}{state}",
-            text("id"),
-            text("platform"),
-            excerpt(name, 40)
-        ));
-    }
+    accounts.iter().for_each(|account| printer.data(line(account)));
     Ok(())
+}
+
+/// An account in one line.
+fn line(account: &Account) -> String {
+    let name = account
+        .username
+        .as_deref()
+        .map(|name| format!("  @{}", excerpt(name, 40)))
+        .unwrap_or_default();
+    let remote = account
+        .remote_user_id
+        .as_ref()
+        .map_or_else(|| "?".to_owned(), ToString::to_string);
+    format!("{}  {}  {}{name}", account.id, account.platform, excerpt(&remote, 40))
 }
 
 async fn import(context: &Context, args: ImportArgs) -> CliResult {
@@ -116,16 +116,6 @@ async fn import(context: &Context, args: ImportArgs) -> CliResult {
         printer.document(&json!({ "account": account, "woken": woken.is_ok() }));
         return Ok(());
     }
-    let name = account
-        .username
-        .as_deref()
-        .map(|name| format!("  @{}", excerpt(name, 40)))
-        .unwrap_or_default();
-    let remote = account
-        .remote_user_id
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    printer.data(format!("{}  {}  {remote}{name}", account.id, account.platform));
+    printer.data(line(&account));
     Ok(())
 }

@@ -83,12 +83,16 @@ pub async fn run(context: &Context, args: DevArgs) -> CliResult {
     };
     local::remember(&root, &state_dir)?;
     announce(printer, &local, &state_dir);
-    interrupted.await;
+    let ended = tokio::select! {
+        () = &mut interrupted => Ok(()),
+        () = local.stack.database_ended() => Err(CliError::outcome("PostgreSQL ended, so the stack ends too")
+            .hint("start it again: it goes on where it stopped")),
+    };
     if !printer.is_json() {
         printer.talk("stopping …");
     }
     local.stack.stop().await;
-    Ok(())
+    ended
 }
 
 fn announce(printer: &Printer, local: &Local, state_dir: &std::path::Path) {

@@ -30,7 +30,12 @@ impl TaskCommand {
             return Ok(());
         }
         context.printer.talk(format!("`{name}` ran"));
-        for (name, value) in result.as_object().into_iter().flatten() {
+        for (name, value) in result
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| !value.is_null())
+        {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             context.printer.data(format!("{name}: {value}"));
         }

@@ -74,6 +74,8 @@ fn create(draft: &mut Draft<'_>, plan: Plan) -> Result<(), Refused> {
         Phase::Nothing => draft.record(Entry::Created { plan }),
         Phase::Creating => {}
         _ if draft.state.tombstoned => {}
+        // Its row was refused for certain: asked for again, it may be accepted now.
+        Phase::Gone if draft.state.account_id.is_none() => {}
         Phase::Gone => return Err(Refused::NotFound),
         _ => return Ok(()),
     }
@@ -85,6 +87,9 @@ fn create(draft: &mut Draft<'_>, plan: Plan) -> Result<(), Refused> {
 fn untouchable(state: &State) -> Option<String> {
     if let Some(index) = state.unsettled() {
         return Some(format!("part {} may be going out right now", index + 1));
+    }
+    if let Some(index) = state.given_up() {
+        return Some(format!("part {} may be out: `retry` looks for it first", index + 1));
     }
     match state.confirmed_count() {
         0 => None,
@@ -121,6 +126,9 @@ fn cancel(draft: &mut Draft<'_>) -> Result<(), Refused> {
     match draft.state.phase {
         Phase::Draft | Phase::Resting(Rest::Cancelled) => Ok(()),
         Phase::Resting(Rest::Published) => Err(conflict("it is published: it cannot be cancelled any more")),
+        Phase::Resting(_) if draft.state.given_up().is_some() => Err(conflict(
+            "it has stopped already: `retry` looks for the part in doubt first, `remove` forgets it",
+        )),
         Phase::Resting(Rest::Failed) => {
             draft.record(Entry::Unscheduled { message: None });
             Ok(())
@@ -159,7 +167,7 @@ fn retry(draft: &mut Draft<'_>) -> Result<(), Refused> {
                     index + 1
                 )));
             }
-            if draft.state.has_begun() && !draft.state.nothing_is_out() {
+            if draft.state.given_up().is_some() || !draft.state.nothing_is_out() {
                 draft.record(Entry::Resumed { by_person: true });
                 Ok(())
             } else {
@@ -193,7 +201,9 @@ fn edit(draft: &mut Draft<'_>, parts: Vec<String>, hash: String) -> Result<(), R
 }
 
 fn remove(draft: &mut Draft<'_>) -> Result<(), Refused> {
-    if let Some(why) = untouchable(&draft.state) {
+    // What a person gave up in doubt is theirs: nothing will be called for it any more.
+    let may_forget = draft.state.given_up().is_some() && draft.state.nothing_is_out();
+    if let Some(why) = untouchable(&draft.state).filter(|_| !may_forget) {
         return Err(conflict(format!("it cannot be removed: {why}")));
     }
     draft.record(Entry::Removed {});

@@ -97,8 +97,8 @@ impl<'a> Draft<'a> {
         u64::from_le_bytes(low)
     }
 
-    /// Records a fact. One that cannot follow is dropped here and shows as a decision that does nothing: the rules below
-    /// ask before they record, and the simulation fails when one does not.
+    /// Records a fact. One that cannot follow is dropped and named in the decision: the rules below ask before they
+    /// record, and the simulation fails when one does not.
     pub(super) fn record(&mut self, entry: Entry) {
         let mut next = self.state.clone();
         match evolve(&mut next, self.circumstances.now, &entry) {
@@ -106,7 +106,7 @@ impl<'a> Draft<'a> {
                 self.state = next;
                 self.decision.entries.push(entry);
             }
-            Err(illegal) => debug_assert!(false, "{illegal}: {entry:?}"),
+            Err(illegal) => self.decision.dropped = Some(illegal),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AttemptId, RemoteId, RunToken};
 use crate::domain::publish::entry::{Entry, WaitReason};
+use crate::domain::publish::evolve::IllegalEntry;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -77,4 +78,7 @@ pub struct Decision {
     pub lifts: bool,
     /// When to be woken, if there is no effect; `None` when only a person can go on.
     pub wake_at: Option<Timestamp>,
+    /// A fact that was decided but cannot follow, and so was dropped: a fault in this program, which the simulation
+    /// fails on.
+    pub dropped: Option<IllegalEntry>,
 }

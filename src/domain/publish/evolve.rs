@@ -68,7 +68,7 @@ fn apply(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static
         | Entry::Claimed {}
         | Entry::Waiting { .. }
         | Entry::Resumed { .. }
-        | Entry::Rested { .. } => apply_phase(state, entry),
+        | Entry::Rested { .. } => apply_phase(state, at, entry),
         Entry::RollBackStarted {}
         | Entry::DeletionStarted { .. }
         | Entry::Deleted { .. }
@@ -171,7 +171,10 @@ fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'st
             state.phase = if *existed { Phase::Draft } else { Phase::Gone };
         }
         Entry::Edited { parts, hash } => {
-            require(state.nothing_is_out(), "nothing is edited once a part may be out")?;
+            require(
+                state.nothing_is_out() && state.given_up().is_none(),
+                "nothing is edited once a part may be out",
+            )?;
             require(!parts.is_empty(), "a post has parts")?;
             require(content_hash(parts) == *hash, "the hash is that of the parts (I10)")?;
             if let Some(plan) = &mut state.plan {
@@ -190,12 +193,16 @@ fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'st
     Ok(())
 }
 
-fn apply_phase(state: &mut State, entry: &Entry) -> Result<(), &'static str> {
+fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
     match entry {
         Entry::Scheduled { at: due } => {
             require(
                 state.nothing_is_out(),
                 "nothing is scheduled anew once a part may be out",
+            )?;
+            require(
+                state.given_up().is_none(),
+                "what was given up in doubt is looked up first (I3)",
             )?;
             state.steps = vec![Step::default(); state.steps.len()];
             state.scheduled_at = Some(*due);
@@ -207,7 +214,10 @@ fn apply_phase(state: &mut State, entry: &Entry) -> Result<(), &'static str> {
             state.message = None;
         }
         Entry::Unscheduled { message } => {
-            require(state.nothing_is_out(), "no draft has a part that may be out")?;
+            require(
+                state.nothing_is_out() && state.given_up().is_none(),
+                "no draft has a part that may be out",
+            )?;
             state.scheduled_at = None;
             state.phase = Phase::Draft;
             state.cancel_requested = false;
@@ -264,7 +274,7 @@ fn apply_phase(state: &mut State, entry: &Entry) -> Result<(), &'static str> {
             if *by_person {
                 state.cancel_requested = false;
                 for step in &mut state.steps {
-                    step.renew();
+                    step.renew(at);
                 }
             }
             state.phase = Phase::Running;
@@ -309,6 +319,10 @@ fn apply_roll_back(state: &mut State, entry: &Entry) -> Result<(), &'static str>
                 state.phase != Phase::Resting(Rest::Published),
                 "what is published stays",
             )?;
+            // The thread that what was given up would belong to is no more.
+            for step in &mut state.steps {
+                step.given_up = None;
+            }
             state.phase = Phase::RollingBack;
             state.run = None;
             state.claimed = false;
@@ -406,7 +420,10 @@ fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
         }
         Entry::Abandoned { step } => {
             let step = state.steps.get_mut(*step).ok_or("no such step")?;
-            require(matches!(step.status, StepStatus::Doubt(_)), "only a doubt is abandoned")?;
+            let StepStatus::Doubt(doubt) = &step.status else {
+                return Err("only a doubt is abandoned");
+            };
+            step.given_up = Some(doubt.clone());
             step.status = StepStatus::Refused;
         }
         _ => return Err("not an entry about a step"),
@@ -515,8 +532,15 @@ impl Step {
     }
 
     /// A person wants it tried again: a new budget of attempts.
-    fn renew(&mut self) {
-        if matches!(self.status, StepStatus::Refused | StepStatus::Deleted) {
+    fn renew(&mut self, at: Timestamp) {
+        if let Some(doubt) = self.given_up.take() {
+            // It may be out all the same (I3).
+            self.status = StepStatus::Doubt(Doubt {
+                look_at: at,
+                unreadable: 0,
+                ..doubt
+            });
+        } else if matches!(self.status, StepStatus::Refused | StepStatus::Deleted) {
             self.status = StepStatus::Pending;
             self.first_attempt_at = None;
             self.was_doubted = false;

@@ -84,6 +84,8 @@ pub struct Step {
     pub first_attempt_at: Option<Timestamp>,
     /// An attempt of this step once ended in doubt.
     pub was_doubted: bool,
+    /// The doubt in which a person gave this step up: whoever wants it tried again has it looked up first.
+    pub given_up: Option<Doubt>,
     /// No attempt before this time.
     pub not_before: Option<Timestamp>,
 }
@@ -157,6 +159,12 @@ impl State {
         self.steps
             .iter()
             .position(|step| matches!(step.status, StepStatus::Open { .. } | StepStatus::Doubt(_)))
+    }
+
+    /// The step that a person gave up while it was in doubt, if any: it may be out.
+    #[must_use]
+    pub fn given_up(&self) -> Option<usize> {
+        self.steps.iter().position(|step| step.given_up.is_some())
     }
 
     /// The first step that is neither out nor refused.

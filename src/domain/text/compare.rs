@@ -1,28 +1,11 @@
-//! Comparing texts: what was approved, what looks alike, what X gave back.
+//! Comparing texts: what looks alike, what X gave back.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
 
 use super::weight::normalized;
 
 /// From this similarity on two posts are called alike (the rule of the system before psn).
 pub const SIMILARITY_MIN: f64 = 0.8;
-
-/// SHA-256 of `parts` in hexadecimal. Each part goes in with its length, so that no two lists of parts give the same
-/// input.
-pub fn content_hash(parts: &[String]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
 
 /// How alike two texts are, from 0 to 1: the share of their lower-case words that both have (Jaccard). Two texts without
 /// words are alike.

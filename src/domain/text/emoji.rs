@@ -122,7 +122,13 @@ fn is_tag(code: u32) -> bool {
 
 /// How many of `codes`, from the first, make one emoji sequence; 0 when they make none of at least two.
 pub fn sequence_length(codes: &[u32]) -> usize {
-    let length = listed(codes).max(newer(codes));
+    let listed = listed(codes);
+    // What covers everything cannot be outdone.
+    let length = if listed == codes.len() {
+        listed
+    } else {
+        listed.max(newer(codes))
+    };
     if length > 1 { length } else { 0 }
 }
 

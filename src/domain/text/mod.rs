@@ -14,7 +14,8 @@ mod unit;
 mod validate;
 mod weight;
 
-pub use compare::{SIMILARITY_MIN, content_hash, normalize_for_match, similarity};
+pub use crate::domain::hash::content_hash;
+pub use compare::{SIMILARITY_MIN, normalize_for_match, similarity};
 pub use entity::{Cashtag, Hashtag, Mention, Url, cashtags, hashtags, mentions, reply, urls};
 pub use split::{SplitError, SplitOptions, split};
 pub use validate::{is_hashtag, is_list, is_url, is_username};

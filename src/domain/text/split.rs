@@ -119,7 +119,7 @@ pub(in crate::domain) fn is_blank(text: &str) -> bool {
 }
 
 /// Whether `line` forces a new part.
-pub(in crate::domain) fn is_divider(line: &str) -> bool {
+fn is_divider(line: &str) -> bool {
     line.trim() == "---"
 }
 

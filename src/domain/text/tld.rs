@@ -155,43 +155,76 @@ fn punycode_at<U: Unit>(text: &[U], at: usize, letters: &[u8]) -> Option<Tld> {
     (end > at + 4).then_some(Tld { end, newer: false })
 }
 
-/// Letters are compared in their single upper-case form, as the package's expressions do.
+/// Letters are compared in their single upper-case form, as the package's expressions do; then in lower case, as the
+/// lists are written.
 fn fold(code: u32) -> u32 {
+    // No letter of the East Asian scripts has a case.
+    if (0x2e80..0xa640).contains(&code) {
+        return code;
+    }
     let Some(letter) = char::from_u32(code) else {
         return code;
     };
-    let mut upper = letter.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(single), None) if letter.is_ascii() || !single.is_ascii() => single as u32,
-        _ => code,
+    let upper = match single(letter.to_uppercase()) {
+        Some(upper) if letter.is_ascii() || !upper.is_ascii() => upper,
+        _ => letter,
+    };
+    single(upper.to_lowercase()).unwrap_or(upper) as u32
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    let first = letters.next();
+    if letters.next().is_none() { first } else { None }
+}
+
+const KNOWN_IDN_COUNT: usize = line_count(KNOWN_IDN.as_bytes());
+
+const KNOWN_IDN_STARTS: [u16; KNOWN_IDN_COUNT + 1] = line_starts(KNOWN_IDN.as_bytes());
+
+/// The first letter of each name, so that a look-up compares few of them.
+const KNOWN_IDN_FIRST: [u16; KNOWN_IDN_COUNT] = first_letters();
+
+const fn first_letters() -> [u16; KNOWN_IDN_COUNT] {
+    let bytes = KNOWN_IDN.as_bytes();
+    let mut first = [0; KNOWN_IDN_COUNT];
+    let mut line = 0;
+    while line < KNOWN_IDN_COUNT {
+        let at = KNOWN_IDN_STARTS[line] as usize;
+        // UTF-8 of one, two or three bytes; no name has a letter of four.
+        first[line] = match bytes[at] {
+            byte if byte < 0x80 => byte as u16,
+            byte if byte < 0xe0 => (byte as u16 & 0x1f) << 6 | (bytes[at + 1] as u16 & 0x3f),
+            byte => (byte as u16 & 0xf) << 12 | (bytes[at + 1] as u16 & 0x3f) << 6 | (bytes[at + 2] as u16 & 0x3f),
+        };
+        line += 1;
     }
+    first
 }
 
 fn idn_at<U: Unit>(text: &[U], at: usize, with_newer: bool) -> Option<Tld> {
     let first = fold(text[at].code());
-    let find = |list: &str| {
-        // Longer names come first in the list.
-        list.lines().find_map(|name| {
-            let mut letters = name.chars();
-            if letters.next().map(|letter| fold(letter as u32)) != Some(first) {
-                return None;
+    // Longer names come first in the list.
+    for (line, &letter) in KNOWN_IDN_FIRST.iter().enumerate() {
+        if u32::from(letter) == first {
+            let name = &KNOWN_IDN[KNOWN_IDN_STARTS[line] as usize..KNOWN_IDN_STARTS[line + 1] as usize - 1];
+            if let Some(end) = name_end(text, at, name) {
+                return Some(Tld { end, newer: false });
             }
-            let mut end = at + 1;
-            for letter in letters {
-                if fold(text.get(end)?.code()) != fold(letter as u32) {
-                    return None;
-                }
-                end += 1;
-            }
-            (!continues(text, end)).then_some(end)
-        })
-    };
-    if let Some(end) = find(KNOWN_IDN) {
-        return Some(Tld { end, newer: false });
+        }
     }
-    if with_newer {
-        find(NEWER_IDN).map(|end| Tld { end, newer: true })
-    } else {
-        None
+    let mut newer = NEWER_IDN.lines().filter(|_| with_newer);
+    newer
+        .find_map(|name| name_end(text, at, name))
+        .map(|end| Tld { end, newer: true })
+}
+
+fn name_end<U: Unit>(text: &[U], at: usize, name: &str) -> Option<usize> {
+    let mut end = at;
+    for letter in name.chars() {
+        if fold(text.get(end)?.code()) != letter as u32 {
+            return None;
+        }
+        end += 1;
     }
+    (!continues(text, end)).then_some(end)
 }

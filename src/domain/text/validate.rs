@@ -52,7 +52,8 @@ fn consists_of(text: &str, more: &str) -> bool {
             || "-._~!$&'()*+,;=".contains(letter)
             || more.contains(letter);
         let mut hex = || rest.next().is_some_and(|digit| digit.is_ascii_hexdigit());
-        if !plain && !(letter == '%' && hex() && hex()) {
+        let encoded = !plain && letter == '%' && hex() && hex();
+        if !plain && !encoded {
             return false;
         }
     }

@@ -64,24 +64,34 @@ pub fn weighted_length(text: &str) -> u32 {
     if text.is_ascii() {
         return ascii_length(text);
     }
+    let scan = scan(text);
+    if scan.stable {
+        return length_after(text, scan);
+    }
     let text = normalized(text);
-    let scan = scan(&text);
-    if !scan.dot && !scan.joined {
+    length_after(&text, self::scan(&text))
+}
+
+fn length_after(text: &str, scan: Scan) -> u32 {
+    let dot = text.as_bytes().contains(&b'.');
+    if !dot && !scan.joined {
         return scan.length;
     }
     // Most texts fit the stack.
     let mut stack = [0u16; 1024];
     let mut heap = Vec::new();
-    let units = utf16(&text, &mut stack, &mut heap);
-    if !scan.dot {
-        return count(units, &[], scan.joined);
+    let units = utf16(text, &mut stack, &mut heap);
+    if !dot {
+        return count(units, &[], true);
     }
     let finding = find(units, true);
     if finding.newer {
-        larger(units, &finding.urls)
-    } else {
-        count(units, &finding.urls, scan.joined)
+        return larger(units, &finding.urls);
     }
+    if !scan.joined && finding.urls.is_empty() {
+        return scan.length;
+    }
+    count(units, &finding.urls, scan.joined)
 }
 
 /// What twitter-text under `rules` says of `text`; its list of top-level domains alone.
@@ -171,9 +181,10 @@ fn larger(units: &[u16], with_newer: &[Found]) -> u32 {
     let plain = count(units, &without, true);
     let mut mixed = count(units, with_newer, true);
     for url in with_newer.iter().filter(|url| url.newer) {
-        let inside: Vec<Found> = without
+        let first = without.partition_point(|other| other.start < url.start);
+        let inside: Vec<Found> = without[first..]
             .iter()
-            .filter(|other| other.start >= url.start && other.counted_end <= url.counted_end)
+            .take_while(|other| other.counted_end <= url.counted_end)
             .map(|other| Found {
                 start: other.start - url.start,
                 end: other.end - url.start,
@@ -186,43 +197,55 @@ fn larger(units: &[u16], with_newer: &[Found]) -> u32 {
     plain.max(mixed)
 }
 
-/// The text in NFC; most texts are it already, and for the usual scripts one comparison per character shows it.
+/// The text in NFC; most texts are it already.
 pub fn normalized(text: &str) -> Cow<'_, str> {
-    let stable = |letter: char| {
-        matches!(letter as u32,
-            0..=0x2ff | 0x370..=0x373 | 0x388..=0x3ff | 0x400..=0x482 | 0x5d0..=0x5ea | 0x620..=0x64a | 0x904..=0x939
-            | 0x2010..=0x2027 | 0x2030..=0x205e | 0x20a0..=0x20c0 | 0x2190..=0x2328 | 0x232b..=0x2adb
-            | 0x3001..=0x3029 | 0x3041..=0x3096 | 0x30a1..=0x30fa | 0x3400..=0x9fff | 0xac00..=0xd7a3
-            | 0xfe0f | 0xff00..=0xffef | 0x1f000..=0x1faff | 0x200d)
-    };
-    if text.chars().all(stable) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+    if text.is_ascii() || scan(text).stable || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(text.nfc().collect())
     }
 }
 
-/// A first look at a text that is not ASCII alone.
+/// A first look at a text.
 struct Scan {
     /// Its length when it holds neither a URL nor an emoji sequence.
     length: u32,
-    dot: bool,
+    /// Whether it may hold an emoji sequence.
     joined: bool,
+    /// Whether it is surely in NFC: it has only characters that neither combine nor change.
+    stable: bool,
 }
 
 fn scan(text: &str) -> Scan {
     let mut scan = Scan {
         length: 0,
-        dot: false,
         joined: false,
+        stable: true,
     };
     for letter in text.chars() {
         let code = letter as u32;
-        scan.length += weight(code);
-        scan.dot |= letter == '.';
-        scan.joined |= code >= JOINING_MIN && joins(code);
+        match code >> 8 {
+            0..=2 => scan.length += 1,
+            // East Asian scripts, symbols, full-width forms: whole blocks without marks.
+            0x31..=0x9f | 0xac..=0xd6 | 0x22 | 0x24..=0x29 | 0x1f4..=0x1fa => scan.length += HEAVY,
+            _ => {
+                scan.length += weight(code);
+                scan.joined |= joins(code);
+                scan.stable &= is_stable(code);
+            }
+        }
     }
     scan
+}
+
+/// Whether a character of the mixed blocks neither combines with another nor changes in NFC; of those left out
+/// [`is_nfc_quick`] knows more.
+fn is_stable(code: u32) -> bool {
+    matches!(code,
+        0x3041..=0x3096 | 0x30a1..=0x30fe | 0x3001..=0x3029 | 0x400..=0x482 | 0x48a..=0x52f | 0x388..=0x3ff
+        | 0x2010..=0x205e | 0x200d | 0xff00..=0xffef | 0x1f000..=0x1f3ff | 0xfe0f | 0x20a0..=0x20c0
+        | 0x2100..=0x2125 | 0x2190..=0x21ff | 0x2300..=0x2328 | 0x232b..=0x23ff | 0x2b00..=0x2bff | 0xd700..=0xd7a3
+        | 0x5d0..=0x5ea | 0x620..=0x64a | 0x904..=0x939 | 0xe0020..=0xe007f | 0xe01..=0xe33 | 0x370..=0x373)
 }
 
 const JOINING_MIN: u32 = 0x200d;
@@ -267,7 +290,8 @@ fn emoji_end(units: &[u16], at: usize) -> Option<usize> {
     let mut count = 1;
     while count < codes.len() && ends[count - 1] < units.len() {
         let (code, length) = code_at(units, ends[count - 1]);
-        if code < JOINING_MIN {
+        let continues = joins(code) || code == 0xfe0e || codes[count - 1] == JOINING_MIN;
+        if code < JOINING_MIN || !continues {
             break;
         }
         (codes[count], ends[count]) = (code, ends[count - 1] + length);

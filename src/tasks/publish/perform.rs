@@ -2,7 +2,7 @@
 
 use super::row::{self, Row};
 use super::{Credentials, PostObject};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, HoldScope};
 use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, RemoteId, RunToken};
 use crate::domain::limits;
@@ -21,9 +21,13 @@ use crate::store::claim::{Claim, ClaimRefusal, ClaimResult};
 use crate::store::content;
 use crate::store::posts::{InsertResult, NewPostRow, SimilarCandidate, ThreadProgress};
 use crate::store::project::{Projected, Projection};
-use futures_util::future::join;
+use futures_util::future::{Either, select};
 use serde_json::{Map, json};
+use std::future::Future;
+use std::pin::{Pin, pin};
 
+/// The row is brought up to date so often while parts are going out; the request has the rest of the allowed lag.
+const MIRROR_EVERY_MS: Millis = Millis(limits::PROJECTION_LAG_MS_MAX.0 - 1_000);
 /// A post that cannot be claimed for a reason that a person must remove looks again after this time.
 const CLAIM_AGAIN_MS: Millis = Millis(15 * 60_000);
 /// A post whose account has no usable token looks again after this time; importing one wakes it at once.
@@ -39,7 +43,15 @@ where
     W: Waker,
 {
     /// Performs an effect; its answer is the next event.
-    pub(super) async fn perform(&self, state: &State, effect: Effect, calls_left: &mut u32) -> Event {
+    ///
+    /// The row follows while a publishing call is under way, off the critical path: `mirroring` outlives the call.
+    pub(super) async fn perform<'a>(
+        &'a self,
+        state: &State,
+        effect: Effect,
+        calls_left: &mut u32,
+        mirroring: &mut Option<Background<'a>>,
+    ) -> Event {
         match effect {
             Effect::Insert => {
                 let (answer, _) = self.insert(state).await;
@@ -50,11 +62,9 @@ where
             Effect::Publish { id, text, reply_to, .. } => {
                 *calls_left = calls_left.saturating_sub(1);
                 self.memory().in_flight = true;
-                // The row follows while the call is under way: off the critical path.
-                let (outcome, ()) = join(
-                    self.publish(state, &text, reply_to.as_ref()),
-                    self.mirror_while_running(),
-                )
+                let outcome = beside(self.publish(state, &text, reply_to.as_ref()), mirroring, || {
+                    Box::pin(self.mirror_when_due())
+                })
                 .await;
                 self.memory().in_flight = false;
                 Event::Call { id, outcome }
@@ -331,7 +341,7 @@ where
             self.memory().trying = scopes;
             return None;
         };
-        self.memory().waits_for = Some(hold.scope);
+        self.remember_scope(&hold.scope);
         Some(ClaimAnswer::Held {
             reason: hold.reason,
             until: hold.until,
@@ -345,6 +355,7 @@ where
         }
         match self.open(&tokens) {
             Ok(token) => {
+                self.memory().mirrored_at = Some(self.now());
                 let remote_user_id = tokens.account.remote_user_id.clone();
                 self.memory().token = Some(Credentials { token, remote_user_id });
                 ClaimAnswer::Claimed {
@@ -375,6 +386,9 @@ where
             },
             ClaimRefusal::NoAccount => {
                 let message = "its account is not connected: import or connect the account, the post goes on by itself";
+                if let Some(account) = self.state().ok().and_then(|state| state.account_id) {
+                    self.remember_scope(&HoldScope::Account(account));
+                }
                 self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, message)
             }
             ClaimRefusal::AmbiguousAccount(_) => {
@@ -396,14 +410,15 @@ where
 
     // ---- mirroring -----------------------------------------------------------------------------------------------
 
-    async fn mirror_while_running(&self) {
-        let recently = self
-            .memory()
-            .mirrored_at
-            .is_some_and(|at| self.now().since(at) < limits::PROJECTION_LAG_MS_MAX);
-        if !recently {
-            let _ = self.mirror().await;
-        }
+    /// Waits until the row may be as old as it may get while parts are going out, then brings it up to date.
+    async fn mirror_when_due(&self) {
+        let last = self.memory().mirrored_at.unwrap_or(self.now());
+        self.around
+            .ambient
+            .pause((last + MIRROR_EVERY_MS).since(self.now()))
+            .await;
+        let _ = self.mirror().await;
+        self.memory().mirrored_at = Some(self.now());
     }
 
     /// Brings the row up to date with the journal; `false` when the database could not be asked.
@@ -442,6 +457,25 @@ where
                 Ok(true)
             }
             Err(_) => Ok(false),
+        }
+    }
+}
+
+/// Work that goes on beside calls.
+pub(super) type Background<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Awaits a call while background work goes on; what is not finished when the call is goes on beside the next one.
+async fn beside<'a, T>(
+    call: impl Future<Output = T>,
+    background: &mut Option<Background<'a>>,
+    next: impl Fn() -> Background<'a>,
+) -> T {
+    let mut call = pin!(call);
+    loop {
+        let work = background.get_or_insert_with(&next);
+        match select(call.as_mut(), work.as_mut()).await {
+            Either::Left((answer, _)) => return answer,
+            Either::Right(((), _)) => *background = None,
         }
     }
 }

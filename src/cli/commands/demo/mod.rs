@@ -57,6 +57,14 @@ struct Result {
     wall_ms: u64,
 }
 
+/// The kill and what followed at once.
+struct Crash {
+    killed_at: Timestamp,
+    killed: String,
+    back_at: Timestamp,
+    back: String,
+}
+
 /// A folder that ends with the demo.
 struct Scratch(PathBuf);
 
@@ -157,9 +165,9 @@ async fn publish(local: &Local, x: &XSettings, mut timeline: Timeline, text: &st
             said = &mut crash, if !crashed => {
                 crashed = true;
                 timeline.events(&events(&worker, &path).await);
-                for (at, line) in said? {
-                    timeline.crash(at, &line);
-                }
+                let Crash { killed_at, killed, back_at, back } = said?;
+                timeline.crash(killed_at, &killed);
+                timeline.restart(back_at, &back);
             }
             () = tokio::time::sleep(INTERVAL) => {
                 timeline.events(&events(&worker, &path).await);
@@ -202,7 +210,7 @@ fn hold_after_effect(local: &Local, x: &XSettings, part: usize) -> CliResult {
 }
 
 /// Waits for the held call, kills the runtime, waits until it is back, and tells it.
-async fn crash(local: &Local, due: Timestamp, part: usize) -> CliResult<Vec<(Timestamp, String)>> {
+async fn crash(local: &Local, due: Timestamp, part: usize) -> CliResult<Crash> {
     let patience = PATIENCE + Duration::from_millis(u64::try_from(due.since(SYSTEM.now()).0).unwrap_or(0));
     local.stack.x().wait_held(patience).await.ok_or_else(|| {
         CliError::outcome(format!(
@@ -220,13 +228,16 @@ async fn crash(local: &Local, due: Timestamp, part: usize) -> CliResult<Vec<(Tim
         .ready()
         .await
         .map_err(|error| CliError::outcome(error.to_string()))?;
-    let back = format!(
-        "workerd is back after {} ms (process {}), with nothing but its journal",
-        began.elapsed().as_millis(),
-        local.stack.runtime.pid()
-    );
-    let kill = format!("SIGKILL to workerd (process {killed}): part {part} is out on X, its answer was never read");
-    Ok(vec![(killed_at, kill), (SYSTEM.now(), back)])
+    Ok(Crash {
+        killed_at,
+        killed: format!("SIGKILL to workerd (process {killed}): part {part} is out on X, its answer was never read"),
+        back_at: SYSTEM.now(),
+        back: format!(
+            "workerd is back after {} ms (process {}), with nothing but its journal",
+            began.elapsed().as_millis(),
+            local.stack.runtime.pid()
+        ),
+    })
 }
 
 async fn events(worker: &Worker, path: &str) -> Vec<Value> {

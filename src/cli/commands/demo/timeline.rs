@@ -74,9 +74,14 @@ impl Timeline {
         self.seen = self.seen.max(events.len());
     }
 
-    /// The crash, and what followed at once.
+    /// The crash.
     pub fn crash(&self, at: Timestamp, line: &str) {
         self.line(at, Style::Bad, "crash", line);
+    }
+
+    /// What followed at once.
+    pub fn restart(&self, at: Timestamp, line: &str) {
+        self.line(at, Style::Plain, "restart", line);
     }
 
     fn event(&self, event: &Value) {

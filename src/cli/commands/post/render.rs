@@ -90,6 +90,14 @@ pub fn post(context: &Context, post: &Value) -> CliResult {
     for part in parts(post) {
         printer.data(part_line(printer, part, parts(post).len()));
     }
+    for doubt in post.get("in_doubt").and_then(Value::as_array).into_iter().flatten() {
+        let part = doubt.get("part").and_then(Value::as_u64).unwrap_or_default();
+        let since = match text(doubt, "since") {
+            "" => String::new(),
+            since => format!(", sent {since}"),
+        };
+        printer.talk(format!("look for part {part} at {}{since}", text(doubt, "look_at")));
+    }
     warnings(printer, post);
     next_step(printer, post);
     Ok(())

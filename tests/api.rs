@@ -1,0 +1,842 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+//! The HTTP API from outside: requests through the router, answers compared as a whole.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use psn::api::auth::ApiToken;
+use psn::api::rows::{Cursor, RowFilter, RowSummary, Rows, RowsError};
+use psn::api::{ApiSettings, App, MissingVariable, TaskAnswer, TaskRunner, router};
+use psn::domain::account::{Account, HoldScope};
+use psn::domain::id::{AccountId, PostId, RemoteId, UserId};
+use psn::domain::platform::Platform;
+use psn::domain::post::{PartState, Status, SubStatus};
+use psn::domain::publish::view::{PartView, PostView, TimelineItem};
+use psn::domain::publish::{Plan, Verdict};
+use psn::domain::time::{Millis, Timestamp};
+use psn::ports::memory::{ManualClock, SeededEntropy};
+use psn::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tower_service::Service;
+
+const TOKEN: &str = "a-token-for-tests";
+
+/// 2026-11-23T09:00:00Z
+const NOW: Timestamp = Timestamp(1_795_424_400_000);
+
+/// Objects that keep posts in a map, remember what they were asked, and answer with what a test puts before that.
+#[derive(Default)]
+struct World {
+    posts: BTreeMap<PostId, PostSnapshot>,
+    asked: Vec<PostRequest>,
+    index_asked: Vec<IndexRequest>,
+    keys: BTreeMap<String, (String, Option<(u16, String)>)>,
+    next: Option<Result<PostReply, ObjectError>>,
+    database_down: bool,
+    rows: Vec<RowSummary>,
+}
+
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<World>>);
+
+impl Fake {
+    fn answer_next(&self, reply: PostReply) {
+        self.0.lock().unwrap().next = Some(Ok(reply));
+    }
+
+    fn asked(&self) -> Vec<PostRequest> {
+        std::mem::take(&mut self.0.lock().unwrap().asked)
+    }
+
+    fn put(&self, snapshot: PostSnapshot) -> String {
+        let id = snapshot.plan.post_id.clone();
+        self.0.lock().unwrap().posts.insert(id.clone(), snapshot);
+        id.0
+    }
+}
+
+impl Objects for Fake {
+    async fn post(&self, id: &PostId, request: PostRequest) -> Result<PostReply, ObjectError> {
+        let mut world = self.0.lock().unwrap();
+        world.asked.push(request.clone());
+        if !matches!(request, PostRequest::Show | PostRequest::Events)
+            && let Some(next) = world.next.take()
+        {
+            return next;
+        }
+        if let PostRequest::Create { plan } = &request {
+            world.posts.entry(id.clone()).or_insert_with(|| snapshot(plan.clone()));
+        }
+        let Some(post) = world.posts.get(id) else {
+            return Ok(PostReply::NotFound);
+        };
+        if request == PostRequest::Events {
+            let events = vec![TimelineItem {
+                at: NOW,
+                kind: "attempt_started".to_owned(),
+                part: Some(2),
+                detail: "attempt 1".to_owned(),
+            }];
+            let user_id = post.plan.user_id.clone();
+            return Ok(PostReply::Events {
+                user_id,
+                events,
+                boot_id: "0123456789abcdef0123456789abcdef".to_owned(),
+            });
+        }
+        Ok(PostReply::Post(Box::new(post.clone())))
+    }
+
+    async fn index(&self, request: IndexRequest) -> Result<IndexReply, ObjectError> {
+        let mut world = self.0.lock().unwrap();
+        world.index_asked.push(request.clone());
+        Ok(match request {
+            IndexRequest::Begin { key, body_hash } => match world.keys.get(&key) {
+                Some((known, _)) if *known != body_hash => IndexReply::OtherBody,
+                Some((_, None)) => IndexReply::Running,
+                Some((_, Some((status, body)))) => IndexReply::Answered {
+                    status: *status,
+                    body: body.clone(),
+                },
+                None => {
+                    world.keys.insert(key, (body_hash, None));
+                    IndexReply::Fresh
+                }
+            },
+            IndexRequest::End { key, answer: None } => {
+                world.keys.remove(&key);
+                IndexReply::Done
+            }
+            IndexRequest::End { key, answer } => {
+                world.keys.get_mut(&key).unwrap().1 = answer;
+                IndexReply::Done
+            }
+            _ => IndexReply::Done,
+        })
+    }
+}
+
+impl Rows for Fake {
+    async fn list(
+        &self,
+        _: &UserId,
+        _: &RowFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<RowSummary>, Option<Cursor>), RowsError> {
+        let world = self.0.lock().unwrap();
+        if world.database_down {
+            return Err(RowsError::Unavailable("secret of the database".to_owned()));
+        }
+        let from: usize = cursor
+            .map_or(Ok(0), |cursor| cursor.0.parse())
+            .map_err(|_| RowsError::Cursor)?;
+        let page: Vec<RowSummary> = world.rows.iter().skip(from).take(limit).cloned().collect();
+        let next = (from + limit < world.rows.len()).then(|| Cursor((from + limit).to_string()));
+        Ok((page, next))
+    }
+
+    async fn similar(&self, _: &UserId, _: Platform) -> Result<Vec<(PostId, String)>, RowsError> {
+        let world = self.0.lock().unwrap();
+        if world.database_down {
+            return Err(RowsError::Unavailable("secret of the database".to_owned()));
+        }
+        Ok(world
+            .rows
+            .iter()
+            .map(|row| (row.id.clone(), row.content.clone()))
+            .collect())
+    }
+
+    async fn ping(&self) -> Result<(), RowsError> {
+        match self.0.lock().unwrap().database_down {
+            true => Err(RowsError::Unavailable("secret of the database".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+struct Tasks;
+
+impl TaskRunner for Tasks {
+    fn names(&self) -> Vec<&'static str> {
+        vec!["watchdog"]
+    }
+
+    fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a> {
+        Box::pin(async move { (name == "watchdog").then(|| json!({ "woken": 0 })) })
+    }
+}
+
+fn snapshot(plan: Plan) -> PostSnapshot {
+    let parts = plan.parts.iter().enumerate().map(|(position, text)| PartView {
+        index: position + 1,
+        text: text.clone(),
+        remote_id: None,
+        state: PartState::Pending,
+    });
+    let view = PostView {
+        status: if plan.scheduled_at.is_some() {
+            Status::Scheduled
+        } else {
+            Status::Draft
+        },
+        sub_status: None,
+        resting: plan.scheduled_at.is_none(),
+        scheduled_at: plan.scheduled_at,
+        published_at: None,
+        message: None,
+        account_id: Some(account().id),
+        run: None,
+        parts: parts.collect(),
+    };
+    PostSnapshot {
+        plan,
+        view,
+        username: Some("ada".to_owned()),
+        similar: Vec::new(),
+    }
+}
+
+fn account() -> Account {
+    Account {
+        id: AccountId::from("00000000-0000-4000-8000-00000000000a"),
+        platform: Platform::X,
+        remote_user_id: None,
+        username: Some("ada".to_owned()),
+    }
+}
+
+fn plan(user: &str, parts: &[&str]) -> Plan {
+    Plan {
+        post_id: PostId::from_random([1; 16]),
+        user_id: UserId::from(user),
+        platform: Platform::X,
+        account_id: None,
+        parts: parts.iter().map(|&part| part.to_owned()).collect(),
+        hash: String::new(),
+        scheduled_at: Some(NOW),
+        group_id: None,
+        created_at: NOW,
+    }
+}
+
+fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
+    router(Arc::new(App {
+        objects: fake.clone(),
+        rows: fake.clone(),
+        clock: Box::new(ManualClock::new(NOW)),
+        entropy: Box::new(SeededEntropy::new(7)),
+        tasks: Box::new(Tasks),
+        settings: ApiSettings {
+            api_token: ApiToken::new(TOKEN),
+            user_id: UserId::from("default"),
+            version: "0.1.0".to_owned(),
+            missing,
+        },
+    }))
+}
+
+struct Client {
+    fake: Fake,
+    router: Router,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Answer {
+    /// Status, headers that matter and body: what a snapshot compares.
+    fn whole(&self) -> Value {
+        let mut headers = BTreeMap::new();
+        for name in [
+            "content-type",
+            "retry-after",
+            "www-authenticate",
+            "allow",
+            "idempotency-replayed",
+        ] {
+            if let Some(value) = self.headers.get(name) {
+                headers.insert(name, value.to_str().unwrap().to_owned());
+            }
+        }
+        json!({ "status": self.status.as_u16(), "headers": headers, "body": self.body })
+    }
+
+    fn detail(&self) -> String {
+        format!(
+            "{} {}",
+            self.status.as_u16(),
+            self.body["detail"].as_str().unwrap_or("(no detail)")
+        )
+    }
+}
+
+impl Client {
+    fn new() -> Self {
+        let fake = Fake::default();
+        Self {
+            router: app(&fake, Vec::new()),
+            fake,
+        }
+    }
+
+    async fn send(&mut self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.router.call(request).await.unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = match bytes.is_empty() {
+            true => Value::Null,
+            false => serde_json::from_slice(&bytes).unwrap(),
+        };
+        if parts.status.is_client_error() {
+            assert_eq!(parts.headers["content-type"], "application/problem+json");
+            assert_eq!(body["status"], parts.status.as_u16());
+        }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    async fn call(&mut self, method: &str, path: &str, body: Value) -> Answer {
+        self.call_with(method, path, body, &[]).await
+    }
+
+    async fn call_with(&mut self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header("authorization", format!("Bearer {TOKEN}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = match body {
+            Value::Null => Body::empty(),
+            body => {
+                request = request.header("content-type", "application/json; charset=utf-8");
+                Body::from(body.to_string())
+            }
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    async fn create(&mut self, body: Value) -> Answer {
+        self.call("POST", "/v1/posts", body).await
+    }
+}
+
+fn hello() -> Value {
+    json!({ "platform": "x", "content": "hello" })
+}
+
+#[tokio::test]
+async fn a_post_is_made_and_shown() {
+    let mut client = Client::new();
+    let body = json!({ "platform": "x", "content": ["one", "two"], "scheduled_at": "2026-11-23T11:00:00+01:00" });
+    let made = client.create(body).await;
+    insta::assert_json_snapshot!("created", made.whole());
+    let id = made.body["posts"][0]["id"].as_str().unwrap().to_owned();
+    let shown = client.call("GET", &format!("/v1/posts/{id}"), Value::Null).await;
+    assert_eq!(shown.status, StatusCode::OK);
+    assert_eq!(shown.body, made.body["posts"][0]);
+    let removed = client
+        .call("DELETE", &format!("/v1/posts/{}", id.to_uppercase()), Value::Null)
+        .await;
+    assert_eq!(removed.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn times_and_drafts() {
+    let mut client = Client::new();
+    let draft = client.create(hello()).await;
+    assert_eq!(draft.body["posts"][0]["status"], "draft");
+    for (at, expected) in [
+        ("2026-11-23T08:59:30Z", "2026-11-23T09:00:00.000Z"),
+        ("2026-11-23T08:59:00Z", "2026-11-23T09:00:00.000Z"),
+        ("2026-11-23T09:00:01Z", "2026-11-23T09:00:01.000Z"),
+    ] {
+        let body = json!({ "platforms": ["x"], "content": "hello", "scheduled_at": at });
+        assert_eq!(client.create(body).await.body["posts"][0]["scheduled_at"], expected);
+    }
+    let body = json!({ "platform": "x", "content": "hello", "publish": "now" });
+    let now = client.create(body).await;
+    assert_eq!(now.body["posts"][0]["scheduled_at"], "2026-11-23T09:00:00.000Z");
+}
+
+#[tokio::test]
+async fn wrong_requests_change_nothing() {
+    let mut client = Client::new();
+    let long = "a".repeat(281);
+    let many: Vec<&str> = std::iter::repeat_n("part", 101).collect();
+    let bodies = [
+        json!({}),
+        json!([1]),
+        json!({ "platform": "mastodon", "content": "hello" }),
+        json!({ "platform": "linkedin", "content": "hello" }),
+        json!({ "platform": "x", "platforms": ["x"], "content": "hello" }),
+        json!({ "platforms": ["x", "x"], "content": "hello" }),
+        json!({ "platforms": [], "content": "hello" }),
+        json!({ "platform": "x", "content": 7 }),
+        json!({ "platform": "x", "content": ["hello", null] }),
+        json!({ "platform": "x", "content": [] }),
+        json!({ "platform": "x", "content": "  " }),
+        json!({ "platform": "x", "content": many }),
+        json!({ "platform": "x", "content": "a\u{0}b" }),
+        json!({ "platform": "x", "content": "hello", "scheduled_at": "2026-11-23T08:58:59Z" }),
+        json!({ "platform": "x", "content": "hello", "scheduled_at": "2026-11-24T09:00:00" }),
+        json!({ "platform": "x", "content": "hello", "scheduled_at": "tomorrow" }),
+        json!({ "platform": "x", "content": "hello", "scheduled_at": 1 }),
+        json!({ "platform": "x", "content": "hello", "scheduled_at": "2026-11-24T09:00:00Z", "publish": "now" }),
+        json!({ "platform": "x", "content": "hello", "publish": "later" }),
+        json!({ "platform": "x", "content": "hello", "media": ["a.png"] }),
+        json!({ "platform": "x", "content": "hello", "account_id": "ada" }),
+        json!({ "platform": "x", "content": "hello", "shedule": "now" }),
+    ];
+    let mut answers = Vec::new();
+    for body in bodies {
+        answers.push(client.create(body).await.detail());
+    }
+    insta::assert_json_snapshot!("wrong_posts", answers);
+    let body = json!({ "platform": "x", "content": [&long, "fine", &long, &long] });
+    insta::assert_json_snapshot!("three_parts_too_long", client.create(body).await.whole());
+    assert_eq!(client.fake.asked(), []);
+}
+
+#[tokio::test]
+async fn bodies_that_are_none() {
+    let mut client = Client::new();
+    let post = |content_type: Option<&str>, body: Body| {
+        let mut request = Request::post("/v1/posts").header("authorization", format!("Bearer {TOKEN}"));
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        request.body(body).unwrap()
+    };
+    let mebibyte = format!("{{\"platform\":\"x\",\"content\":\"{}\"}}", "a".repeat(1 << 20));
+    let requests = [
+        post(
+            Some("application/json"),
+            Body::from("{\"platform\": \"x\",\n \"content\"}"),
+        ),
+        post(Some("application/json"), Body::empty()),
+        post(Some("application/json"), Body::from(vec![b'"', 0xff, b'"'])),
+        post(None, Body::from("{}")),
+        post(Some("text/plain"), Body::from("{}")),
+        post(Some("application/json"), Body::from(mebibyte)),
+    ];
+    let mut answers = Vec::new();
+    for request in requests {
+        answers.push(client.send(request).await.whole());
+    }
+    insta::assert_json_snapshot!("bad_bodies", answers);
+    assert_eq!(client.fake.asked(), []);
+}
+
+#[tokio::test]
+async fn only_the_token_opens() {
+    let mut client = Client::new();
+    let mut answers = Vec::new();
+    for value in [
+        None,
+        Some("Bearer wrong"),
+        Some("Basic a-token-for-tests"),
+        Some("Bearer "),
+        Some("bearer"),
+    ] {
+        let mut request = Request::get("/v1/posts");
+        if let Some(value) = value {
+            request = request.header("authorization", value);
+        }
+        answers.push(client.send(request.body(Body::empty()).unwrap()).await.whole());
+    }
+    insta::assert_json_snapshot!("no_token", answers);
+    for path in [
+        "/v1/tasks/watchdog/run",
+        "/v1/posts/x/publish",
+        "/v1/nothing",
+        "/",
+        "/healthz/",
+        "//healthz",
+    ] {
+        let request = Request::post(path).body(Body::empty()).unwrap();
+        assert_eq!(client.send(request).await.status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    assert!(ApiToken::new("").is_none());
+    assert_eq!(client.fake.asked(), []);
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_are_none() {
+    let mut client = Client::new();
+    let mut answers = Vec::new();
+    for (method, path) in [
+        ("GET", "/v1/nothing"),
+        ("PUT", "/v1/posts"),
+        ("GET", "/v1/posts/42"),
+        ("GET", "/v1/posts/01010101-0101-4101-8101-010101010101"),
+        ("GET", "/v1/posts/%ff"),
+        ("GET", "/v1/posts?limit=0"),
+        ("GET", "/v1/posts?status=lost"),
+        ("GET", "/v1/posts?cursor=%25"),
+        ("GET", "/v1/posts?page=2"),
+        ("POST", "/v1/accounts/42/wake"),
+        ("POST", "/v1/tasks/dance/run"),
+    ] {
+        answers.push(client.call(method, path, Value::Null).await.whole());
+    }
+    insta::assert_json_snapshot!("nothing_there", answers);
+}
+
+#[tokio::test]
+async fn a_post_of_another_user_is_not_there() {
+    let mut client = Client::new();
+    let id = client.fake.put(snapshot(plan("someone", &["hello"])));
+    for (method, path) in [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("POST", "/publish"),
+        ("POST", "/cancel"),
+        ("GET", "/events"),
+    ] {
+        let answer = client.call(method, &format!("/v1/posts/{id}{path}"), Value::Null).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");
+    }
+    let asked = client.fake.asked();
+    assert!(
+        asked
+            .iter()
+            .all(|request| matches!(request, PostRequest::Show | PostRequest::Events))
+    );
+}
+
+#[tokio::test]
+async fn replies_of_the_object_become_problems() {
+    let mut client = Client::new();
+    let other = Account {
+        id: AccountId::from("00000000-0000-4000-8000-00000000000b"),
+        username: None,
+        ..account()
+    };
+    let replies = [
+        PostReply::Account { accounts: Vec::new() },
+        PostReply::Account {
+            accounts: vec![account(), other],
+        },
+        PostReply::CreationUnknown,
+        PostReply::Unavailable,
+        PostReply::Conflict {
+            message: "its creation is not confirmed yet: try again in a minute".to_owned(),
+        },
+        PostReply::Unprocessable {
+            field: "content".to_owned(),
+            message: "part 1 is empty: write something".to_owned(),
+        },
+    ];
+    let mut answers = Vec::new();
+    for reply in replies {
+        client.fake.answer_next(reply);
+        answers.push(client.create(hello()).await.whole());
+    }
+    client.fake.0.lock().unwrap().next = Some(Err(ObjectError("secret".to_owned())));
+    answers.push(client.create(hello()).await.whole());
+    insta::assert_json_snapshot!("object_problems", answers);
+}
+
+#[tokio::test]
+async fn commands_reach_the_object() {
+    let mut client = Client::new();
+    let id = client.fake.put(snapshot(plan("default", &["one", "two"])));
+    for (name, request) in [
+        ("publish", PostRequest::Publish),
+        ("cancel", PostRequest::Cancel),
+        ("retry", PostRequest::Retry),
+    ] {
+        let answer = client
+            .call("POST", &format!("/v1/posts/{id}/{name}"), Value::Null)
+            .await;
+        assert_eq!((answer.status, &answer.body["id"]), (StatusCode::OK, &json!(id)));
+        assert_eq!(client.fake.asked(), [PostRequest::Show, request]);
+    }
+    let resolve = |outcome: Verdict| PostRequest::Resolve {
+        part: 2,
+        verdict: outcome,
+    };
+    let published = || resolve(Verdict::Published(RemoteId::from("1795424400000")));
+    for (body, request) in [
+        (
+            json!({ "part": 2, "outcome": "published", "remote_id": "1795424400000" }),
+            published(),
+        ),
+        (
+            json!({ "part": 2, "outcome": "published", "remote_id": "https://x.com/ada/status/1795424400000?s=20" }),
+            published(),
+        ),
+        (
+            json!({ "part": 2, "outcome": "not_published" }),
+            resolve(Verdict::NotPublished),
+        ),
+        (
+            json!({ "part": 2, "outcome": "absent" }),
+            resolve(Verdict::NotPublished),
+        ),
+        (json!({ "part": 2, "outcome": "abandon" }), resolve(Verdict::Abandoned)),
+        (json!({ "roll_back": true }), PostRequest::RollBack),
+    ] {
+        let answer = client.call("POST", &format!("/v1/posts/{id}/resolve"), body).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(client.fake.asked(), [PostRequest::Show, request]);
+    }
+    let mut answers = Vec::new();
+    for body in [
+        json!({}),
+        json!({ "part": 0, "outcome": "absent" }),
+        json!({ "part": 1 }),
+        json!({ "part": 1, "outcome": "lost" }),
+        json!({ "part": 1, "outcome": "published" }),
+        json!({ "part": 1, "outcome": "published", "remote_id": "https://x.com/ada" }),
+        json!({ "part": 1, "outcome": "absent", "roll_back": true }),
+    ] {
+        answers.push(
+            client
+                .call("POST", &format!("/v1/posts/{id}/resolve"), body)
+                .await
+                .detail(),
+        );
+    }
+    answers.push(
+        client
+            .call("POST", &format!("/v1/posts/{id}/cancel"), json!({ "force": true }))
+            .await
+            .detail(),
+    );
+    insta::assert_json_snapshot!("wrong_commands", answers);
+    assert_eq!(client.fake.asked(), []);
+}
+
+#[tokio::test]
+async fn a_change_names_what_changes() {
+    let mut client = Client::new();
+    let id = client.fake.put(snapshot(plan("default", &["one"])));
+    let path = format!("/v1/posts/{id}");
+    let answer = client.call("PATCH", &path, json!({ "scheduled_at": null })).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let draft = PostRequest::Amend {
+        content: None,
+        schedule: Some(None),
+    };
+    assert_eq!(client.fake.asked(), [PostRequest::Show, draft]);
+    let mut answers = Vec::new();
+    for body in [
+        json!({}),
+        json!({ "numbering": true }),
+        json!({ "content": ["a".repeat(281)] }),
+        json!({ "platform": "x", "scheduled_at": "2020-01-01T00:00:00Z" }),
+    ] {
+        answers.push(client.call("PATCH", &path, body).await.detail());
+    }
+    insta::assert_json_snapshot!("wrong_changes", answers);
+    assert!(client.fake.asked().iter().all(|request| *request == PostRequest::Show));
+    client.fake.answer_next(PostReply::Conflict {
+        message: "its text cannot be changed any more: 1 of 2 parts are out".to_owned(),
+    });
+    let refused = client.call("PATCH", &path, json!({ "content": "new" })).await;
+    assert_eq!(
+        refused.detail(),
+        "409 its text cannot be changed any more: 1 of 2 parts are out"
+    );
+}
+
+#[tokio::test]
+async fn a_part_in_doubt_says_where_to_look() {
+    let mut client = Client::new();
+    let mut post = snapshot(plan("default", &["one", "two"]));
+    post.view.status = Status::PartiallyPosted;
+    post.view.sub_status = Some(SubStatus::NeedsReview);
+    post.view.resting = true;
+    post.view.message = Some("part 2 may be out: look there, then resolve it".to_owned());
+    post.view.parts[0].remote_id = Some(RemoteId::from("17"));
+    post.view.parts[0].state = PartState::Published;
+    post.view.parts[1].state = PartState::Unknown;
+    let id = client.fake.put(post);
+    let shown = client.call("GET", &format!("/v1/posts/{id}"), Value::Null).await;
+    insta::assert_json_snapshot!("in_doubt", shown.body);
+    let events = client.call("GET", &format!("/v1/posts/{id}/events"), Value::Null).await;
+    insta::assert_json_snapshot!("events", events.body);
+}
+
+#[tokio::test]
+async fn the_same_key_gets_the_same_answer() {
+    let mut client = Client::new();
+    let key = [("idempotency-key", "k-1")];
+    let first = client.call_with("POST", "/v1/posts", hello(), &key).await;
+    let again = client.call_with("POST", "/v1/posts", hello(), &key).await;
+    assert_eq!((first.status, &first.body), (again.status, &again.body));
+    assert_eq!(first.headers["content-type"], again.headers["content-type"]);
+    assert!(first.headers.get("idempotency-replayed").is_none());
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(client.fake.asked().len(), 1);
+    let other = json!({ "platform": "x", "content": "other" });
+    let other = client.call_with("POST", "/v1/posts", other, &key).await;
+    insta::assert_json_snapshot!("key_of_another_body", other.whole());
+    for entry in client.fake.0.lock().unwrap().keys.values_mut() {
+        entry.1 = None;
+    }
+    let running = client.call_with("POST", "/v1/posts", hello(), &key).await;
+    insta::assert_json_snapshot!("key_still_running", running.whole());
+    assert_eq!(client.fake.asked(), []);
+    for bad in ["", "a b", &"k".repeat(256)] {
+        let answer = client
+            .call_with("POST", "/v1/posts", hello(), &[("idempotency-key", bad)])
+            .await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn a_key_reaches_the_same_post_after_a_failure() {
+    let mut client = Client::new();
+    let key = [("idempotency-key", "k-2")];
+    client.fake.answer_next(PostReply::CreationUnknown);
+    let unknown = client.call_with("POST", "/v1/posts", hello(), &key).await;
+    assert_eq!(unknown.status, StatusCode::SERVICE_UNAVAILABLE);
+    let made = client.call_with("POST", "/v1/posts", hello(), &key).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    assert_eq!(made.body["posts"][0]["id"], unknown.body["post_id"]);
+    let free = client.create(hello()).await;
+    assert_ne!(free.body["posts"][0]["id"], unknown.body["post_id"]);
+}
+
+#[tokio::test]
+async fn a_text_can_be_validated() {
+    let mut client = Client::new();
+    client
+        .fake
+        .0
+        .lock()
+        .unwrap()
+        .rows
+        .push(row(1, "one link https://psn.dev"));
+    let body = json!({ "platform": "x", "content": "one link https://psn.dev" });
+    let good = client.call("POST", "/v1/validate", body).await;
+    insta::assert_json_snapshot!("valid", good.whole());
+    client.fake.0.lock().unwrap().database_down = true;
+    let body = json!({ "platform": "tiktok", "content": ["", "two"], "scheduled_at": "2026-11-23" });
+    let bad = client.call("POST", "/v1/validate", body).await;
+    insta::assert_json_snapshot!("not_valid", bad.whole());
+    assert_eq!(client.fake.asked(), []);
+}
+
+fn row(number: u8, content: &str) -> RowSummary {
+    RowSummary {
+        id: PostId::from_random([number; 16]),
+        platform: "x".to_owned(),
+        status: "published".to_owned(),
+        sub_status: None,
+        content: content.to_owned(),
+        scheduled_at: Some(NOW),
+        published_at: Some(NOW + Millis(900)),
+        fail_reason: None,
+        platform_post_ids: vec![RemoteId::from("17")],
+        external_post_id: Some(RemoteId::from("17")),
+        group_id: None,
+        account_id: None,
+        created_at: NOW,
+    }
+}
+
+#[tokio::test]
+async fn lists_have_pages() {
+    let mut client = Client::new();
+    let rows: Vec<RowSummary> = (1..=3).map(|number| row(number, "hello")).collect();
+    client.fake.0.lock().unwrap().rows = rows;
+    let first = client
+        .call("GET", "/v1/posts?limit=2&status=published&platform=x", Value::Null)
+        .await;
+    assert_eq!(first.body["items"].as_array().unwrap().len(), 2);
+    let cursor = first.body["next_cursor"].as_str().unwrap();
+    let second = client
+        .call("GET", &format!("/v1/posts?limit=2&cursor={cursor}"), Value::Null)
+        .await;
+    insta::assert_json_snapshot!("last_page", second.whole());
+    client.fake.0.lock().unwrap().database_down = true;
+    let down = client.call("GET", "/v1/posts", Value::Null).await;
+    insta::assert_json_snapshot!("database_down", down.whole());
+}
+
+#[tokio::test]
+async fn health_is_open_and_says_what_is_missing() {
+    let mut client = Client::new();
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    insta::assert_json_snapshot!("healthy", client.send(get("/healthz")).await.whole());
+    assert_eq!(
+        client.send(get("/healthz?deep=1")).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        client.call("GET", "/healthz?deep=1", Value::Null).await.body["database"],
+        "ok"
+    );
+    client.fake.0.lock().unwrap().database_down = true;
+    assert_eq!(client.send(get("/healthz")).await.status, StatusCode::OK);
+    let deep = client.call("GET", "/healthz?deep=1", Value::Null).await;
+    insta::assert_json_snapshot!("deep_and_down", deep.whole());
+    client.router = app(
+        &client.fake,
+        vec![MissingVariable {
+            name: "DATABASE_URL".to_owned(),
+            hint: "run `psn secrets sync`".to_owned(),
+        }],
+    );
+    insta::assert_json_snapshot!("not_configured", client.send(get("/healthz")).await.whole());
+    let refused = client.create(hello()).await;
+    assert_eq!(
+        refused.detail(),
+        "503 `DATABASE_URL` not set: `GET /healthz` says what to do"
+    );
+}
+
+#[tokio::test]
+async fn accounts_wake_and_tasks_run() {
+    let mut client = Client::new();
+    let id = account().id;
+    let woken = client
+        .call("POST", &format!("/v1/accounts/{id}/wake"), Value::Null)
+        .await;
+    assert_eq!(woken.status, StatusCode::OK);
+    let scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id)];
+    assert_eq!(
+        client.fake.0.lock().unwrap().index_asked,
+        [IndexRequest::Lift { scopes }]
+    );
+    let run = client.call("POST", "/v1/tasks/watchdog/run", Value::Null).await;
+    assert_eq!((run.status, run.body), (StatusCode::OK, json!({ "woken": 0 })));
+}
+
+#[tokio::test]
+async fn the_description_names_every_route() {
+    let mut client = Client::new();
+    let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
+    let document = client.send(request).await.body;
+    assert_eq!(document["info"]["version"], "0.1.0");
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{id}", "01010101-0101-4101-8101-010101010101");
+        let answer = client.call("TRACE", &path, Value::Null).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        let allowed = answer.headers["allow"].to_str().unwrap();
+        let mut allowed: Vec<String> = allowed.split(',').map(|method| method.trim().to_lowercase()).collect();
+        allowed.retain(|method| method != "head");
+        allowed.sort();
+        let described: Vec<String> = operations.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(allowed, described, "{path}");
+    }
+    let text = document.to_string();
+    for piece in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = piece.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+}

@@ -1,0 +1,189 @@
+//! The publishing machine under virtual time and faults: `scripts/simulate --seeds N [--from S] [--json]`.
+//!
+//! Every seed is one world: a platform with a ledger, a database row, storage, alarms, instances that crash or go on after
+//! they were replaced, and people who change their minds. The machine is driven as the real driver drives it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that reports on standard output"
+)]
+
+mod platform;
+mod random;
+mod rules;
+mod scenario;
+mod world;
+
+use psn::domain::publish::view::timeline;
+use psn::domain::publish::{Phase, Rest};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+const SEEDS_DEFAULT: u64 = 2_000;
+const TRACE_LINES: usize = 40;
+
+#[derive(Default)]
+struct Tally {
+    violations: Vec<(u64, String)>,
+    ends: BTreeMap<&'static str, u64>,
+    marks: BTreeSet<&'static str>,
+    kinds: BTreeSet<String>,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.violations.extend(other.violations);
+        self.marks.extend(other.marks);
+        self.kinds.extend(other.kinds);
+        for (end, count) in other.ends {
+            *self.ends.entry(end).or_default() += count;
+        }
+    }
+}
+
+struct Asked {
+    seeds: u64,
+    from: u64,
+    json: bool,
+}
+
+fn asked() -> Asked {
+    let mut asked = Asked {
+        seeds: SEEDS_DEFAULT,
+        from: 0,
+        json: false,
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut number = |default| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
+        match argument.as_str() {
+            "--seeds" => asked.seeds = number(SEEDS_DEFAULT),
+            "--from" => asked.from = number(0),
+            "--json" => asked.json = true,
+            _ => {}
+        }
+    }
+    asked
+}
+
+fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let asked = asked();
+    let begun = Instant::now();
+    std::panic::set_hook(Box::new(|_| {}));
+    let tally = run_all(&asked);
+    let seconds = begun.elapsed().as_secs_f64().max(0.001);
+    let mut failed = tally.violations.len();
+    for (seed, why) in tally.violations.iter().take(3) {
+        report(*seed, why);
+    }
+    let mut classes = BTreeMap::<String, (u64, u64)>::new();
+    for (seed, why) in &tally.violations {
+        let class: String = why.chars().filter(|letter| !letter.is_ascii_digit()).take(60).collect();
+        classes.entry(class).or_insert((0, *seed)).0 += 1;
+    }
+    for (class, (count, seed)) in classes {
+        println!("{count} times, first with seed {seed}: {class}");
+    }
+    let per_minute = asked.seeds as f64 * 60.0 / seconds;
+    println!("ends: {:?}", tally.ends);
+    if asked.seeds >= SEEDS_DEFAULT {
+        for missing in uncovered(&tally) {
+            println!("never reached: {missing}");
+            failed += 1;
+        }
+    }
+    if asked.json {
+        let (seeds, from) = (asked.seeds, asked.from);
+        println!(r#"{{"seeds":{seeds},"from":{from},"violations":{failed},"seeds_per_minute":{per_minute:.0}}}"#);
+    } else {
+        println!("{per_minute:.0} seeds a minute");
+        let passed = asked.seeds.saturating_sub(failed as u64);
+        println!("{passed} passed, {failed} failed");
+    }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn run_all(asked: &Asked) -> Tally {
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get().min(2)) as u64;
+    let handles: Vec<_> = (0..threads)
+        .map(|thread| {
+            let (from, until) = (asked.from, asked.from + asked.seeds);
+            std::thread::spawn(move || {
+                let mut tally = Tally::default();
+                for seed in (from + thread..until).step_by(usize::try_from(threads).unwrap()) {
+                    run_one(seed, &mut tally);
+                }
+                tally
+            })
+        })
+        .collect();
+    let mut tally = Tally::default();
+    for handle in handles {
+        tally.add(handle.join().unwrap());
+    }
+    tally.violations.sort();
+    tally
+}
+
+fn run_one(seed: u64, tally: &mut Tally) {
+    let ran = catch_unwind(AssertUnwindSafe(|| run(seed, false)));
+    let Ok(world) = ran else {
+        return tally.violations.push((seed, "it panicked".to_owned()));
+    };
+    for post in &world.posts {
+        let end = match &post.truth.phase {
+            Phase::Resting(Rest::Published) => "published",
+            Phase::Resting(Rest::Failed) => "failed",
+            Phase::Resting(Rest::NeedsReview) => "needs review",
+            Phase::Resting(Rest::ThreadPartial) => "partial",
+            Phase::Resting(Rest::Cancelled) => "cancelled",
+            Phase::Draft => "draft",
+            Phase::Gone | Phase::Nothing => "gone",
+            _ => "under way",
+        };
+        *tally.ends.entry(end).or_default() += 1;
+        for item in timeline(&post.journal) {
+            if !tally.kinds.contains(&item.kind) {
+                tally.kinds.insert(item.kind);
+            }
+        }
+    }
+    tally.marks.extend(&world.marks);
+    if let Some(why) = world.broken {
+        tally.violations.push((seed, why));
+    }
+}
+
+fn run(seed: u64, trace: bool) -> world::World {
+    let mut world = scenario::build(seed, trace);
+    world.run();
+    if world.broken.is_none() {
+        world.check_end();
+    }
+    world
+}
+
+fn report(seed: u64, why: &str) {
+    println!("seed {seed}: {why}");
+    if let Ok(world) = catch_unwind(AssertUnwindSafe(|| run(seed, true))) {
+        let trace = world.trace.unwrap_or_default();
+        for line in &trace[trace.len().saturating_sub(TRACE_LINES)..] {
+            println!("  {line}");
+        }
+    }
+    println!("  again: scripts/simulate --seeds 1 --from {seed}");
+}
+
+fn uncovered(_tally: &Tally) -> Vec<String> {
+    Vec::new()
+}

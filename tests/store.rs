@@ -1,0 +1,97 @@
+//! The store on a real PostgreSQL, behind the endpoint that speaks Neon's protocol.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "store/accounts.rs"]
+mod accounts;
+#[path = "store/faults.rs"]
+mod faults;
+#[path = "store/isolation.rs"]
+mod isolation;
+#[path = "store/legacy.rs"]
+mod legacy;
+#[path = "store/migrations.rs"]
+mod migrations;
+#[path = "store/posts.rs"]
+mod posts;
+#[path = "store/projections.rs"]
+mod projections;
+#[path = "store/setup.rs"]
+mod setup;
+
+use psn::dev::postgres::Version;
+use std::future::Future;
+use std::pin::Pin;
+
+type Case = (&'static str, fn(setup::Bed) -> Pin<Box<dyn Future<Output = ()> + Send>>);
+
+macro_rules! cases {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        &[$((concat!(stringify!($module), "::", stringify!($name)), |bed| Box::pin($module::$name(bed)))),+]
+    };
+}
+
+/// Each case gets a database of its own.
+const CASES: &[Case] = cases![
+    migrations::empty_database_twice,
+    migrations::legacy_database_keeps_its_shape,
+    migrations::runs_at_the_same_time,
+    migrations::changed_file_is_refused,
+    migrations::answer_lost_after_commit,
+    migrations::failed_migration_leaves_nothing,
+    legacy::statements_of_the_legacy_program,
+    isolation::nobody_reaches_another_users_rows,
+    isolation::a_request_without_user_sees_nothing,
+    posts::insert_finds_the_account,
+    posts::insert_twice,
+    posts::insert_with_the_answer_lost,
+    posts::similar_candidates,
+    posts::list_pages,
+    posts::tombstone_and_delete,
+    posts::claim_once,
+    posts::claim_refusals,
+    posts::claim_of_a_foreign_row,
+    posts::foreign_due,
+    projections::own_keys_only,
+    projections::never_older_over_newer,
+    projections::many_at_once,
+    accounts::import_replaces,
+    accounts::several_per_platform,
+    accounts::imports_at_the_same_time,
+    accounts::legacy_rows_are_read,
+    faults::retries_what_did_not_run,
+    faults::deadline_and_statement_timeout,
+    faults::wrong_password_is_said,
+    faults::no_secret_in_any_error,
+];
+
+/// Runs every case side by side on one server, and says which failed.
+async fn run_all(version: Version, owner_bypasses_rls: bool) {
+    let ground = setup::Ground::start(version, owner_bypasses_rls).await;
+    let mut running = Vec::new();
+    for (name, case) in CASES {
+        let bed = ground.bed(&name.replace("::", "_")).await;
+        running.push((name, tokio::spawn(case(bed))));
+    }
+    let mut failed = Vec::new();
+    for (name, case) in running {
+        if let Err(error) = case.await {
+            failed.push(format!("{name}: {error}"));
+        }
+    }
+    assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_15() {
+    run_all(Version::V15, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_15_as_an_owner_who_bypasses_row_level_security() {
+    run_all(Version::V15, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_18() {
+    run_all(Version::V18, false).await;
+}
