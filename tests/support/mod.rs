@@ -291,6 +291,37 @@ impl World {
         Arc::new(PostObject::new(around, journal, table, slot.waker.clone()).unwrap())
     }
 
+    /// Loses every alarm, as a runtime that lost its storage of alarms would.
+    pub fn lose_alarms(&self) {
+        for slot in self.inner.posts.lock().unwrap().values() {
+            *slot.waker.0.lock().unwrap() = None;
+        }
+    }
+
+    /// Empties the index, as if all of it had been lost.
+    pub fn forget_index(&self) {
+        for (key, _) in self.inner.index.scan("", "~", usize::MAX).unwrap() {
+            self.inner.index.delete(&key).unwrap();
+        }
+    }
+
+    /// When the alarm of a post is set.
+    pub fn alarm_of(&self, id: &PostId) -> Option<Timestamp> {
+        self.slot(id).waker.alarm()
+    }
+
+    /// Moves the clock on without letting an alarm ring.
+    pub fn advance(&self, length: Millis) {
+        self.inner.clock.advance(length);
+    }
+
+    /// Lets alarms ring for that long, and the clock end there.
+    pub async fn run_for(&self, length: Millis) {
+        let until = self.now() + length;
+        self.run(until).await;
+        self.inner.clock.set(until);
+    }
+
     /// Forgets the instances: all that was in memory is lost.
     pub fn crash(&self) {
         for slot in self.inner.posts.lock().unwrap().values() {
@@ -355,6 +386,17 @@ pub async fn postgres() -> Arc<Postgres> {
 
 /// A world with an empty, migrated database, an X account and the given settings of the emulator.
 pub async fn stage(postgres: &Arc<Postgres>, database: &str, seed: u64, x_settings: XSettings) -> Stage {
+    stage_with(postgres, database, seed, x_settings, &[]).await
+}
+
+/// The same with further variables of the operator.
+pub async fn stage_with(
+    postgres: &Arc<Postgres>,
+    database: &str,
+    seed: u64,
+    x_settings: XSettings,
+    more: &[(&'static str, &str)],
+) -> Stage {
     let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
     let database_url = postgres.create_database(database, None).await.unwrap();
     let neon = NeonEndpoint::start(NeonOptions::local(postgres.port())).await.unwrap();
@@ -372,13 +414,14 @@ pub async fn stage(postgres: &Arc<Postgres>, database: &str, seed: u64, x_settin
         access_token: "token-of-ada".to_owned(),
     })
     .unwrap();
-    let variables: BTreeMap<&str, String> = BTreeMap::from([
+    let mut variables: BTreeMap<&str, String> = BTreeMap::from([
         ("DATABASE_URL", database_url),
         ("NEON_SQL_URL", neon.sql_url()),
         ("HUB_ENCRYPTION_KEY", KEY.to_owned()),
         ("PSN_API_TOKEN", "secret".to_owned()),
         ("X_API_URL", x.url().to_owned()),
     ]);
+    variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let settings = Arc::new(Settings::read(|name| variables.get(name).cloned()).unwrap());
     let inner = Inner {
         clock,

@@ -13,7 +13,7 @@ pub mod row;
 
 use crate::domain::account::HoldScope;
 use crate::domain::hash::{content_hash, hex};
-use crate::domain::id::RemoteUserId;
+use crate::domain::id::{AccountId, RemoteUserId};
 use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
 use crate::domain::publish::view::{timeline, view};
@@ -87,6 +87,7 @@ struct Memory {
 #[derive(Clone)]
 struct Credentials {
     token: AccessToken,
+    account_id: AccountId,
     remote_user_id: Option<RemoteUserId>,
 }
 

@@ -19,7 +19,7 @@ use crate::store::StoreError;
 use crate::store::accounts::TokenRow;
 use crate::store::claim::{Claim, ClaimRefusal, ClaimResult};
 use crate::store::content;
-use crate::store::posts::{InsertResult, NewPostRow, SimilarCandidate, ThreadProgress};
+use crate::store::posts::{DeleteResult, InsertResult, NewPostRow, SimilarCandidate, ThreadProgress};
 use crate::store::project::{Projected, Projection};
 use futures_util::future::{Either, select};
 use serde_json::{Map, json};
@@ -165,8 +165,10 @@ where
     }
 
     async fn first_own(&self, state: &State, candidates: Vec<RemoteId>) -> Result<LookUp, String> {
-        let (Some(plan), Some(account_id)) = (&state.plan, &state.account_id) else {
-            return Ok(LookUp::Absent);
+        // An adopted row may not name its account: then it is the one that the claim found.
+        let claimed = self.credentials().map(|credentials| credentials.account_id);
+        let (Some(plan), Some(account_id)) = (&state.plan, state.account_id.clone().or(claimed)) else {
+            return Err("the post's account is not known".to_owned());
         };
         for remote_id in candidates {
             let request = IndexRequest::Claim {
@@ -357,7 +359,11 @@ where
             Ok(token) => {
                 self.memory().mirrored_at = Some(self.now());
                 let remote_user_id = tokens.account.remote_user_id.clone();
-                self.memory().token = Some(Credentials { token, remote_user_id });
+                self.memory().token = Some(Credentials {
+                    token,
+                    account_id: tokens.account.id.clone(),
+                    remote_user_id,
+                });
                 ClaimAnswer::Claimed {
                     account_id: tokens.account.id,
                 }
@@ -421,6 +427,18 @@ where
         self.memory().mirrored_at = Some(self.now());
     }
 
+    /// Deletes the row. One that still waits for its time becomes a draft first: only what rests is deleted.
+    async fn delete_row(&self, state: &State, plan: &Plan, row: &Row) -> Result<(), StoreError> {
+        let store = &self.around.store;
+        let deleted = store.post_delete(&plan.user_id, &plan.post_id).await?;
+        if matches!(deleted, DeleteResult::Refused { .. }) {
+            let draft = projection(state, plan, row, false, self.now());
+            store.post_project(&draft).await?;
+            store.post_delete(&plan.user_id, &plan.post_id).await?;
+        }
+        Ok(())
+    }
+
     /// Brings the row up to date with the journal; `false` when the database could not be asked.
     ///
     /// # Errors
@@ -439,11 +457,11 @@ where
             if before.is_none() {
                 return Ok(true);
             }
-            let deleted = self.around.store.post_delete(&plan.user_id, &plan.post_id).await;
-            if deleted.is_ok() {
+            let deleted = self.delete_row(&state, plan, &row).await.is_ok();
+            if deleted {
                 self.remember_row(Some(&row));
             }
-            return Ok(deleted.is_ok());
+            return Ok(deleted);
         }
         let before: Option<Row> = before.and_then(|text| serde_json::from_str(&text).ok());
         let new_content = before.is_some_and(|before| before.hash != row.hash);

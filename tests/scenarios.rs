@@ -1,0 +1,13 @@
+//! What a user, an operator and another program can meet, from outside: ledger, view, row, history, number of calls.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+#[path = "scenarios/common.rs"]
+mod common;
+#[path = "scenarios/people.rs"]
+mod people;
+#[path = "scenarios/refusals.rs"]
+mod refusals;
+#[path = "scenarios/rows.rs"]
+mod rows;
