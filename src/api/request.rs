@@ -232,6 +232,13 @@ fn time(fields: &mut Fields, value: &Value, now: Timestamp) -> Option<Timestamp>
             );
             None
         }
+        Ok(at) if at > now + limits::AHEAD_MAX_MS => {
+            fields.refuse(
+                "scheduled_at",
+                format!("{at} is more than ten years ahead: give an earlier time"),
+            );
+            None
+        }
         Ok(at) => Some(at.max(now)),
         Err(error) => {
             let message = match text.len() {

@@ -186,7 +186,7 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
         401 if !message.contains("PSN_API_TOKEN") => {
             Some("check `PSN_API_TOKEN`: it must be the secret that the worker was given".to_owned())
         }
-        404 => Some("`psn post list` shows the posts there are".to_owned()),
+        404 if message.contains("post") => Some("`psn post list` shows the posts there are".to_owned()),
         429 | 503 => Some(match retry_after {
             Some(secs) => format!("nothing was lost: try again in {secs} s"),
             None => "try again in a moment".to_owned(),

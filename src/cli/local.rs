@@ -290,7 +290,7 @@ async fn healthy(stack: &Stack) -> CliResult {
                 format!(
                     "it answers {}{}",
                     answer.status,
-                    missing.map(|list| format!(", missing {list}")).unwrap_or_default()
+                    missing.map(missing_words).unwrap_or_default()
                 )
             }
             Err(error) => error.message,
@@ -302,6 +302,13 @@ async fn healthy(stack: &Stack) -> CliResult {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// What the worker names as missing or wrong, as words.
+fn missing_words(list: &Value) -> String {
+    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    let hints = items.iter().filter_map(|item| item.get("hint").and_then(Value::as_str));
+    hints.map(|hint| format!("; {hint}")).collect()
 }
 
 /// `NAME='value'` lines, as a shell and the loader of the command line both read them.

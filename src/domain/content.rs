@@ -179,7 +179,7 @@ fn part_errors(index: usize, text: &str, weighted_length: u32, limit: u32) -> Ve
             "part {index} has a character that X refuses (U+FEFF, U+FFFE or U+FFFF): remove it"
         ));
     } else if text::is_blank(text) {
-        errors.push(format!("part {index} is empty"));
+        errors.push(format!("part {index} is empty: write something or leave it out"));
     }
     if weighted_length > limit {
         let over = weighted_length - limit;

@@ -6,7 +6,7 @@ use crate::domain::id::{AccountId, PostId, RemoteId};
 use crate::domain::publish::view::{PostView, TimelineItem};
 use crate::domain::publish::{Hold, Plan, Verdict};
 use crate::domain::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::future::Future;
 
 /// Asks objects. A request may be delivered twice: every one of them is idempotent.
@@ -68,6 +68,8 @@ pub enum PostRequest {
         /// New parts with their hash.
         content: Option<(Vec<String>, String)>,
         /// A new time; `Some(None)` makes it a draft.
+        // On the wire absent and null differ: null alone would come back as `None`, which changes nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
         schedule: Option<Option<Timestamp>>,
     },
     /// Remove it.
@@ -244,4 +246,30 @@ pub enum IndexReply {
         /// How, in words.
         message: String,
     },
+}
+
+/// Reads a field that is there, null or not, as `Some`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PostRequest, Timestamp};
+
+    #[test]
+    fn a_change_of_time_survives_the_way_to_the_object() {
+        for schedule in [None, Some(None), Some(Some(Timestamp(1_795_433_000_000)))] {
+            let sent = PostRequest::Amend {
+                content: None,
+                schedule,
+            };
+            let wire = serde_json::to_string(&sent).expect("a request is JSON");
+            let got: PostRequest = serde_json::from_str(&wire).expect("a request is read back");
+            let PostRequest::Amend { schedule: got, .. } = got else {
+                panic!("`{wire}` came back as another request");
+            };
+            assert_eq!(got, schedule, "{wire}");
+        }
+    }
 }

@@ -49,7 +49,7 @@ fn all_errors_come_at_once() {
     assert_eq!(
         errors(&plan),
         [
-            (Some(2), "part 2 is empty"),
+            (Some(2), "part 2 is empty: write something or leave it out"),
             (Some(3), "part 3 is 312/280 characters: shorten it by 32"),
             (Some(4), "part 4 is 282/280 characters: shorten it by 2"),
             (
@@ -69,7 +69,10 @@ fn nothing_is_an_error() {
         errors(&parts(&[], false)),
         [(None, "the content has no part: give at least one")]
     );
-    assert_eq!(errors(&text(" \n ")), [(Some(1), "part 1 is empty")]);
+    assert_eq!(
+        errors(&text(" \n ")),
+        [(Some(1), "part 1 is empty: write something or leave it out")]
+    );
     assert_eq!(errors(&text("---")).len(), 1);
 }
 
@@ -100,7 +103,7 @@ fn numbers_count() {
         errors(&plan),
         [
             (Some(1), "part 1 is 282/280 characters: shorten it by 2"),
-            (Some(2), "part 2 is empty")
+            (Some(2), "part 2 is empty: write something or leave it out")
         ]
     );
 }

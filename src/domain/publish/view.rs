@@ -160,17 +160,25 @@ fn item(fact: &Fact) -> TimelineItem {
     }
 }
 
+fn parts_words(count: usize) -> String {
+    if count == 1 {
+        "1 part".to_owned()
+    } else {
+        format!("{count} parts")
+    }
+}
+
 fn describe(entry: &Entry) -> (&'static str, Option<usize>, String) {
     match entry {
         Entry::Created { plan } => (
             "created",
             None,
-            format!("{} part(s) for {}", plan.parts.len(), plan.platform.title()),
+            format!("{} for {}", parts_words(plan.parts.len()), plan.platform.title()),
         ),
         Entry::Adopted { confirmed, .. } => (
             "adopted",
             None,
-            format!("taken over with {} part(s) out", confirmed.len()),
+            format!("taken over with {} out", parts_words(confirmed.len())),
         ),
         Entry::Inserted { .. } => ("inserted", None, "stored".to_owned()),
         Entry::InsertRefused {} => ("insert_refused", None, "not stored".to_owned()),
@@ -180,7 +188,7 @@ fn describe(entry: &Entry) -> (&'static str, Option<usize>, String) {
         }
         Entry::TombstoneSettled { existed: false } => ("tombstone_settled", None, "it was not stored".to_owned()),
         Entry::Scheduled { at } => ("scheduled", None, format!("due {at}")),
-        Entry::Edited { parts, .. } => ("edited", None, format!("{} part(s)", parts.len())),
+        Entry::Edited { parts, .. } => ("edited", None, parts_words(parts.len())),
         Entry::CancelRequested {} => ("cancel_requested", None, "nothing more leaves".to_owned()),
         Entry::Unscheduled { message } => (
             "unscheduled",

@@ -60,8 +60,9 @@ impl Timeline {
         self.due = due;
         self.parts = parts.to_vec();
         self.note(&format!(
-            "{} parts, due {due}; times below are relative to that",
-            parts.len()
+            "{} part{}, due {due}; times below are relative to that",
+            parts.len(),
+            if parts.len() == 1 { "" } else { "s" }
         ));
         self.say("");
     }

@@ -62,16 +62,22 @@ fn style(post: &Value) -> Style {
 
 /// A post in one line.
 pub fn summary(printer: &Printer, post: &Value) -> String {
-    let content = parts(post)
-        .first()
-        .map_or_else(|| text(post, "content"), |part| text(part, "text"));
+    let content = match parts(post).first() {
+        Some(part) => text(part, "text").to_owned(),
+        None => listed(text(post, "content")),
+    };
     format!(
         "{}  {}  {}  {}",
         text(post, "id"),
         text(post, "platform"),
         printer.paint(style(post), &state_words(post)),
-        excerpt(content, EXCERPT_WIDTH)
+        excerpt(&content, EXCERPT_WIDTH)
     )
+}
+
+/// The content of a row in one text: that of a thread is stored as a JSON array of its parts.
+fn listed(content: &str) -> String {
+    serde_json::from_str::<Vec<String>>(content).map_or_else(|_| content.to_owned(), |parts| parts.join(" / "))
 }
 
 /// A post with its parts, or its document.
