@@ -101,7 +101,10 @@ fn publish(draft: &mut Draft<'_>) -> Result<(), Refused> {
     match draft.state.phase {
         // Publishing is idempotent: what is going out or is out needs no second run.
         Phase::Resting(Rest::Published) => Ok(()),
-        Phase::Running if !draft.state.has_begun() => schedule(draft, draft.now()),
+        // Claimed ahead of its time: that time is now. What is due already keeps its run.
+        Phase::Running if !draft.state.has_begun() && draft.state.scheduled_at > Some(draft.now()) => {
+            schedule(draft, draft.now())
+        }
         Phase::Running => Ok(()),
         Phase::Draft | Phase::Scheduled => schedule(draft, draft.now()),
         _ => retry(draft),
