@@ -86,7 +86,8 @@ pub(crate) use row_seq;
 
 /// `$1` id, `$2` user, `$3` token, `$4` content, `$5` seq, `$6` latest time, `$7` take over, `$8` now.
 const CLAIM: &str = concat!(
-    "update posts p set status = 'publishing', sub_status = null, trigger_run_id = 'psn:' || $3::text, \
+    "update posts p set status = case when scheduled_at > $8::timestamptz then status else 'publishing' end, \
+     sub_status = null, trigger_run_id = 'psn:' || $3::text, \
      updated_at = $8::timestamptz where id = $1::uuid and user_id = $2 and content = $4 \
      and (status in ('scheduled', 'retry', 'partially_posted') \
        or (status = 'publishing' and (trigger_run_id = 'psn:' || $3::text or $7::boolean))) \
@@ -116,8 +117,8 @@ const ROW: &str = concat!(
 );
 
 impl<H: HttpClient, A: Ambient> Store<H, A> {
-    /// Takes a post for publishing: sets `publishing` and the run's token where the row is publishable, due, approved
-    /// and unchanged. One request, which also brings the tokens.
+    /// Takes a post for publishing: sets `publishing` (once its time has come; a post claimed ahead of it stays
+    /// `scheduled`) and the run's token where the row is publishable, due, approved and unchanged. One request, which also brings the tokens.
     ///
     /// # Errors
     /// [`StoreError`]; claiming again with the same token is always right.

@@ -55,10 +55,8 @@ impl World {
                     self.fail("I10: a call before the post is due");
                 }
             }
-            Entry::Confirmed { step, remote_id, by } => {
-                if *by != ConfirmedBy::Row {
-                    self.check_confirmed(post, *step, remote_id);
-                }
+            Entry::Confirmed { step, remote_id, by } if *by != ConfirmedBy::Row => {
+                self.check_confirmed(post, *step, remote_id);
             }
             Entry::AttemptRefused {
                 refusal:

@@ -6,7 +6,7 @@ use psn::domain::account::HoldScope;
 use psn::domain::hash::content_hash;
 use psn::domain::id::{AccountId, RemoteId};
 use psn::domain::limits;
-use psn::domain::outcome::{LookUp, Outcome};
+use psn::domain::outcome::{Deletion, LookUp, Outcome};
 use psn::domain::publish::{
     Circumstances, ClaimAnswer, Command, Decision, Effect, Entry, Event, Fact, Hold, InsertAnswer, Phase, Plan, Policy,
     State, WaitReason, check, decide, evolve, replay,
@@ -303,6 +303,20 @@ impl World {
                     if let Event::Call { outcome, .. } = &mut event {
                         self.instances[instance].in_flight = false;
                         self.reserve(instance, outcome);
+                    }
+                    // A token that was called dead is forgotten: the next call claims, and reads the one of that time.
+                    let dead = matches!(
+                        &event,
+                        Event::Deletion {
+                            answer: Deletion::NotNow { token_dead: true, .. },
+                            ..
+                        } | Event::Look {
+                            answer: LookUp::Unreadable { token_dead: true, .. },
+                            ..
+                        }
+                    );
+                    if dead {
+                        self.instances[instance].token = None;
                     }
                     say!(self, "instance {instance} gets {event:?}");
                     self.drive(instance, event);
@@ -1063,6 +1077,7 @@ impl World {
     fn user(&mut self, post: usize, action: &Action) {
         say!(self, "post {post}: its user: {action:?}");
         let command = match action {
+            Action::Create if self.posts[post].adopted.is_some() => return,
             Action::Create => Command::Create(self.posts[post].plan.clone()),
             Action::Adopt => {
                 let Some((confirmed, doubt_since, review)) = self.posts[post].adopted.clone() else {

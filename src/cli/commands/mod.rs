@@ -2,6 +2,8 @@
 
 pub mod account;
 #[cfg(feature = "dev")]
+pub mod bench;
+#[cfg(feature = "dev")]
 pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
@@ -33,6 +35,9 @@ pub enum Command {
     /// Publish a thread on a stack of its own, kill the runtime in the middle, and count
     #[cfg(feature = "dev")]
     Demo(demo::DemoArgs),
+    /// Measure the figures that the design promises, on a stack of its own
+    #[cfg(feature = "dev")]
+    Bench(bench::BenchArgs),
 }
 
 impl Command {
@@ -50,6 +55,8 @@ impl Command {
             Self::Dev(args) => dev::run(context, args).await,
             #[cfg(feature = "dev")]
             Self::Demo(args) => demo::run(context, args).await,
+            #[cfg(feature = "dev")]
+            Self::Bench(args) => bench::run(context, args).await,
         }
     }
 

@@ -479,11 +479,12 @@ impl<'a> Draft<'a> {
                     again_at,
                 });
             }
+            // Cancelled, it cannot wait for a token, but what is in doubt is still to be looked up.
             LookUp::Unreadable {
                 message,
                 token_dead: true,
                 ..
-            } => self.token_dead(message),
+            } if !self.state.cancel_requested => self.token_dead(message),
             LookUp::Unreadable { message, retry_at, .. } => {
                 self.looked_unreadable(index, doubt.unreadable, message, retry_at);
             }
@@ -548,7 +549,7 @@ impl<'a> Draft<'a> {
                     Some(format!("part {} could not be deleted: {message}", index + 1)),
                 );
             }
-            Deletion::NotNow { message, .. } if self.state.steps[index].attempts > limits::UNREADABLE_MAX => {
+            Deletion::NotNow { message, .. } if self.state.steps[index].deletion_delays >= limits::UNREADABLE_MAX => {
                 self.rest(
                     Rest::ThreadPartial,
                     Some(format!("part {} could not be deleted: {message}", index + 1)),
@@ -562,7 +563,7 @@ impl<'a> Draft<'a> {
                 let wait = if token_dead {
                     TOKEN_WAIT_MS
                 } else {
-                    UNREADABLE.delay(self.state.steps[index].attempts, self.random())
+                    UNREADABLE.delay(self.state.steps[index].deletion_delays, self.random())
                 };
                 let again_at = retry_at.filter(|at| *at > self.now()).unwrap_or(self.now() + wait);
                 self.record(Entry::DeletionDelayed {
@@ -710,7 +711,9 @@ impl<'a> Draft<'a> {
         if self.state.confirmed_count() == self.part_count() {
             return self.rest(Rest::Published, None);
         }
-        if self.state.cancel_requested {
+        // What was given up in doubt may be out: that is no draft, and the reason below says why it stopped.
+        let is_certain = self.state.given_up().is_none() || self.state.confirmed_count() > 0;
+        if self.state.cancel_requested && is_certain {
             return self.rest_cancelled();
         }
         if let Some(index) = self

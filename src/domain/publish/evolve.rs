@@ -322,6 +322,7 @@ fn apply_roll_back(state: &mut State, entry: &Entry) -> Result<(), &'static str>
             // The thread that what was given up would belong to is no more.
             for step in &mut state.steps {
                 step.given_up = None;
+                step.deletion_delays = 0;
             }
             state.phase = Phase::RollingBack;
             state.run = None;
@@ -349,7 +350,7 @@ fn apply_roll_back(state: &mut State, entry: &Entry) -> Result<(), &'static str>
         } => {
             let step = state.steps.get_mut(*step).ok_or("no such step")?;
             step.not_before = Some(*again_at);
-            step.attempts += 1;
+            step.deletion_delays += 1;
             state.message = Some(message.clone());
         }
         _ => return Err("not an entry about a roll-back"),

@@ -54,7 +54,7 @@ pub fn check(state: &State) -> Result<(), Broken> {
         "what rests in doubt needs review",
     )?;
     rule(
-        state.phase == Phase::RollingBack || steps.iter().all(|step| step.attempts <= limits::ATTEMPTS_MAX),
+        steps.iter().all(|step| step.attempts <= limits::ATTEMPTS_MAX),
         "I7",
         "attempts per step are bounded",
     )?;

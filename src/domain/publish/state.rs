@@ -76,6 +76,8 @@ pub struct Step {
     pub attempts: u32,
     /// Attempts that ended in a wait (rate limit, credit, dead token): bounded apart.
     pub waits: u32,
+    /// Deletions of the current roll-back that have to be tried again: bounded apart.
+    pub deletion_delays: u32,
     /// Numbers the attempts.
     pub attempt_last: u32,
     /// Refusals in a row because the parent was not visible yet.

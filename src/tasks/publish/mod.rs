@@ -5,7 +5,8 @@
 //! record what is asked and set the alarm, except that creating inserts the row before it answers.
 //!
 //! Keys of the object's table → value: `projected` → the row as it was last mirrored; `similar` → ids of similar posts at
-//! creation; `username` → the account's name on the platform; `content` → the stored content of an adopted row.
+//! creation; `username` → the account's name on the platform; `content` → the stored content of
+//! an adopted row; `waits_for` → the scope of the hold it waits for.
 
 mod perform;
 pub mod row;
@@ -36,6 +37,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The alarm that is set before any work: if this instance dies, the next one starts when the alarm is due.
 const GUARD_MS: Millis = Millis(1_000);
+/// The wait after a fault of the storage, or of this program: short enough to go on soon, long enough to cost nothing.
+const AFTER_FAULT_MS: Millis = Millis(30_000);
 /// Turns of the driver's loop in one wake: far more than the calls it may make.
 const TURNS_MAX: u32 = 400;
 /// The wait before a failed mirroring of the row is tried again.
@@ -77,8 +80,6 @@ struct Memory {
     token: Option<Credentials>,
     /// Scopes in which this post took the turn of trying again.
     trying: Vec<HoldScope>,
-    /// The hold that this post waits for.
-    waits_for: Option<HoldScope>,
     /// When the row was last mirrored.
     mirrored_at: Option<Timestamp>,
 }
@@ -418,9 +419,17 @@ where
     /// Does what there is to do, and sets the next alarm.
     ///
     /// # Errors
-    /// In words, when the object's storage fails; the guard alarm is set then.
+    /// In words, when the object's storage fails or its journal makes no sense; the alarm is set for later then.
     pub async fn alarm(&self) -> Result<(), String> {
         self.set_alarm(Some(self.now() + GUARD_MS)).await?;
+        let done = self.work().await;
+        if done.is_err() {
+            self.set_alarm(Some(self.now() + AFTER_FAULT_MS)).await?;
+        }
+        done
+    }
+
+    async fn work(&self) -> Result<(), String> {
         let mut calls_left = limits::CALLS_PER_WAKE_MAX;
         let mut wake_at = self.drive(&mut calls_left).await?;
         loop {
@@ -448,6 +457,9 @@ where
             let mut state = self.state()?;
             let has_token = self.memory().token.is_some();
             let decision = decide(&state, event, &self.circumstances(*calls_left, has_token)).unwrap_or_default();
+            if let Some(dropped) = &decision.dropped {
+                return Err(dropped.to_string());
+            }
             self.commit(&mut state, &decision)?;
             self.follow(&state, &decision).await;
             let Some(effect) = decision.effect else {
@@ -461,7 +473,7 @@ where
     /// Tells the index about holds, and forgets the token when the run is over.
     async fn follow(&self, state: &State, decision: &Decision) {
         if let Some(hold) = &decision.hold {
-            self.memory().waits_for = Some(hold.scope.clone());
+            self.remember_scope(&hold.scope);
             // A hold that is not announced costs other posts a refused call, nothing else.
             let _ = self.around.objects.index(IndexRequest::Hold(hold.clone())).await;
         }
@@ -474,6 +486,19 @@ where
         if !matches!(state.phase, Phase::Running | Phase::RollingBack) {
             self.memory().token = None;
         }
+    }
+
+    /// Remembers which hold this post waits for, so that it is told when that ends.
+    fn remember_scope(&self, scope: &HoldScope) {
+        if let Ok(text) = serde_json::to_string(scope) {
+            // What is not remembered costs a wait until the post looks by itself.
+            let _ = self.table.put("waits_for", &text);
+        }
+    }
+
+    fn scope_waited_for(&self) -> Option<HoldScope> {
+        let text = self.table.get("waits_for").ok().flatten()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// The scopes of holds that cover this post.
@@ -499,7 +524,7 @@ where
             post_id: plan.post_id.clone(),
             account_id: state.account_id.clone(),
             wake_at,
-            waits_for: self.memory().waits_for.clone().filter(|_| waits),
+            waits_for: if waits { self.scope_waited_for() } else { None },
             remote_ids: state.remote_ids().into_iter().cloned().collect(),
         };
         let _ = self.around.objects.index(request).await;

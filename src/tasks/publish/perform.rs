@@ -2,7 +2,7 @@
 
 use super::row::{self, Row};
 use super::{Credentials, PostObject};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, HoldScope};
 use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, RemoteId, RunToken};
 use crate::domain::limits;
@@ -341,7 +341,7 @@ where
             self.memory().trying = scopes;
             return None;
         };
-        self.memory().waits_for = Some(hold.scope);
+        self.remember_scope(&hold.scope);
         Some(ClaimAnswer::Held {
             reason: hold.reason,
             until: hold.until,
@@ -386,6 +386,9 @@ where
             },
             ClaimRefusal::NoAccount => {
                 let message = "its account is not connected: import or connect the account, the post goes on by itself";
+                if let Some(account) = self.state().ok().and_then(|state| state.account_id) {
+                    self.remember_scope(&HoldScope::Account(account));
+                }
                 self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, message)
             }
             ClaimRefusal::AmbiguousAccount(_) => {

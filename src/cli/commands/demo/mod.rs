@@ -66,10 +66,10 @@ struct Crash {
 }
 
 /// A folder that ends with the demo.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
-    fn make() -> CliResult<Self> {
+    pub(super) fn make() -> CliResult<Self> {
         let path = std::env::temp_dir().join(format!("psn-demo-{}", random_hex::<6>()));
         let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|error| CliError::outcome(format!("`{}` could not be made: {error}", path.display())))?;

@@ -30,6 +30,19 @@ pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub entropy: SeededEntropy,
     pub connections: Connections,
+    /// When calls came and were answered, finer than the ledger tells; not kept over a restart.
+    pub timings: Mutex<Vec<Timing>>,
+}
+
+/// When a call came and when its answer left, in µs since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// The number of its arrival.
+    pub n: u64,
+    /// When it had arrived whole.
+    pub arrived_us: i64,
+    /// When its answer left; `None` while it has not.
+    pub answered_us: Option<i64>,
 }
 
 /// A call that is under way, as `GET /_held` shows it.
@@ -117,6 +130,7 @@ fn arrive(shared: &Shared, request: Request, gone: watch::Receiver<bool>) -> Cal
         account: request.account.as_deref(),
     };
     let at = shared.clock.now().to_rfc3339();
+    let arrived_us = now_us();
     let mut state = lock(&shared.state);
     let draw = || u8::try_from(shared.entropy.up_to(99)).unwrap_or(99);
     let decision = state.rules.decide(&facts, draw);
@@ -135,6 +149,11 @@ fn arrive(shared: &Shared, request: Request, gone: watch::Receiver<bool>) -> Cal
         ended: None,
     };
     state.enter(Entered::Arrival { arrival, decision });
+    lock(&shared.timings).push(Timing {
+        n,
+        arrived_us,
+        answered_us: None,
+    });
     let generation = state.generation;
     let shown = InFlight {
         id: n,
@@ -219,6 +238,9 @@ async fn work(shared: &Shared, mut call: Call, answer: oneshot::Sender<Ending>) 
     }
     // Said before it is sent, so that whoever has the answer finds it in the ledger.
     end(shared, &call, Ended::Answered);
+    if let Some(timing) = lock(&shared.timings).iter_mut().rev().find(|timing| timing.n == call.n) {
+        timing.answered_us = Some(now_us());
+    }
     if answer.send(Ending::Answer(Box::new(respond(&reply)))).is_err() {
         end(shared, &call, Ended::ClientGoneAfterEffect);
     }
@@ -422,6 +444,14 @@ fn cut(reply: &Reply) -> Response {
     let mut response = build(reply, Body::from_stream(steps));
     response.headers_mut().insert("content-length", whole.len().into());
     response
+}
+
+/// Timings are of the system's clock, also where the emulator is given another.
+fn now_us() -> i64 {
+    let since_epoch = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The system's clock.

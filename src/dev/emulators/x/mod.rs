@@ -21,8 +21,8 @@ use crate::ports::memory::SeededEntropy;
 use anyhow::Context as _;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse as _, Response};
-pub use flow::InFlight;
 use flow::Shared;
+pub use flow::{InFlight, Timing};
 use serde::Serialize;
 use settings::Settings;
 pub use state::XAccount;
@@ -117,6 +117,7 @@ pub async fn serve(options: XOptions) -> anyhow::Result<XHandle> {
         clock: options.clock.unwrap_or_else(|| Arc::new(flow::SystemClock)),
         entropy: SeededEntropy::new(options.seed),
         connections: listener.connections(),
+        timings: Mutex::default(),
     });
     let mut handle = XHandle {
         shared,
@@ -233,6 +234,12 @@ impl XHandle {
         lock(&self.shared.state).accounts.values().cloned().collect()
     }
 
+    /// When calls came and were answered, in the order of arrival, since the start or the last reset.
+    #[must_use]
+    pub fn timings(&self) -> Vec<Timing> {
+        lock(&self.shared.timings).clone()
+    }
+
     /// Forgets posts, arrivals and the plan; keeps the accounts. Calls under way lose their connection.
     ///
     /// # Errors
@@ -241,6 +248,7 @@ impl XHandle {
         let mut state = lock(&self.shared.state);
         state.reset()?;
         lock(&self.shared.live).clear();
+        lock(&self.shared.timings).clear();
         drop(state);
         flow::tick(&self.shared);
         Ok(())

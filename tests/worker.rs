@@ -1,0 +1,18 @@
+//! The Worker on the real runtime: killed in the middle of calls, told contradictory things by people, asked wrong ones.
+//! What came out is counted in the emulator's ledger.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::needless_pass_by_value,
+    reason = "tests"
+)]
+
+#[path = "worker/kills.rs"]
+mod kills;
+#[path = "worker/mistakes.rs"]
+mod mistakes;
+#[path = "worker/people.rs"]
+mod people;
+#[path = "worker/site.rs"]
+mod site;
