@@ -277,9 +277,9 @@ fn close(context: &Context, result: Result, status: &str) -> CliResult {
     let timeline = Timeline::new(context.printer);
     let plural = |count: u64, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
     let line = format!(
-        "{} of {} parts published, {}, {} missing, {}, {:.1} s",
+        "{} of {} published, {}, {} missing, {}, {:.1} s",
         result.published,
-        result.parts,
+        plural(result.parts as u64, "part", "parts"),
         plural(result.duplicates as u64, "duplicate", "duplicates"),
         result.missing,
         plural(result.crashes, "crash", "crashes"),
