@@ -33,6 +33,9 @@ pub mod plan;
 pub mod state;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::Refused;
 pub use decide::decide;
 pub use effect::{Decision, Effect, Hold};

@@ -1,0 +1,215 @@
+//! The stored form of every entry, and the rules that are easiest to break. Journals in flight hold these texts: a change
+//! here needs a migration of them.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::entry::{ConfirmedBy, Refusal};
+use super::*;
+use crate::domain::hash::content_hash;
+use crate::domain::id::{AccountId, AttemptId, PostId, RemoteId, RunToken, UserId};
+use crate::domain::outcome::{LookUp, Outcome, RejectionKind};
+use crate::domain::platform::Platform;
+use crate::domain::time::{Millis, Timestamp};
+
+const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+fn plan(parts: &[&str]) -> Plan {
+    let parts: Vec<String> = parts.iter().map(|&part| part.to_owned()).collect();
+    Plan {
+        post_id: PostId::from("post"),
+        user_id: UserId::from("user"),
+        platform: Platform::X,
+        account_id: None,
+        hash: content_hash(&parts),
+        parts,
+        scheduled_at: Some(NOW),
+        group_id: None,
+        created_at: NOW,
+    }
+}
+
+fn pinned_plan() -> Plan {
+    Plan {
+        hash: "00".to_owned(),
+        ..plan(&["one"])
+    }
+}
+
+const PLAN: &str = r#"{"post_id":"post","user_id":"user","platform":"x","account_id":null,"parts":["one"],"hash":"00","scheduled_at":1767225600000,"created_at":1767225600000}"#;
+
+/// Every entry with the text it is stored as; `@` stands for the plan, `#` for the time.
+#[rustfmt::skip]
+fn stored() -> Vec<(Entry, &'static str)> {
+    let (id, at, message, step) = (|| RemoteId::from("9"), NOW, || "why".to_owned(), 1);
+    let rested = |rest| Entry::Rested { rest, message: None };
+    let waiting = |reason| Entry::Waiting { reason, until: at, message: message() };
+    let confirmed = |by| Entry::Confirmed { step, remote_id: id(), by };
+    let refused = |refusal| Entry::AttemptRefused { step, refusal, message: message(), again_at: None };
+    let rejected = |kind| refused(Refusal::Rejected(kind));
+    vec![
+        (Entry::Created { plan: pinned_plan() }, r#"{"kind":"created","plan":@}"#),
+        (Entry::Adopted { plan: pinned_plan(), account_id: Some(AccountId::from("a")), confirmed: vec![id()], doubt_since: Some(at) }, r#"{"kind":"adopted","plan":@,"account_id":"a","confirmed":["9"],"doubt_since":#}"#),
+        (Entry::Inserted { account_id: AccountId::from("a") }, r#"{"kind":"inserted","account_id":"a"}"#),
+        (Entry::InsertRefused {}, r#"{"kind":"insert_refused"}"#),
+        (Entry::InsertUnknown {}, r#"{"kind":"insert_unknown"}"#),
+        (Entry::TombstoneSettled { existed: true }, r#"{"kind":"tombstone_settled","existed":true}"#),
+        (Entry::Scheduled { at }, r#"{"kind":"scheduled","at":#}"#),
+        (Entry::Edited { parts: vec!["one".to_owned()], hash: "00".to_owned() }, r#"{"kind":"edited","parts":["one"],"hash":"00"}"#),
+        (Entry::CancelRequested {}, r#"{"kind":"cancel_requested"}"#),
+        (Entry::Unscheduled { message: None }, r#"{"kind":"unscheduled","message":null}"#),
+        (Entry::Removed {}, r#"{"kind":"removed"}"#),
+        (Entry::RunStarted { token: RunToken("t".to_owned()) }, r#"{"kind":"run_started","token":"t"}"#),
+        (Entry::Claimed {}, r#"{"kind":"claimed"}"#),
+        (Entry::AttemptStarted { step, attempt: 2, id: AttemptId("post/3".to_owned()) }, r#"{"kind":"attempt_started","step":1,"attempt":2,"id":"post/3"}"#),
+        (confirmed(ConfirmedBy::Answer), r#"{"kind":"confirmed","step":1,"remote_id":"9","by":"answer"}"#),
+        (confirmed(ConfirmedBy::LookUp), r#"{"kind":"confirmed","step":1,"remote_id":"9","by":"look_up"}"#),
+        (confirmed(ConfirmedBy::Person), r#"{"kind":"confirmed","step":1,"remote_id":"9","by":"person"}"#),
+        (confirmed(ConfirmedBy::Row), r#"{"kind":"confirmed","step":1,"remote_id":"9","by":"row"}"#),
+        (refused(Refusal::Throttled), r#"{"kind":"attempt_refused","step":1,"refusal":"throttled","message":"why","again_at":null}"#),
+        (refused(Refusal::NotSent), r#"{"kind":"attempt_refused","step":1,"refusal":"not_sent","message":"why","again_at":null}"#),
+        (rejected(RejectionKind::Permanent), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"permanent"},"message":"why","again_at":null}"#),
+        (rejected(RejectionKind::Duplicate), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"duplicate"},"message":"why","again_at":null}"#),
+        (rejected(RejectionKind::ReplyRefused), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"reply_refused"},"message":"why","again_at":null}"#),
+        (rejected(RejectionKind::ParentNotVisible), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"parent_not_visible"},"message":"why","again_at":null}"#),
+        (rejected(RejectionKind::TokenDead), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"token_dead"},"message":"why","again_at":null}"#),
+        (rejected(RejectionKind::NoCredit), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"no_credit"},"message":"why","again_at":null}"#),
+        (rejected(RejectionKind::Operator), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"operator"},"message":"why","again_at":null}"#),
+        (Entry::Doubted { step, message: message(), duplicate: false, look_at: at }, r#"{"kind":"doubted","step":1,"message":"why","duplicate":false,"look_at":#}"#),
+        (Entry::Looked { step, readable: true, message: message(), again_at: at }, r#"{"kind":"looked","step":1,"readable":true,"message":"why","again_at":#}"#),
+        (Entry::Absent { step }, r#"{"kind":"absent","step":1}"#),
+        (waiting(WaitReason::RateLimited), r#"{"kind":"waiting","reason":"rate_limited","until":#,"message":"why"}"#),
+        (waiting(WaitReason::Paused), r#"{"kind":"waiting","reason":"paused","until":#,"message":"why"}"#),
+        (waiting(WaitReason::NeedsReauth), r#"{"kind":"waiting","reason":"needs_reauth","until":#,"message":"why"}"#),
+        (Entry::Resumed { by_person: true }, r#"{"kind":"resumed","by_person":true}"#),
+        (Entry::DeclaredAbsent { step }, r#"{"kind":"declared_absent","step":1}"#),
+        (Entry::Abandoned { step }, r#"{"kind":"abandoned","step":1}"#),
+        (Entry::RollBackStarted {}, r#"{"kind":"roll_back_started"}"#),
+        (Entry::DeletionStarted { step }, r#"{"kind":"deletion_started","step":1}"#),
+        (Entry::Deleted { step }, r#"{"kind":"deleted","step":1}"#),
+        (Entry::DeletionDelayed { step, message: message(), again_at: at }, r#"{"kind":"deletion_delayed","step":1,"message":"why","again_at":#}"#),
+        (rested(Rest::Published), r#"{"kind":"rested","rest":"published","message":null}"#),
+        (rested(Rest::Failed), r#"{"kind":"rested","rest":"failed","message":null}"#),
+        (rested(Rest::NeedsReview), r#"{"kind":"rested","rest":"needs_review","message":null}"#),
+        (rested(Rest::ThreadPartial), r#"{"kind":"rested","rest":"thread_partial","message":null}"#),
+        (rested(Rest::Cancelled), r#"{"kind":"rested","rest":"cancelled","message":null}"#),
+    ]
+}
+
+#[test]
+fn the_stored_form_of_every_entry_is_pinned() {
+    let time = serde_json::to_string(&NOW).unwrap();
+    for (entry, text) in stored() {
+        let plan = PLAN.replace("1767225600000", &time);
+        let text = text.replace('@', &plan).replace('#', &time);
+        assert_eq!(serde_json::to_string(&entry).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
+    }
+}
+
+struct Machine {
+    state: State,
+    now: Timestamp,
+    policy: Policy,
+}
+
+impl Machine {
+    fn tell(&mut self, event: Event) -> Decision {
+        let circumstances = Circumstances {
+            now: self.now,
+            in_flight: false,
+            has_token: !matches!(event, Event::Command(_) | Event::Wake | Event::Insert(_)),
+            calls_left: 40,
+            random: [0; 16],
+            policy: &self.policy,
+        };
+        let decision = decide(&self.state, event, &circumstances).unwrap();
+        assert_eq!(decision.dropped, None);
+        for entry in &decision.entries {
+            evolve(&mut self.state, self.now, entry).unwrap();
+        }
+        check(&self.state).unwrap();
+        decision
+    }
+
+    /// The first part of two is called for.
+    fn calling() -> (Self, AttemptId) {
+        let mut machine = Self {
+            state: State::default(),
+            now: NOW,
+            policy: Policy::default(),
+        };
+        machine.tell(Event::Command(Command::Create(plan(&["one", "two"]))));
+        let account_id = AccountId::from("a");
+        machine.tell(Event::Insert(InsertAnswer::Inserted {
+            account_id: account_id.clone(),
+        }));
+        let decision = machine.tell(Event::Claim(ClaimAnswer::Claimed { account_id }));
+        let Some(Effect::Publish { step: 0, id, .. }) = decision.effect else {
+            panic!("{decision:?}");
+        };
+        (machine, id)
+    }
+}
+
+#[test]
+fn a_call_that_nobody_waits_for_is_looked_up_not_repeated() {
+    let (mut machine, _) = Machine::calling();
+    machine.tell(Event::Wake);
+    machine.now = machine.now + machine.policy.look_up_delays[0];
+    machine.tell(Event::Wake);
+    let decision = machine.tell(Event::Claim(ClaimAnswer::Claimed {
+        account_id: AccountId::from("a"),
+    }));
+    assert!(matches!(decision.effect, Some(Effect::LookUp { step: 0, .. })));
+}
+
+#[test]
+fn absent_counts_only_after_the_settle_time() {
+    let (mut machine, id) = Machine::calling();
+    let noticed_at = machine.now;
+    let message = "no answer".to_owned();
+    machine.tell(Event::Call {
+        id,
+        outcome: Outcome::Ambiguous { message },
+    });
+    for (passed, is_settled) in [
+        (Millis(machine.policy.settle_ms().0 - 1), false),
+        (machine.policy.settle_ms(), true),
+    ] {
+        machine.now = noticed_at + passed;
+        let decision = machine.tell(Event::Look {
+            step: 0,
+            started_at: machine.now,
+            answer: LookUp::Absent,
+        });
+        assert_eq!(decision.entries.contains(&Entry::Absent { step: 0 }), is_settled);
+    }
+}
+
+#[test]
+fn a_late_answer_of_another_attempt_changes_nothing() {
+    let (mut machine, _) = Machine::calling();
+    machine.tell(Event::Wake);
+    let before = machine.state.clone();
+    machine.tell(Event::Call {
+        id: AttemptId("another".to_owned()),
+        outcome: Outcome::Accepted {
+            remote_id: RemoteId::from("9"),
+        },
+    });
+    assert_eq!(machine.state, before);
+}
+
+#[test]
+fn nothing_leaves_after_a_cancel() {
+    let (mut machine, id) = Machine::calling();
+    machine.tell(Event::Command(Command::Cancel));
+    let decision = machine.tell(Event::Call {
+        id,
+        outcome: Outcome::Accepted {
+            remote_id: RemoteId::from("9"),
+        },
+    });
+    assert_eq!(decision.effect, None);
+    assert_eq!(machine.state.phase, Phase::Resting(Rest::Cancelled));
+}
