@@ -151,8 +151,8 @@ pub fn simulation(root: &Path) -> Result<Row, String> {
         .output()
         .map_err(|error| format!("cargo did not start: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let document = lines.last().ok_or("the simulation gave no figures")?;
+    let mut lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let document = lines.next_back().ok_or("the simulation gave no figures")?;
     let per_minute = document.get("seeds_per_minute").and_then(Value::as_f64);
     let per_minute = per_minute.ok_or("the simulation does not say how many seeds a minute it tried")?;
     // It runs on two cores where there are two.
