@@ -266,7 +266,7 @@ async fn twenty_kills_while_threads_go_out() {
         special,
         kills: 6,
         aimed_min: 2,
-        found_min: 2,
+        found_min: 1,
         threads: 4,
         parts: 4,
     };
@@ -301,7 +301,7 @@ async fn kills_while_x_shows_nothing_for_eight_seconds() {
         special: true,
         kills: 6,
         aimed_min: 2,
-        found_min: 2,
+        found_min: 1,
         threads: 3,
         parts: 3,
     };
