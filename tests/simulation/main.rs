@@ -81,8 +81,9 @@ fn main() -> ExitCode {
     let seconds = begun.elapsed().as_secs_f64().max(0.001);
     let mut failed = tally.violations.len();
     for (name, holds) in reproductions::ALL {
-        if catch_unwind(*holds).is_err() {
-            println!("reproduction `{name}` failed");
+        if let Err(panic) = catch_unwind(*holds) {
+            let why = panic.downcast_ref::<String>().map_or("it panicked", String::as_str);
+            println!("reproduction `{name}` failed: {why}");
             failed += 1;
         }
     }

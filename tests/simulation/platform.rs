@@ -221,7 +221,7 @@ impl Platform {
         if let Some(made) = self.ledger.iter_mut().find(|made| made.id == *id) {
             made.deleted_at.get_or_insert(now);
         }
-        if faulty && random.per_mille(self.faults / 4) {
+        if random.per_mille(self.faults * 2) {
             return not_now(false);
         }
         Deletion::Deleted

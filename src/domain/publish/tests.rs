@@ -116,7 +116,7 @@ impl Machine {
     fn tell(&mut self, event: Event) -> Decision {
         let circumstances = Circumstances {
             now: self.now,
-            in_flight: false,
+            in_flight: matches!(event, Event::Command(_)),
             has_token: !matches!(event, Event::Command(_) | Event::Wake | Event::Insert(_)),
             calls_left: 40,
             random: [0; 16],
