@@ -307,8 +307,14 @@ async fn healthy(stack: &Stack) -> CliResult {
 /// What the worker names as missing or wrong, as words.
 fn missing_words(list: &Value) -> String {
     let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
-    let hints = items.iter().filter_map(|item| item.get("hint").and_then(Value::as_str));
-    hints.map(|hint| format!("; {hint}")).collect()
+    let text = |item: &Value, name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    items
+        .iter()
+        .map(|item| match (text(item, "name"), text(item, "hint")) {
+            (name, hint) if hint.contains(&name) => format!("; {hint}"),
+            (name, hint) => format!("; `{name}`: {hint}"),
+        })
+        .collect()
 }
 
 /// `NAME='value'` lines, as a shell and the loader of the command line both read them.

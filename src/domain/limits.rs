@@ -14,7 +14,7 @@ pub const ATTEMPTS_MAX: u32 = 8;
 /// A time at most this far in the past counts as now; more is refused.
 pub const PAST_TOLERANCE_MS: Millis = Millis(60_000);
 
-/// A time further ahead than this (10 years) is a slip of the keys and refused; runtimes also refuse alarms after 2262.
+/// A time further ahead than this (10 years) is a slip of the keys and refused; workerd refuses alarms after 2189.
 pub const AHEAD_MAX_MS: Millis = Millis(10 * 365 * 86_400_000);
 
 /// Deadline of one publishing call, unless `CALL_DEADLINE_MS` says otherwise.
