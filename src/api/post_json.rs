@@ -6,6 +6,7 @@ use crate::domain::platform::Platform;
 use crate::domain::post::{PartState, Status, SubStatus};
 use crate::domain::publish::view::TimelineItem;
 use crate::ports::objects::PostSnapshot;
+use crate::store::content;
 use serde::Serialize;
 
 /// A post.
@@ -168,6 +169,7 @@ pub struct RowJson {
     scheduled_at: Option<String>,
     published_at: Option<String>,
     fail_reason: Option<String>,
+    parts: Vec<PartJson>,
     platform_post_ids: Vec<RemoteId>,
     external_post_id: Option<RemoteId>,
     group_id: Option<String>,
@@ -183,6 +185,7 @@ impl From<RowSummary> for RowJson {
         };
         Self {
             resting,
+            parts: parts_of(&row),
             scheduled_at: row.scheduled_at.map(|at| at.to_rfc3339()),
             published_at: row.published_at.map(|at| at.to_rfc3339()),
             created_at: row.created_at.to_rfc3339(),
@@ -198,4 +201,32 @@ impl From<RowSummary> for RowJson {
             account_id: row.account_id,
         }
     }
+}
+
+/// The parts as the row shows them: the row does not know of calls under way.
+fn parts_of(row: &RowSummary) -> Vec<PartJson> {
+    let in_doubt = row.sub_status.as_deref() == Some(SubStatus::Reconciling.name());
+    let out = row.platform_post_ids.len();
+    let platform = Platform::parse(&row.platform);
+    let part = |(index, text): (usize, String)| {
+        let remote_id = row.platform_post_ids.get(index).cloned();
+        let state = match &remote_id {
+            Some(_) => PartState::Published,
+            None if in_doubt && index == out => PartState::Unknown,
+            None => PartState::Pending,
+        };
+        let url = remote_id.as_ref().and_then(|id| permalink(platform?, None, id));
+        PartJson {
+            index: index + 1,
+            text,
+            remote_id,
+            url,
+            state: state.name(),
+        }
+    };
+    content::decode(&row.content)
+        .into_iter()
+        .enumerate()
+        .map(part)
+        .collect()
 }
