@@ -5,6 +5,7 @@ use crate::api::rows::Rows;
 use crate::api::{Shared, body};
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId};
+use crate::domain::platform::Platform;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects};
 use axum::Json;
 use axum::body::Bytes;
@@ -22,7 +23,10 @@ pub async fn wake<O: Objects, R: Rows>(
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
     let id = PostId::parse(&id).map(|id| AccountId(id.0)).ok_or_else(no_account)?;
-    let scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id.clone())];
+    let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id.clone())];
+    // Rows that other programs made may name no account; waking one that waits for another platform costs it a look.
+    let user = &app.settings.user_id;
+    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(user.clone(), platform)));
     match app.objects.index(IndexRequest::Lift { scopes }).await {
         Ok(IndexReply::Done) => Ok(Json(json!({ "account_id": id, "woken": true })).into_response()),
         Ok(_) | Err(_) => Err(Problem::object_away()),

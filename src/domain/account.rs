@@ -1,6 +1,6 @@
 //! A connected platform account and what limits it.
 
-use crate::domain::id::{AccountId, RemoteUserId};
+use crate::domain::id::{AccountId, RemoteUserId, UserId};
 use crate::domain::platform::Platform;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -28,6 +28,8 @@ pub enum HoldScope {
     Account(AccountId),
     /// Every *thread* of that account that has not begun (replies refused by the platform).
     Threads(AccountId),
+    /// Every post of that user that names no account and waits for one on that platform to be connected.
+    Unconnected(UserId, Platform),
 }
 
 impl fmt::Display for HoldScope {
@@ -36,6 +38,7 @@ impl fmt::Display for HoldScope {
             Self::App(platform) => write!(f, "app:{platform}"),
             Self::Account(account) => write!(f, "account:{account}"),
             Self::Threads(account) => write!(f, "threads:{account}"),
+            Self::Unconnected(user, platform) => write!(f, "unconnected:{platform}:{user}"),
         }
     }
 }

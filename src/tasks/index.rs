@@ -47,6 +47,9 @@ struct StoredHold {
     reason: WaitReason,
     until: Timestamp,
     message: String,
+    /// Who has the turn of trying again, until then.
+    #[serde(default)]
+    turn: Option<PostId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,7 +98,7 @@ impl Index<'_> {
                 }
                 Ok(IndexReply::Done)
             }
-            IndexRequest::Holds { scopes, .. } => self.holds(&scopes),
+            IndexRequest::Holds { post_id, scopes } => self.holds(&post_id, &scopes),
             IndexRequest::Hold(hold) => self.hold(&hold),
             IndexRequest::Lift { scopes } => {
                 for scope in &scopes {
@@ -172,14 +175,17 @@ impl Index<'_> {
     }
 
     /// The hold that covers one of the scopes, if any. Where it is time to try again, the asker takes that turn: the others
-    /// go on waiting until it reports.
-    fn holds(&self, scopes: &[HoldScope]) -> Result<IndexReply, String> {
+    /// go on waiting until it reports, while it may ask as often as it likes.
+    fn holds(&self, post_id: &PostId, scopes: &[HoldScope]) -> Result<IndexReply, String> {
         let mut held: Option<Hold> = None;
         for scope in scopes {
             let key = format!("hold/{scope}");
             let Some(mut stored) = self.read::<StoredHold>(&key)? else {
                 continue;
             };
+            if stored.until > self.now && stored.turn.as_ref() == Some(post_id) {
+                continue;
+            }
             if stored.until > self.now {
                 let later = held.as_ref().is_none_or(|hold| hold.until < stored.until);
                 if later {
@@ -200,6 +206,7 @@ impl Index<'_> {
                     TURN_MS
                 };
                 stored.until = self.now + turn;
+                stored.turn = Some(post_id.clone());
                 self.table.put(&key, &encode(&stored)?)?;
             }
         }
@@ -211,6 +218,7 @@ impl Index<'_> {
             reason: hold.reason,
             until: hold.until,
             message: hold.message.clone(),
+            turn: None,
         };
         self.table.put(&format!("hold/{}", hold.scope), &encode(&stored)?)?;
         Ok(IndexReply::Done)
@@ -371,9 +379,9 @@ mod tests {
             message: "no credit".to_owned(),
         };
         let _ = at(&table, 0).answer(IndexRequest::Hold(hold));
-        let asks = |secs| {
+        let asks = |post: &str, secs| {
             let request = IndexRequest::Holds {
-                post_id: PostId::from("p"),
+                post_id: PostId::from(post),
                 scopes: vec![scope.clone()],
             };
             match at(&table, secs).answer(request) {
@@ -381,9 +389,10 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        assert!(asks(99));
-        assert!(!asks(101), "the first to ask takes the turn");
-        assert!(asks(102), "the next one waits for what the first finds out");
+        assert!(asks("p", 99));
+        assert!(!asks("p", 101), "the first to ask takes the turn");
+        assert!(asks("q", 102), "the next one waits for what the first finds out");
+        assert!(!asks("p", 103), "the first keeps its turn");
     }
 
     #[test]

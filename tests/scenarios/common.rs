@@ -7,11 +7,11 @@ use psn::dev::ledger::judge;
 use psn::domain::id::PostId;
 use psn::domain::post::{Status, SubStatus};
 use psn::domain::publish::view::TimelineItem;
-use psn::domain::time::Millis;
+use psn::domain::time::{Millis, Timestamp};
 use psn::ports::objects::{PostReply, PostRequest, PostSnapshot};
 use psn::store::neon::{BatchOptions, Statement, Who};
 use psn::store::posts::PostRow;
-use psn::store::{Neon, Secret};
+use psn::store::{Neon, Secret, content};
 
 pub const MINUTE: Millis = Millis(60_000);
 pub const HOUR: Millis = Millis(3_600_000);
@@ -23,7 +23,13 @@ pub fn texts(name: &str, count: usize) -> Vec<String> {
 impl Stage {
     /// Creates a post that is due in a second.
     pub async fn create(&self, number: u8, parts: &[String]) -> PostId {
-        let plan = self.plan(number, parts);
+        self.create_in(Millis(1_000), number, parts).await
+    }
+
+    /// Creates a post that is due after that time.
+    pub async fn create_in(&self, wait: Millis, number: u8, parts: &[String]) -> PostId {
+        let mut plan = self.plan(number, parts);
+        plan.scheduled_at = Some(plan.created_at + wait);
         let id = plan.post_id.clone();
         let reply = self.world.ask(&id, PostRequest::Create { plan }).await;
         assert!(matches!(reply, PostReply::Post(_)), "{reply:?}");
@@ -139,4 +145,24 @@ impl Stage {
         };
         neon.query(Statement::new(sql.to_owned(), []), &options).await.unwrap();
     }
+}
+
+/// A row as another program left it.
+pub async fn foreign(
+    stage: &Stage,
+    number: u8,
+    parts: &[String],
+    status: &str,
+    touched: Timestamp,
+    progress: &str,
+) -> PostId {
+    let id = PostId::from_random([number; 16]);
+    let (content, touched) = (content::encode(parts), touched.to_rfc3339());
+    stage
+        .sql(&format!(
+            "insert into posts (id, user_id, platform, content, status, scheduled_at, created_at, updated_at, metadata) \
+             values ('{id}', 'default', 'x', $c${content}$c$, '{status}', '{touched}', '{touched}', '{touched}', $m${progress}$m$)"
+        ))
+        .await;
+    id
 }

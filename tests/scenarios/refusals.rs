@@ -1,12 +1,12 @@
 //! What X refuses, and how posts wait, stop and go on.
 
-use crate::common::{HOUR, MINUTE, texts};
+use crate::common::{HOUR, MINUTE, foreign, texts};
 use crate::support;
 use psn::dev::emulators::x::XAccount;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::faults::{How, Point};
 use psn::domain::account::HoldScope;
-use psn::domain::id::{RemoteId, RemoteUserId};
+use psn::domain::id::{AccountId, RemoteId, RemoteUserId};
 use psn::domain::platform::Platform;
 use psn::domain::post::{Status, SubStatus};
 use psn::domain::publish::Verdict;
@@ -15,6 +15,7 @@ use psn::ports::objects::{IndexRequest, Objects as _, PostRequest};
 use psn::store::Secret;
 use psn::store::accounts::AccountImport;
 use psn::store::seal::Sealer;
+use psn::tasks::watchdog;
 
 const PUBLISHED: (Status, Option<SubStatus>) = (Status::Published, None);
 const PARTIAL: (Status, Option<SubStatus>) = (Status::PartiallyPosted, Some(SubStatus::ThreadPartial));
@@ -86,10 +87,12 @@ async fn limits_of_the_rate_and_the_credit() {
     let stage = support::stage(&postgres, "no_credit", 13, credits_depleted).await;
     let posts: Vec<_> = (1..=4).map(|number| texts(&format!("unpaid {number}"), 2)).collect();
     let mut ids = Vec::new();
-    // Posts of one second are claimed side by side: the later ones come after the first was refused.
+    // The first two are claimed side by side, ahead of their times: the second learns of the refusal all the same.
     for (number, parts) in (1..).zip(&posts) {
-        ids.push(stage.create(number, parts).await);
-        stage.world.run_for(Millis(15_000)).await;
+        ids.push(stage.create_in(Millis(1_000 * i64::from(number)), number, parts).await);
+        if number > 1 {
+            stage.world.run_for(Millis(15_000)).await;
+        }
     }
     for id in &ids {
         assert_eq!(stage.status(id).await, PAUSED, "{}", stage.message(id).await);
@@ -114,6 +117,72 @@ async fn limits_of_the_rate_and_the_credit() {
     stage.world.run_for(MINUTE).await;
     for (id, parts) in ids.iter().zip(&posts) {
         assert_eq!(stage.status(id).await, PUBLISHED, "{}", stage.message(id).await);
+        stage.assert_exact(parts);
+    }
+}
+
+/// Imports the account's new token, as `psn account import` does.
+async fn import(stage: &support::Stage) -> AccountId {
+    let import = AccountImport {
+        user: stage.world.settings().user_id.clone(),
+        platform: Platform::X,
+        remote_user_id: RemoteUserId::from("4711"),
+        username: Some("ada".to_owned()),
+        access_token: Secret::new("new-token-of-ada"),
+        refresh_token: None,
+        expires_at: None,
+        scopes: None,
+        metadata: serde_json::Map::new(),
+    };
+    let sealer = Sealer::new(&Secret::new(support::KEY)).unwrap();
+    let account = stage.world.store().account_import(&import, &sealer).await;
+    account.unwrap().id
+}
+
+/// Rows that another program made need not name their account: what limits it limits them, and connecting it wakes them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_name_no_account_have_the_holds_of_theirs() {
+    let postgres = support::postgres().await;
+    let stage = support::stage(&postgres, "unnamed", 19, XSettings::default()).await;
+    let store = stage.world.store();
+    let (one, two, three) = (texts("unnamed", 3), texts("unnamed too", 1), texts("unconnected", 1));
+    let new_token = XAccount {
+        id: "4711".to_owned(),
+        username: "ada".to_owned(),
+        access_token: "new-token-of-ada".to_owned(),
+    };
+    stage.x.add_account(new_token).unwrap();
+    let needs_reauth = (Status::Retry, Some(SubStatus::NeedsReauth));
+    let touched = stage.world.now() - Millis(5_000);
+    let first = foreign(&stage, 11, &one, "scheduled", touched, "{}").await;
+    stage.world.run_for(Millis(15 * 60_000)).await;
+    assert_eq!(watchdog::run(&store, &stage.world, true).await.adopted, 1);
+    stage.world.run_for(MINUTE).await;
+    assert_eq!(stage.status(&first).await, needs_reauth);
+    let refused = stage.arrivals();
+    let second = foreign(&stage, 12, &two, "scheduled", touched, "{}").await;
+    stage.world.run_for(Millis(15 * 60_000)).await;
+    assert_eq!(watchdog::run(&store, &stage.world, true).await.adopted, 1);
+    stage.world.run_for(MINUTE).await;
+    assert_eq!(stage.status(&second).await, needs_reauth);
+    stage.world.run_for(HOUR).await;
+    assert_eq!(stage.arrivals(), refused, "both wait without a call");
+
+    // No account at all.
+    stage.sql("delete from oauth_tokens").await;
+    let third = foreign(&stage, 13, &three, "scheduled", touched, "{}").await;
+    stage.world.run_for(Millis(15 * 60_000)).await;
+    assert_eq!(watchdog::run(&store, &stage.world, true).await.adopted, 1);
+    stage.world.run_for(MINUTE).await;
+    assert_eq!(stage.status(&third).await, needs_reauth);
+    let account = import(&stage).await;
+    assert_eq!(account, stage.account_id, "the same account has the same id again");
+    let unconnected = HoldScope::Unconnected(stage.world.settings().user_id.clone(), Platform::X);
+    let scopes = vec![HoldScope::Account(account), unconnected];
+    stage.world.index(IndexRequest::Lift { scopes }).await.unwrap();
+    stage.world.run_for(MINUTE).await;
+    for (id, parts) in [(&first, &one), (&second, &two), (&third, &three)] {
+        assert_eq!(stage.status(id).await, PUBLISHED, "{:#?}", stage.events(id).await);
         stage.assert_exact(parts);
     }
 }
@@ -143,21 +212,9 @@ async fn a_dead_token_parks_the_account_until_it_has_another() {
         (row.status.as_str(), row.sub_status.as_deref()),
         ("retry", Some("needs_reauth"))
     );
-    let import = AccountImport {
-        user: stage.world.settings().user_id.clone(),
-        platform: Platform::X,
-        remote_user_id: RemoteUserId::from("4711"),
-        username: Some("ada".to_owned()),
-        access_token: Secret::new("new-token-of-ada"),
-        refresh_token: None,
-        expires_at: None,
-        scopes: None,
-        metadata: serde_json::Map::new(),
-    };
-    let sealer = Sealer::new(&Secret::new(support::KEY)).unwrap();
-    let account = stage.world.store().account_import(&import, &sealer).await.unwrap();
-    assert_eq!(account.id, stage.account_id, "the row stays");
-    let scopes = vec![HoldScope::Account(account.id.clone()), HoldScope::Threads(account.id)];
+    let account = import(&stage).await;
+    assert_eq!(account, stage.account_id, "the row stays");
+    let scopes = vec![HoldScope::Account(account.clone()), HoldScope::Threads(account)];
     stage.world.index(IndexRequest::Lift { scopes }).await.unwrap();
     stage.world.run_for(MINUTE).await;
     assert_eq!(stage.status(&first).await, PUBLISHED);

@@ -1,13 +1,11 @@
 //! The row: what psn writes, what it leaves alone, what others do to it, and what the watchdog finds.
 
-use crate::common::{HOUR, MINUTE, texts};
-use crate::support::{self, Stage};
+use crate::common::{HOUR, MINUTE, foreign, texts};
+use crate::support;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::faults::{How, Point};
-use psn::domain::id::PostId;
 use psn::domain::post::{Status, SubStatus};
-use psn::domain::time::{Millis, Timestamp};
-use psn::store::content;
+use psn::domain::time::Millis;
 use psn::tasks::watchdog;
 use serde_json::json;
 
@@ -115,26 +113,6 @@ async fn another_program_changes_the_row() {
     assert_eq!(stage.arrivals(), 0, "deleted");
     stage.world.run_for(Millis(3 * 3_600_000)).await;
     stage.assert_exact(&texts("changed 3", 2));
-}
-
-/// A row as another program left it.
-async fn foreign(
-    stage: &Stage,
-    number: u8,
-    parts: &[String],
-    status: &str,
-    touched: Timestamp,
-    progress: &str,
-) -> PostId {
-    let id = PostId::from_random([number; 16]);
-    let (content, touched) = (content::encode(parts), touched.to_rfc3339());
-    stage
-        .sql(&format!(
-            "insert into posts (id, user_id, platform, content, status, scheduled_at, created_at, updated_at, metadata) \
-             values ('{id}', 'default', 'x', $c${content}$c$, '{status}', '{touched}', '{touched}', '{touched}', $m${progress}$m$)"
-        ))
-        .await;
-    id
 }
 
 fn progress(ids: &[String], total: usize) -> String {

@@ -51,7 +51,7 @@ struct Asked {
     json: bool,
 }
 
-fn asked() -> Asked {
+fn asked() -> Result<Asked, String> {
     let mut asked = Asked {
         seeds: SEEDS_DEFAULT,
         from: 0,
@@ -59,22 +59,33 @@ fn asked() -> Asked {
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let mut number = |default| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
+        let mut number = || {
+            let given = arguments.next();
+            let number = given.as_deref().and_then(|text| text.parse().ok());
+            number.ok_or_else(|| format!("`{argument}` needs a whole number, not `{}`", given.unwrap_or_default()))
+        };
         match argument.as_str() {
-            "--seeds" => asked.seeds = number(SEEDS_DEFAULT),
-            "--from" => asked.from = number(0),
+            "--seeds" => asked.seeds = number()?,
+            "--from" => asked.from = number()?,
             "--json" => asked.json = true,
+            // What `cargo test` passes on is for tests of the usual kind.
             _ => {}
         }
     }
-    asked
+    Ok(asked)
 }
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    let asked = asked();
+    let asked = match asked() {
+        Ok(asked) => asked,
+        Err(why) => {
+            println!("{why}");
+            return ExitCode::FAILURE;
+        }
+    };
     let begun = Instant::now();
     std::panic::set_hook(Box::new(|_| {}));
     let tally = run_all(&asked);
@@ -99,7 +110,9 @@ fn main() -> ExitCode {
         println!("{count} times, first with seed {seed}: {class}");
     }
     let per_minute = asked.seeds as f64 * 60.0 / seconds;
-    println!("ends: {:?}", tally.ends);
+    if !asked.json {
+        println!("ends: {:?}", tally.ends);
+    }
     if asked.seeds >= SEEDS_DEFAULT {
         for missing in uncovered(&tally) {
             println!("never reached: {missing}");
@@ -243,7 +256,7 @@ const KINDS: [&str; 35] = [
     "deletion_delayed",
 ];
 
-const MARKS: [&str; 48] = [
+const MARKS: [&str; 49] = [
     "5xx after the effect",
     "5xx before the effect",
     "accepted",
@@ -254,6 +267,7 @@ const MARKS: [&str; 48] = [
     "append lost",
     "append stored but denied",
     "claim answer lost",
+    "call held",
     "claim held",
     "crash",
     "crash after a command",

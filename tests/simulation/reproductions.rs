@@ -5,8 +5,8 @@ use psn::domain::id::{AccountId, PostId, RemoteId, UserId};
 use psn::domain::outcome::{Deletion, LookUp};
 use psn::domain::platform::Platform;
 use psn::domain::publish::{
-    Circumstances, ClaimAnswer, Command, Decision, Effect, Event, Phase, Plan, Policy, Rest, State, Verdict, check,
-    decide, evolve,
+    Circumstances, ClaimAnswer, Command, Decision, Effect, Event, InsertAnswer, Phase, Plan, Policy, Rest, State,
+    Verdict, check, decide, evolve,
 };
 use psn::domain::time::{Millis, Timestamp};
 
@@ -16,6 +16,10 @@ pub const ALL: &[(&str, fn())] = &[
     ("given up after a cancel", given_up_after_a_cancel),
     ("given up, then scheduled or edited", given_up_then_scheduled_or_edited),
     ("deleted after many delays", deleted_after_many_delays),
+    (
+        "removed after a lost insert, then asked for again",
+        removed_then_asked_for_again,
+    ),
 ];
 
 struct Machine {
@@ -163,4 +167,18 @@ fn deleted_after_many_delays() {
         answer: Deletion::Deleted,
     });
     assert_eq!(machine.state.phase, Phase::Resting(Rest::Failed));
+}
+
+/// The insert's answer is lost, the row turns up as a draft and its user removes it: a late repetition of the creation (same
+/// idempotency key) must not publish it.
+fn removed_then_asked_for_again() {
+    let mut machine = Machine::in_doubt(0);
+    let plan = machine.state.plan.take().unwrap();
+    machine.state = State::default();
+    machine.tell(Event::Command(Command::Create(plan.clone())));
+    machine.tell(Event::Insert(InsertAnswer::Unknown));
+    machine.tell(Event::Tombstone(Some(true)));
+    assert_eq!(machine.state.phase, Phase::Draft);
+    machine.tell(Event::Command(Command::Remove));
+    assert_eq!(machine.ask(Event::Command(Command::Create(plan)), false), None);
 }

@@ -595,7 +595,34 @@ impl World {
         } else {
             limits::CALLS_PER_WAKE_MAX
         };
-        self.drive(instance, Event::Wake);
+        let held = self.held_meanwhile(instance);
+        self.drive(instance, held.map_or(Event::Wake, Event::Claim));
+    }
+
+    /// A hold that began between the claim and the call that is about to leave.
+    fn held_meanwhile(&mut self, instance: usize) -> Option<ClaimAnswer> {
+        let state = self.state(instance)?;
+        let post = self.instances[instance].post;
+        let about_to_call = state.phase == Phase::Running
+            && state.unsettled().is_none()
+            && state.scheduled_at.is_none_or(|due| due <= self.now);
+        if !about_to_call || self.instances[instance].token.is_none() {
+            return None;
+        }
+        let held = self.held(post, &state)?;
+        self.mark("call held");
+        Some(held)
+    }
+
+    fn held(&self, post: usize, state: &State) -> Option<ClaimAnswer> {
+        let scopes = self.scopes(post, state);
+        let mut holds = self.holds.iter();
+        let hold = holds.find(|hold| scopes.contains(&hold.scope) && hold.until > self.now)?;
+        Some(ClaimAnswer::Held {
+            reason: hold.reason,
+            until: hold.until,
+            message: hold.message.clone(),
+        })
     }
 
     fn drive(&mut self, instance: usize, event: Event) {
@@ -905,19 +932,9 @@ impl World {
         if early && state.phase != Phase::RollingBack {
             self.fail("a row was claimed before its time");
         }
-        let scopes = self.scopes(post, state);
-        let held = self
-            .holds
-            .iter()
-            .find(|hold| scopes.contains(&hold.scope) && hold.until > self.now);
-        if let Some(hold) = held {
-            let answer = ClaimAnswer::Held {
-                reason: hold.reason,
-                until: hold.until,
-                message: hold.message.clone(),
-            };
+        if let Some(held) = self.held(post, state) {
             self.mark("claim held");
-            return answer;
+            return held;
         }
         if covers(&self.db_down, self.now) && self.faulty() {
             self.mark("database down");

@@ -74,9 +74,13 @@ fn create(draft: &mut Draft<'_>, plan: Plan) -> Result<(), Refused> {
         Phase::Nothing => draft.record(Entry::Created { plan }),
         Phase::Creating => {}
         _ if draft.state.tombstoned => {}
+        Phase::Gone if draft.state.removed => {
+            return Err(conflict(
+                "this post was removed: create it again with another idempotency key",
+            ));
+        }
         // Its row was refused for certain: asked for again, it may be accepted now.
-        Phase::Gone if draft.state.account_id.is_none() => {}
-        Phase::Gone => return Err(Refused::NotFound),
+        Phase::Gone => {}
         _ => return Ok(()),
     }
     draft.ask(Effect::Insert);

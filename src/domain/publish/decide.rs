@@ -2,7 +2,7 @@
 
 use crate::domain::account::HoldScope;
 use crate::domain::hash::hex;
-use crate::domain::id::{AttemptId, RemoteId, RunToken};
+use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
 use crate::domain::limits;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, RejectionKind};
 use crate::domain::publish::command::{self, Refused};
@@ -164,7 +164,8 @@ impl<'a> Draft<'a> {
     }
 
     fn inserted(&mut self, answer: InsertAnswer) {
-        if !matches!(self.state.phase, Phase::Creating | Phase::Tombstone | Phase::Gone) && !self.state.tombstoned {
+        let expected = matches!(self.state.phase, Phase::Creating | Phase::Tombstone | Phase::Gone);
+        if self.state.removed || !(expected || self.state.tombstoned) {
             return;
         }
         match answer {
@@ -203,7 +204,7 @@ impl<'a> Draft<'a> {
             _ => return,
         }
         match answer {
-            ClaimAnswer::Claimed { .. } => self.record(Entry::Claimed {}),
+            ClaimAnswer::Claimed { account_id } => self.record_claim(account_id),
             ClaimAnswer::Held { reason, until, message } => {
                 let until = until.max(self.now() + THROTTLE_MS_MIN);
                 self.wait(reason, until, message);
@@ -221,10 +222,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    fn record_claim(&mut self, account_id: AccountId) {
+        let is_new = self.state.account_id.is_none();
+        self.record(Entry::Claimed {
+            account_id: is_new.then_some(account_id),
+        });
+    }
+
     /// What is out is to be deleted whatever the row says: only a missing token or database delays it.
     fn claimed_to_roll_back(&mut self, answer: ClaimAnswer) {
         match answer {
-            ClaimAnswer::Claimed { .. } => self.record(Entry::Claimed {}),
+            ClaimAnswer::Claimed { account_id } => self.record_claim(account_id),
             ClaimAnswer::Held { until, .. } => {
                 let at = until.max(self.now() + THROTTLE_MS_MIN);
                 self.wake_at(at);

@@ -67,7 +67,11 @@ pub enum Entry {
         token: RunToken,
     },
     /// The row is ours.
-    Claimed {},
+    Claimed {
+        /// The account it goes out on, where nothing said so before (a row that psn did not make may name none).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account_id: Option<AccountId>,
+    },
     /// A publishing call is about to leave.
     AttemptStarted {
         /// Which step.

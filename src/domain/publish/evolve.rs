@@ -65,7 +65,7 @@ fn apply(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static
         | Entry::Unscheduled { .. }
         | Entry::CancelRequested {}
         | Entry::RunStarted { .. }
-        | Entry::Claimed {}
+        | Entry::Claimed { .. }
         | Entry::Waiting { .. }
         | Entry::Resumed { .. }
         | Entry::Rested { .. } => apply_phase(state, at, entry),
@@ -143,6 +143,7 @@ fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'st
                 matches!(state.phase, Phase::Creating | Phase::Tombstone | Phase::Gone) || state.tombstoned,
                 "a row is inserted at creation",
             )?;
+            require(!state.removed, "what was removed is not created again")?;
             state.account_id = Some(account_id.clone());
             state.scheduled_at = state.plan.as_ref().and_then(|plan| plan.scheduled_at);
             state.phase = if state.scheduled_at.is_some() {
@@ -187,6 +188,7 @@ fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'st
             require(state.nothing_is_out(), "nothing is removed once a part may be out")?;
             state.phase = Phase::Gone;
             state.tombstoned = false;
+            state.removed = true;
         }
         _ => return Err("not an entry about the row"),
     }
@@ -238,9 +240,16 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
                 state.phase = Phase::Running;
             }
         }
-        Entry::Claimed {} => {
+        Entry::Claimed { account_id } => {
             require(state.run.is_some(), "a run claims")?;
+            require(
+                account_id.is_none() || state.account_id.is_none(),
+                "a post keeps its account",
+            )?;
             state.claimed = true;
+            if account_id.is_some() {
+                state.account_id.clone_from(account_id);
+            }
         }
         Entry::Waiting { reason, until, message } => {
             require(

@@ -26,6 +26,8 @@ pub struct State {
     pub steps: Vec<Step>,
     /// Whoever asked for it was told that its creation could not be confirmed.
     pub tombstoned: bool,
+    /// Its user removed it, for good.
+    pub removed: bool,
     /// Its user cancelled while something was under way.
     pub cancel_requested: bool,
     /// Why it stopped or waits, for the person.

@@ -197,7 +197,7 @@ fn describe(entry: &Entry) -> (&'static str, Option<usize>, String) {
         ),
         Entry::Removed {} => ("removed", None, "removed".to_owned()),
         Entry::RunStarted { .. } => ("run_started", None, "about to claim the row".to_owned()),
-        Entry::Claimed {} => ("claimed", None, "the row is ours".to_owned()),
+        Entry::Claimed { .. } => ("claimed", None, "the row is ours".to_owned()),
         Entry::Waiting { until, message, .. } => ("waiting", None, format!("{message}; until {until} at the latest")),
         Entry::Resumed { by_person: true } => ("resumed", None, "a person said go on".to_owned()),
         Entry::Resumed { by_person: false } => ("resumed", None, "going on".to_owned()),

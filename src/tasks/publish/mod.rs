@@ -13,7 +13,7 @@ pub mod row;
 
 use crate::domain::account::HoldScope;
 use crate::domain::hash::{content_hash, hex};
-use crate::domain::id::{AccountId, RemoteUserId};
+use crate::domain::id::RemoteUserId;
 use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
 use crate::domain::publish::view::{timeline, view};
@@ -41,6 +41,9 @@ const GUARD_MS: Millis = Millis(1_000);
 const AFTER_FAULT_MS: Millis = Millis(30_000);
 /// Turns of the driver's loop in one wake: far more than the calls it may make.
 const TURNS_MAX: u32 = 400;
+/// A call that is about to leave asks for holds once more when they were asked for longer ago: posts are claimed ahead of
+/// their time, and one of them may have met a limit since.
+const HOLDS_KNOWN_MS: Millis = Millis(1_000);
 /// The wait before a failed mirroring of the row is tried again.
 const MIRROR_AGAIN_MS: Millis = Millis(15_000);
 
@@ -82,12 +85,13 @@ struct Memory {
     trying: Vec<HoldScope>,
     /// When the row was last mirrored.
     mirrored_at: Option<Timestamp>,
+    /// When the index was last asked for holds.
+    holds_asked_at: Option<Timestamp>,
 }
 
 #[derive(Clone)]
 struct Credentials {
     token: AccessToken,
-    account_id: AccountId,
     remote_user_id: Option<RemoteUserId>,
 }
 
@@ -452,7 +456,10 @@ where
 
     /// Goes on until there is something to wait for; answers until when.
     async fn drive(&self, calls_left: &mut u32) -> Result<Option<Timestamp>, String> {
-        let mut event = Event::Wake;
+        let mut event = match self.held_meanwhile().await? {
+            Some(held) => Event::Claim(held),
+            None => Event::Wake,
+        };
         let mut mirroring = None;
         for _ in 0..TURNS_MAX {
             let mut state = self.state()?;

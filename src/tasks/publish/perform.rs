@@ -1,13 +1,13 @@
 //! Performing effects: calls to the platform, the database and the index.
 
 use super::row::{self, Row};
-use super::{Credentials, PostObject};
+use super::{Credentials, HOLDS_KNOWN_MS, PostObject};
 use crate::domain::account::{Account, HoldScope};
 use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, RemoteId, RunToken};
 use crate::domain::limits;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack};
-use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, WaitReason};
+use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Phase, Plan, State, WaitReason};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::platforms::{self, AccessToken, LookUpQuery, PartToPublish, PlatformClient};
@@ -165,9 +165,7 @@ where
     }
 
     async fn first_own(&self, state: &State, candidates: Vec<RemoteId>) -> Result<LookUp, String> {
-        // An adopted row may not name its account: then it is the one that the claim found.
-        let claimed = self.credentials().map(|credentials| credentials.account_id);
-        let (Some(plan), Some(account_id)) = (&state.plan, state.account_id.clone().or(claimed)) else {
+        let (Some(plan), Some(account_id)) = (&state.plan, state.account_id.clone()) else {
             return Err("the post's account is not known".to_owned());
         };
         for remote_id in candidates {
@@ -322,7 +320,17 @@ where
             take_over: false,
         };
         match self.around.store.post_claim(&claim).await {
-            Ok(ClaimResult::Claimed { tokens, .. }) => self.take(*tokens),
+            Ok(ClaimResult::Claimed { tokens, .. }) => {
+                if state.account_id.is_none() {
+                    // Only now it is known whose holds cover it.
+                    let mut named = state.clone();
+                    named.account_id = Some(tokens.account.id.clone());
+                    if let Some(held) = self.held(&named).await {
+                        return held;
+                    }
+                }
+                self.take(*tokens)
+            }
             Ok(ClaimResult::Gone) => ClaimAnswer::RowGone,
             Ok(ClaimResult::Refused { why, row }) => self.not_claimed(&why, &row.status, row.scheduled_at),
             Err(error) => ClaimAnswer::Unavailable {
@@ -331,8 +339,29 @@ where
         }
     }
 
+    /// A hold that began between the claim and the call that is about to leave now.
+    ///
+    /// # Errors
+    /// In words, when the object's storage fails.
+    pub(super) async fn held_meanwhile(&self) -> Result<Option<ClaimAnswer>, String> {
+        let state = self.state()?;
+        let about_to_call = state.phase == Phase::Running
+            && state.unsettled().is_none()
+            && state.scheduled_at.is_none_or(|due| due <= self.now());
+        let (has_token, asked_at) = {
+            let memory = self.memory();
+            (memory.token.is_some(), memory.holds_asked_at)
+        };
+        let is_known = asked_at.is_some_and(|at| self.now().since(at) < HOLDS_KNOWN_MS);
+        if !about_to_call || !has_token || is_known {
+            return Ok(None);
+        }
+        Ok(self.held(&state).await)
+    }
+
     async fn held(&self, state: &State) -> Option<ClaimAnswer> {
         let plan = state.plan.as_ref()?;
+        self.memory().holds_asked_at = Some(self.now());
         let scopes = self.scopes(state);
         let request = IndexRequest::Holds {
             post_id: plan.post_id.clone(),
@@ -359,11 +388,7 @@ where
             Ok(token) => {
                 self.memory().mirrored_at = Some(self.now());
                 let remote_user_id = tokens.account.remote_user_id.clone();
-                self.memory().token = Some(Credentials {
-                    token,
-                    account_id: tokens.account.id.clone(),
-                    remote_user_id,
-                });
+                self.memory().token = Some(Credentials { token, remote_user_id });
                 ClaimAnswer::Claimed {
                     account_id: tokens.account.id,
                 }
@@ -392,8 +417,11 @@ where
             },
             ClaimRefusal::NoAccount => {
                 let message = "its account is not connected: import or connect the account, the post goes on by itself";
-                if let Some(account) = self.state().ok().and_then(|state| state.account_id) {
-                    self.remember_scope(&HoldScope::Account(account));
+                if let Ok(state) = self.state()
+                    && let Some(plan) = state.plan
+                {
+                    let unconnected = HoldScope::Unconnected(plan.user_id, plan.platform);
+                    self.remember_scope(&state.account_id.map_or(unconnected, HoldScope::Account));
                 }
                 self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, message)
             }
