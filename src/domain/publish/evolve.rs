@@ -1,6 +1,7 @@
 //! The one place where state changes: an entry that cannot follow is an error, never a guess.
 
 use crate::domain::hash::content_hash;
+use crate::domain::id::AccountId;
 use crate::domain::outcome::RejectionKind;
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest};
 use crate::domain::publish::plan::Plan;
@@ -240,17 +241,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
                 state.phase = Phase::Running;
             }
         }
-        Entry::Claimed { account_id } => {
-            require(state.run.is_some(), "a run claims")?;
-            require(
-                account_id.is_none() || state.account_id.is_none(),
-                "a post keeps its account",
-            )?;
-            state.claimed = true;
-            if account_id.is_some() {
-                state.account_id.clone_from(account_id);
-            }
-        }
+        Entry::Claimed { account_id } => claim(state, account_id.as_ref())?,
         Entry::Waiting { reason, until, message } => {
             require(
                 matches!(state.phase, Phase::Running | Phase::Waiting { .. }),
@@ -438,6 +429,16 @@ fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
         }
         _ => return Err("not an entry about a step"),
     }
+    Ok(())
+}
+
+fn claim(state: &mut State, account_id: Option<&AccountId>) -> Result<(), &'static str> {
+    require(state.run.is_some(), "a run claims")?;
+    if let Some(account_id) = account_id {
+        require(state.account_id.is_none(), "a post keeps its account")?;
+        state.account_id = Some(account_id.clone());
+    }
+    state.claimed = true;
     Ok(())
 }
 

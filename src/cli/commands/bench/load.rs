@@ -14,7 +14,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 const SINGLES: usize = 15;
@@ -231,6 +231,36 @@ async fn accounts(local: &Local) -> CliResult<Vec<String>> {
     Ok(ids)
 }
 
+/// What became of the posts that did not go out, in words.
+async fn missing(local: &Local, due: &BTreeMap<String, Timestamp>) -> CliError {
+    let ledger = local.stack.x().ledger();
+    let out: BTreeSet<&str> = ledger.entries.iter().map(|entry| entry.text.as_str()).collect();
+    let mut states: BTreeMap<String, usize> = BTreeMap::new();
+    let mut cursor = String::new();
+    while let Ok(worker) = worker(local)
+        && let Ok(page) = worker.get(&format!("/v1/posts?limit=100{cursor}")).await
+    {
+        for post in page["items"].as_array().into_iter().flatten() {
+            let text = post["parts"][0]["text"].as_str().unwrap_or_default();
+            if due.contains_key(text) && !out.contains(text) {
+                let told = [&post["status"], &post["sub_status"], &post["fail_reason"]];
+                let told = told.map(ToString::to_string).join("/");
+                *states.entry(told).or_default() += 1;
+            }
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let waiting = due.keys().filter(|text| !out.contains(text.as_str())).count();
+    let sentence = format!(
+        "{waiting} of {} posts did not go out within two minutes; by state: {states:?}",
+        due.len()
+    );
+    CliError::outcome(sentence).hint(format!("see `{}`", local.stack.runtime.log_path().display()))
+}
+
 /// Waits until all of these texts are out and says how late each call came, in ms.
 async fn lateness(local: &Local, due: &BTreeMap<String, Timestamp>) -> CliResult<Vec<f64>> {
     let last = due.values().max().copied().unwrap_or(Timestamp(0));
@@ -245,10 +275,9 @@ async fn lateness(local: &Local, due: &BTreeMap<String, Timestamp>) -> CliResult
             .collect();
         (ids.len() >= due.len()).then_some((ids, ledger.arrivals))
     });
-    let (ids, arrivals) = all.await.ok_or_else(|| {
-        let log = local.stack.runtime.log_path();
-        CliError::outcome("the posts did not all go out within two minutes").hint(format!("see `{}`", log.display()))
-    })?;
+    let Some((ids, arrivals)) = all.await else {
+        return Err(missing(local, due).await);
+    };
     let timings: BTreeMap<u64, i64> = x.timings().iter().map(|timing| (timing.n, timing.arrived_us)).collect();
     let late = arrivals.iter().filter_map(|arrival| {
         let due = ids.get(&arrival.effect)?;
