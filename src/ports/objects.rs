@@ -87,6 +87,8 @@ pub enum PostRequest {
     Wake,
     /// A hold it may wait for ended.
     Release,
+    /// A hold began that may cover it.
+    Hold(Hold),
 }
 
 /// What a post's object answers.
@@ -166,7 +168,7 @@ pub enum IndexRequest {
         /// The scopes it is in.
         scopes: Vec<HoldScope>,
     },
-    /// A hold begins.
+    /// A hold begins, and the posts that it covers and that are about to call wait.
     Hold(Hold),
     /// Holds end, and the posts that wait for them go on.
     Lift {

@@ -33,13 +33,17 @@ const REMOTE_KEPT_MS: Millis = Millis(7 * 24 * 3_600_000);
 const KEY_KEPT_MS: Millis = Millis(24 * 3_600_000);
 /// A request that has been running for so long has died.
 const KEY_RUNNING_MS: Millis = Millis(60_000);
-/// Posts released per request; the watchdog wakes the rest.
-const RELEASE_MAX: usize = 200;
+/// Posts told of a hold per request.
+const TOLD_MAX: usize = 200;
+/// Posts are claimed so long ahead of their time; a longer lead is left to find out by itself.
+const AHEAD_MS: Millis = Millis(15_000);
 
 #[derive(Serialize, Deserialize)]
 struct Open {
     wake_at: Timestamp,
     waits_for: Option<HoldScope>,
+    #[serde(default)]
+    account_id: Option<AccountId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,9 +51,6 @@ struct StoredHold {
     reason: WaitReason,
     until: Timestamp,
     message: String,
-    /// Who has the turn of trying again, until then.
-    #[serde(default)]
-    turn: Option<PostId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,7 +77,7 @@ fn encode<T: Serialize>(value: &T) -> Result<String, String> {
 }
 
 impl Index<'_> {
-    /// Answers a request, except that [`IndexRequest::Lift`] is to be followed by [`release`].
+    /// Answers a request; [`Index::consequences`] says what the posts are to be told.
     #[must_use]
     pub fn answer(&self, request: IndexRequest) -> IndexReply {
         self.try_answer(request)
@@ -92,13 +93,18 @@ impl Index<'_> {
                 waits_for,
                 remote_ids,
             } => {
-                self.note(&post_id, wake_at, waits_for)?;
+                let open = wake_at.map(|wake_at| Open {
+                    wake_at,
+                    waits_for,
+                    account_id: account_id.clone(),
+                });
+                self.note(&post_id, open.as_ref())?;
                 if let Some(account_id) = account_id {
                     self.reserve(&post_id, &account_id, &remote_ids)?;
                 }
                 Ok(IndexReply::Done)
             }
-            IndexRequest::Holds { post_id, scopes } => self.holds(&post_id, &scopes),
+            IndexRequest::Holds { scopes, .. } => self.holds(&scopes),
             IndexRequest::Hold(hold) => self.hold(&hold),
             IndexRequest::Lift { scopes } => {
                 for scope in &scopes {
@@ -134,17 +140,17 @@ impl Index<'_> {
             .map_err(|error| format!("`{key}` cannot be read: {error}"))
     }
 
-    fn note(&self, post_id: &PostId, wake_at: Option<Timestamp>, waits_for: Option<HoldScope>) -> Result<(), String> {
+    fn note(&self, post_id: &PostId, open: Option<&Open>) -> Result<(), String> {
         let key = format!("open/{post_id}");
-        if let Some(open) = self.read::<Open>(&key)? {
+        if let Some(before) = self.read::<Open>(&key)? {
             self.table
-                .delete(&format!("due/{}/{post_id}", time_key(open.wake_at)))?;
+                .delete(&format!("due/{}/{post_id}", time_key(before.wake_at)))?;
         }
-        match wake_at {
+        match open {
             None => self.table.delete(&key),
-            Some(wake_at) => {
-                self.table.put(&key, &encode(&Open { wake_at, waits_for })?)?;
-                self.table.put(&format!("due/{}/{post_id}", time_key(wake_at)), "")
+            Some(open) => {
+                self.table.put(&key, &encode(open)?)?;
+                self.table.put(&format!("due/{}/{post_id}", time_key(open.wake_at)), "")
             }
         }
     }
@@ -175,17 +181,14 @@ impl Index<'_> {
     }
 
     /// The hold that covers one of the scopes, if any. Where it is time to try again, the asker takes that turn: the others
-    /// go on waiting until it reports, while it may ask as often as it likes.
-    fn holds(&self, post_id: &PostId, scopes: &[HoldScope]) -> Result<IndexReply, String> {
+    /// go on waiting until it reports.
+    fn holds(&self, scopes: &[HoldScope]) -> Result<IndexReply, String> {
         let mut held: Option<Hold> = None;
         for scope in scopes {
             let key = format!("hold/{scope}");
             let Some(mut stored) = self.read::<StoredHold>(&key)? else {
                 continue;
             };
-            if stored.until > self.now && stored.turn.as_ref() == Some(post_id) {
-                continue;
-            }
             if stored.until > self.now {
                 let later = held.as_ref().is_none_or(|hold| hold.until < stored.until);
                 if later {
@@ -206,7 +209,6 @@ impl Index<'_> {
                     TURN_MS
                 };
                 stored.until = self.now + turn;
-                stored.turn = Some(post_id.clone());
                 self.table.put(&key, &encode(&stored)?)?;
             }
         }
@@ -218,7 +220,6 @@ impl Index<'_> {
             reason: hold.reason,
             until: hold.until,
             message: hold.message.clone(),
-            turn: None,
         };
         self.table.put(&format!("hold/{}", hold.scope), &encode(&stored)?)?;
         Ok(IndexReply::Done)
@@ -294,11 +295,45 @@ impl Index<'_> {
         Ok(())
     }
 
-    /// The posts that wait for one of the scopes, at most so many.
+    /// What posts are to be told because of a request, to be asked for before it is answered: a hold that ends releases
+    /// those that wait for it; one that begins stops those that are claimed ahead of their time.
     ///
     /// # Errors
     /// In words, when the storage fails.
-    pub fn waiting_for(&self, scopes: &[HoldScope]) -> Result<Vec<PostId>, String> {
+    pub fn consequences(&self, request: &IndexRequest) -> Result<Vec<(PostId, PostRequest)>, String> {
+        let (posts, told) = match request {
+            IndexRequest::Lift { scopes } => (self.waiting_for(scopes)?, PostRequest::Release),
+            IndexRequest::Hold(hold) => (self.about_to_call(&hold.scope)?, PostRequest::Hold(hold.clone())),
+            _ => return Ok(Vec::new()),
+        };
+        Ok(posts.into_iter().map(|post_id| (post_id, told.clone())).collect())
+    }
+
+    /// The posts that a hold of that scope may cover and that are going to call soon.
+    fn about_to_call(&self, scope: &HoldScope) -> Result<Vec<PostId>, String> {
+        let range = [self.now, self.now + AHEAD_MS].map(|at| format!("due/{}", time_key(at)));
+        let mut found = Vec::new();
+        for (key, _) in self.table.scan(&range[0], &range[1], TOLD_MAX)? {
+            let Some(post_id) = key.rsplit('/').next().map(PostId::from) else {
+                continue;
+            };
+            let account_id = self
+                .read::<Open>(&format!("open/{post_id}"))?
+                .and_then(|open| open.account_id);
+            let is_covered = match scope {
+                HoldScope::App(_) => true,
+                HoldScope::Account(account) | HoldScope::Threads(account) => account_id.as_ref() == Some(account),
+                HoldScope::Unconnected(..) => false,
+            };
+            if is_covered {
+                found.push(post_id);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The posts that wait for one of the scopes.
+    fn waiting_for(&self, scopes: &[HoldScope]) -> Result<Vec<PostId>, String> {
         let mut found = Vec::new();
         // `0` sorts right after `/`.
         for (key, text) in self.table.scan("open/", "open0", usize::MAX)? {
@@ -313,20 +348,19 @@ impl Index<'_> {
     }
 }
 
-/// Tells the posts that wait for the scopes that they may go on; the watchdog wakes those beyond the bound.
+/// Tells posts what [`Index::consequences`] named, as many as one request may; the watchdog wakes the others, and a post
+/// that does not learn of a hold learns it from the platform.
 ///
 /// # Errors
-/// The first object that could not be reached, after the others were told.
-pub async fn release<O: Objects>(objects: &O, posts: Vec<PostId>) -> Result<usize, ObjectError> {
-    let mut failed = None;
-    let mut told = 0;
-    for post_id in posts.into_iter().take(RELEASE_MAX) {
-        match objects.post(&post_id, PostRequest::Release).await {
-            Ok(_) => told += 1,
-            Err(error) => failed = Some(error),
+/// The last object that could not be reached, after the others were told.
+pub async fn tell<O: Objects>(objects: &O, told: Vec<(PostId, PostRequest)>) -> Result<(), ObjectError> {
+    let mut failed = Ok(());
+    for (post_id, request) in told.into_iter().take(TOLD_MAX) {
+        if let Err(error) = objects.post(&post_id, request).await {
+            failed = Err(error);
         }
     }
-    failed.map_or(Ok(told), Err)
+    failed
 }
 
 #[cfg(test)]
@@ -364,8 +398,33 @@ mod tests {
         assert_eq!((due(15), due(141), due(9_000)), (0, 1, 2));
         let _ = at(&table, 200).answer(note("p", None));
         assert_eq!(due(9_000), 1);
-        let waiting = at(&table, 0).waiting_for(&[HoldScope::Account(AccountId::from("a"))]);
-        assert_eq!(waiting, Ok(vec![PostId::from("q")]));
+        let account = || HoldScope::Account(AccountId::from("a"));
+        let told = |secs, request| at(&table, secs).consequences(&request);
+        let release = (PostId::from("q"), PostRequest::Release);
+        assert_eq!(
+            told(
+                0,
+                IndexRequest::Lift {
+                    scopes: vec![account()]
+                }
+            ),
+            Ok(vec![release])
+        );
+        let hold = |scope| Hold {
+            scope,
+            reason: WaitReason::Paused,
+            until: Timestamp(9_000_000),
+            message: "no credit".to_owned(),
+        };
+        let stop = (PostId::from("q"), PostRequest::Hold(hold(account())));
+        assert_eq!(told(4_990, IndexRequest::Hold(hold(account()))), Ok(vec![stop]));
+        assert_eq!(
+            told(10, IndexRequest::Hold(hold(account()))),
+            Ok(vec![]),
+            "none is due soon"
+        );
+        let other = HoldScope::Account(AccountId::from("b"));
+        assert_eq!(told(4_990, IndexRequest::Hold(hold(other))), Ok(vec![]));
     }
 
     #[test]
@@ -379,9 +438,9 @@ mod tests {
             message: "no credit".to_owned(),
         };
         let _ = at(&table, 0).answer(IndexRequest::Hold(hold));
-        let asks = |post: &str, secs| {
+        let asks = |secs| {
             let request = IndexRequest::Holds {
-                post_id: PostId::from(post),
+                post_id: PostId::from("p"),
                 scopes: vec![scope.clone()],
             };
             match at(&table, secs).answer(request) {
@@ -389,10 +448,9 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        assert!(asks("p", 99));
-        assert!(!asks("p", 101), "the first to ask takes the turn");
-        assert!(asks("q", 102), "the next one waits for what the first finds out");
-        assert!(!asks("p", 103), "the first keeps its turn");
+        assert!(asks(99));
+        assert!(!asks(101), "the first to ask takes the turn");
+        assert!(asks(102), "the next one waits for what the first finds out");
     }
 
     #[test]

@@ -29,15 +29,12 @@ impl DurableObject for Index {
             table: &self.table,
             now: Runtime.now(),
         };
-        let released = match &asked {
-            IndexRequest::Lift { scopes } => core.waiting_for(scopes).map_err(worker::Error::RustError)?,
-            _ => Vec::new(),
-        };
+        let told = core.consequences(&asked).map_err(worker::Error::RustError)?;
         let reply = core.answer(asked);
-        if !released.is_empty()
-            && let Err(error) = index::release(&Bindings::new(self.env.clone()), released).await
+        if !told.is_empty()
+            && let Err(error) = index::tell(&Bindings::new(self.env.clone()), told).await
         {
-            worker::console_error!("a post could not be released, the watchdog will wake it: {error}");
+            worker::console_error!("a post could not be told of a hold, it will find out by itself: {error}");
         }
         Response::from_json(&reply)
     }

@@ -256,7 +256,7 @@ const KINDS: [&str; 35] = [
     "deletion_delayed",
 ];
 
-const MARKS: [&str; 49] = [
+const MARKS: [&str; 50] = [
     "5xx after the effect",
     "5xx before the effect",
     "accepted",
@@ -267,7 +267,6 @@ const MARKS: [&str; 49] = [
     "append lost",
     "append stored but denied",
     "claim answer lost",
-    "call held",
     "claim held",
     "crash",
     "crash after a command",
@@ -280,6 +279,7 @@ const MARKS: [&str; 49] = [
     "database down",
     "deletion asked for",
     "duplicate refused",
+    "hold not told",
     "id of an earlier part",
     "insert answer lost",
     "insert refused",
@@ -306,4 +306,5 @@ const MARKS: [&str; 49] = [
     "throttled with a time",
     "throttled without a time",
     "token dead",
+    "told of a hold",
 ];

@@ -595,23 +595,7 @@ impl World {
         } else {
             limits::CALLS_PER_WAKE_MAX
         };
-        let held = self.held_meanwhile(instance);
-        self.drive(instance, held.map_or(Event::Wake, Event::Claim));
-    }
-
-    /// A hold that began between the claim and the call that is about to leave.
-    fn held_meanwhile(&mut self, instance: usize) -> Option<ClaimAnswer> {
-        let state = self.state(instance)?;
-        let post = self.instances[instance].post;
-        let about_to_call = state.phase == Phase::Running
-            && state.unsettled().is_none()
-            && state.scheduled_at.is_none_or(|due| due <= self.now);
-        if !about_to_call || self.instances[instance].token.is_none() {
-            return None;
-        }
-        let held = self.held(post, &state)?;
-        self.mark("call held");
-        Some(held)
+        self.drive(instance, Event::Wake);
     }
 
     fn held(&self, post: usize, state: &State) -> Option<ClaimAnswer> {
@@ -722,6 +706,7 @@ impl World {
         if let Some(hold) = &decision.hold {
             self.holds.retain(|other| other.scope != hold.scope);
             self.holds.push(hold.clone());
+            self.tell_of_hold(post, hold);
         }
         if decision.lifts {
             let scopes = self.scopes(post, state);
@@ -729,6 +714,29 @@ impl World {
         }
         if !matches!(state.phase, Phase::Running | Phase::RollingBack) {
             self.instances[instance].token = None;
+        }
+    }
+
+    /// A hold began: posts that are claimed and about to call are told, unless that is lost.
+    fn tell_of_hold(&mut self, by: usize, hold: &Hold) {
+        for post in (0..self.posts.len()).filter(|post| *post != by) {
+            let state = self.posts[post].truth.clone();
+            let is_about_to_call = state.phase == Phase::Running && state.unsettled().is_none();
+            if !is_about_to_call || !self.scopes(post, &state).contains(&hold.scope) {
+                continue;
+            }
+            if self.strikes("hold not told", 200) {
+                continue;
+            }
+            self.mark("told of a hold");
+            let instance = self.current(post);
+            self.instances[instance].token = None;
+            let answer = ClaimAnswer::Held {
+                reason: hold.reason,
+                until: hold.until,
+                message: hold.message.clone(),
+            };
+            self.event(post, Event::Claim(answer));
         }
     }
 

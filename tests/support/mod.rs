@@ -225,12 +225,9 @@ impl Objects for World {
                 table: &self.inner.index,
                 now: self.inner.clock.now(),
             };
-            let released = match &request {
-                IndexRequest::Lift { scopes } => core.waiting_for(scopes).map_err(ObjectError)?,
-                _ => Vec::new(),
-            };
+            let told = core.consequences(&request).map_err(ObjectError)?;
             let reply = core.answer(request);
-            index::release(self, released).await?;
+            index::tell(self, told).await?;
             Ok(reply)
         });
         answer

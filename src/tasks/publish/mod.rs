@@ -18,8 +18,8 @@ use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
 use crate::domain::publish::view::{timeline, view};
 use crate::domain::publish::{
-    Circumstances, Command, Decision, Effect, Event, Phase, Refused, State, Verdict, WaitReason, check, decide, evolve,
-    replay,
+    Circumstances, ClaimAnswer, Command, Decision, Effect, Event, Hold, Phase, Refused, State, Verdict, WaitReason,
+    check, decide, evolve, replay,
 };
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::AccessToken;
@@ -41,9 +41,6 @@ const GUARD_MS: Millis = Millis(1_000);
 const AFTER_FAULT_MS: Millis = Millis(30_000);
 /// Turns of the driver's loop in one wake: far more than the calls it may make.
 const TURNS_MAX: u32 = 400;
-/// A call that is about to leave asks for holds once more when they were asked for longer ago: posts are claimed ahead of
-/// their time, and one of them may have met a limit since.
-const HOLDS_KNOWN_MS: Millis = Millis(1_000);
 /// The wait before a failed mirroring of the row is tried again.
 const MIRROR_AGAIN_MS: Millis = Millis(15_000);
 
@@ -85,8 +82,6 @@ struct Memory {
     trying: Vec<HoldScope>,
     /// When the row was last mirrored.
     mirrored_at: Option<Timestamp>,
-    /// When the index was last asked for holds.
-    holds_asked_at: Option<Timestamp>,
 }
 
 #[derive(Clone)]
@@ -194,6 +189,7 @@ where
             PostRequest::Events => return self.events(),
             PostRequest::Wake => return self.wake_now().await,
             PostRequest::Release => return self.event(Event::Released).await,
+            PostRequest::Hold(hold) => return self.hold(hold).await,
             PostRequest::Create { plan } => return self.create(Command::Create(plan)).await,
             PostRequest::Amend { content, schedule } => return self.amend(content, schedule).await,
             PostRequest::Resolve { part, verdict } => {
@@ -234,6 +230,22 @@ where
             }
         };
         self.event(Event::Command(command)).await
+    }
+
+    /// A hold began: a post that is claimed and has not called yet waits with the others.
+    async fn hold(&self, hold: Hold) -> Result<PostReply, String> {
+        let state = self.state()?;
+        let is_about_to_call = state.phase == Phase::Running && state.unsettled().is_none();
+        if !is_about_to_call || !self.scopes(&state).contains(&hold.scope) {
+            return self.show();
+        }
+        self.remember_scope(&hold.scope);
+        self.memory().token = None;
+        let Hold {
+            reason, until, message, ..
+        } = hold;
+        self.event(Event::Claim(ClaimAnswer::Held { reason, until, message }))
+            .await
     }
 
     /// Records what an event leads to and sets the alarm; calls are left to the alarm.
@@ -456,10 +468,7 @@ where
 
     /// Goes on until there is something to wait for; answers until when.
     async fn drive(&self, calls_left: &mut u32) -> Result<Option<Timestamp>, String> {
-        let mut event = match self.held_meanwhile().await? {
-            Some(held) => Event::Claim(held),
-            None => Event::Wake,
-        };
+        let mut event = Event::Wake;
         let mut mirroring = None;
         for _ in 0..TURNS_MAX {
             let mut state = self.state()?;

@@ -1,13 +1,13 @@
 //! Performing effects: calls to the platform, the database and the index.
 
 use super::row::{self, Row};
-use super::{Credentials, HOLDS_KNOWN_MS, PostObject};
+use super::{Credentials, PostObject};
 use crate::domain::account::{Account, HoldScope};
 use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, RemoteId, RunToken};
 use crate::domain::limits;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack};
-use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Phase, Plan, State, WaitReason};
+use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, WaitReason};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::platforms::{self, AccessToken, LookUpQuery, PartToPublish, PlatformClient};
@@ -339,29 +339,8 @@ where
         }
     }
 
-    /// A hold that began between the claim and the call that is about to leave now.
-    ///
-    /// # Errors
-    /// In words, when the object's storage fails.
-    pub(super) async fn held_meanwhile(&self) -> Result<Option<ClaimAnswer>, String> {
-        let state = self.state()?;
-        let about_to_call = state.phase == Phase::Running
-            && state.unsettled().is_none()
-            && state.scheduled_at.is_none_or(|due| due <= self.now());
-        let (has_token, asked_at) = {
-            let memory = self.memory();
-            (memory.token.is_some(), memory.holds_asked_at)
-        };
-        let is_known = asked_at.is_some_and(|at| self.now().since(at) < HOLDS_KNOWN_MS);
-        if !about_to_call || !has_token || is_known {
-            return Ok(None);
-        }
-        Ok(self.held(&state).await)
-    }
-
     async fn held(&self, state: &State) -> Option<ClaimAnswer> {
         let plan = state.plan.as_ref()?;
-        self.memory().holds_asked_at = Some(self.now());
         let scopes = self.scopes(state);
         let request = IndexRequest::Holds {
             post_id: plan.post_id.clone(),

@@ -93,11 +93,11 @@ async fn on_stack(local: &Local, args: &BenchArgs) -> CliResult<Vec<Row>> {
     let mut rows = thread::rows(local).await?;
     say("single posts at their time");
     rows.push(load::single(local).await?);
+    say("restarts of the runtime");
+    rows.push(load::first_answer(local).await?);
     if !args.quick {
         rows.extend(load::thousand(local, idle_bytes).await?);
     }
-    say("restarts of the runtime");
-    rows.push(load::first_answer(local).await?);
     Ok(rows)
 }
 
