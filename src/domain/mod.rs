@@ -13,5 +13,6 @@ pub mod platform;
 pub mod post;
 pub mod publish;
 pub mod retry;
+pub mod secret;
 pub mod text;
 pub mod time;

@@ -3,6 +3,7 @@
 //! A client makes exactly the calls it is asked for and translates every possible answer into a value of
 //! [`crate::domain::outcome`]. It decides nothing: when to call, wait or look is the publishing machine's business.
 
+pub mod oauth;
 pub mod x;
 
 use crate::domain::id::{RemoteId, RemoteUserId};

@@ -144,6 +144,56 @@ pub struct PostSnapshot {
     pub similar: Vec<PostId>,
 }
 
+/// What the object of an account is asked. It is the only one that renews the account's tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum AccountRequest {
+    /// See to it that the row holds a token that lasts a while; asked for before one is used.
+    Usable {
+        /// Whose account it is.
+        user_id: crate::domain::id::UserId,
+        /// The row's version whose token the platform refused (401), if that is why.
+        refused: Option<String>,
+    },
+    /// Renew where it is time to (`force`: whether or not it is).
+    Renew {
+        /// Whose account it is.
+        user_id: crate::domain::id::UserId,
+        /// A person asks for it.
+        force: bool,
+    },
+    /// A person stored new tokens: whatever was known of the old ones is of the past.
+    Connected {
+        /// Whose account it is.
+        user_id: crate::domain::id::UserId,
+    },
+}
+
+/// What the object of an account answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum AccountReply {
+    /// The row holds a token that can be used: read it.
+    Usable {
+        /// It is another one than before.
+        renewed: bool,
+    },
+    /// Not now; it goes on by itself.
+    Later {
+        /// When to ask again at the latest.
+        until: Timestamp,
+        /// Why, for the person.
+        message: String,
+    },
+    /// Only a person's consent helps.
+    NeedsReauth {
+        /// Why, for the person.
+        message: String,
+    },
+    /// There is no such account.
+    NotFound,
+}
+
 /// What the index is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]

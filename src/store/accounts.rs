@@ -3,6 +3,7 @@
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, RemoteUserId, UserId};
 use crate::domain::platform::Platform;
+use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -11,7 +12,6 @@ use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::Row;
 use crate::store::seal::{Place, SealError, Sealer};
-use crate::store::secret::Secret;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 

@@ -15,11 +15,10 @@ pub mod posts;
 pub mod project;
 pub mod row;
 pub mod seal;
-pub mod secret;
 
+pub use crate::domain::secret::Secret;
 pub use error::StoreError;
 pub use neon::{BatchOptions, Neon, Statement, Who};
-pub use secret::Secret;
 
 use crate::domain::time::Millis;
 use crate::ports::http::HttpClient;

@@ -5,12 +5,12 @@
 //! the other, `COMMIT`; the first error rolls all of it back.
 
 use crate::domain::id::UserId;
+use crate::domain::secret::Secret;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpClient, HttpRequest};
 use crate::ports::pause::Ambient;
 use crate::store::error::{Retry, StoreError, classify};
 use crate::store::row::{Rows, parse_batch};
-use crate::store::secret::Secret;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use std::borrow::Cow;

@@ -4,8 +4,8 @@
 //! `psn1:KEY:` and base64 of IV 12 ‖ ciphertext ‖ tag 16, where KEY names the key and the associated data bind the
 //! value to its place, so that a value copied to another row or column does not open.
 
+use crate::domain::secret::Secret;
 use crate::ports::entropy::Entropy;
-use crate::store::secret::Secret;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine;
