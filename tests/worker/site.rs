@@ -20,6 +20,13 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// Which instance of a post's object answers, and its journal.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Life {
+    pub boot_id: String,
+    pub events: Vec<Value>,
+}
+
 pub struct Site {
     pub local: Local,
     pub http: reqwest::Client,
@@ -147,9 +154,14 @@ impl Site {
     }
 
     pub async fn events(&self, id: &str) -> Vec<Value> {
+        self.life(id).await.events
+    }
+
+    pub async fn life(&self, id: &str) -> Life {
         let mut answer = self.get(&format!("/v1/posts/{id}/events")).await;
+        let boot_id = answer["boot_id"].as_str().expect("an instance has an id").to_owned();
         match answer["events"].take() {
-            Value::Array(events) => events,
+            Value::Array(events) => Life { boot_id, events },
             other => panic!("no events: {other}"),
         }
     }
