@@ -166,8 +166,8 @@ impl Site {
         }
     }
 
-    /// Holds that publishing call, counted from now, between its effect and its answer.
-    pub fn hold_after(&self, nth: u64) {
+    /// Holds that publishing call, counted from now, before its effect or between that and its answer.
+    pub fn hold(&self, nth: u64, point: Point) {
         let matches = Match {
             method: Some("POST".to_owned()),
             path: Some("/2/tweets".to_owned()),
@@ -175,7 +175,7 @@ impl Site {
             ..Match::default()
         };
         let action = Action {
-            hold: Some(Point::After),
+            hold: Some(point),
             ..Action::default()
         };
         let times = Some(1);
