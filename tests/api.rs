@@ -17,6 +17,8 @@ use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::{Millis, Timestamp};
 use psn::ports::memory::{ManualClock, SeededEntropy};
 use psn::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -249,6 +251,7 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Value,
+    text: String,
 }
 
 impl Answer {
@@ -302,6 +305,7 @@ impl Client {
             status: parts.status,
             headers: parts.headers,
             body,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
         }
     }
 
@@ -348,6 +352,60 @@ async fn a_post_is_made_and_shown() {
         .call("DELETE", &format!("/v1/posts/{}", id.to_uppercase()), Value::Null)
         .await;
     assert_eq!(removed.status, StatusCode::NO_CONTENT);
+}
+
+/// The names of an object's members, as they stand there.
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[tokio::test]
+async fn a_post_looks_the_same_in_every_answer() {
+    #[derive(Deserialize)]
+    struct Posts {
+        #[serde(alias = "items")]
+        posts: Vec<Names>,
+    }
+    let mut client = Client::new();
+    let made = client.create(hello()).await;
+    let id = made.body["posts"][0]["id"].as_str().unwrap().to_owned();
+    client.fake.0.lock().unwrap().rows.push(row(1, "another"));
+    let shown = client.call("GET", &format!("/v1/posts/{id}"), Value::Null).await;
+    let amended = json!({ "content": "new" });
+    let amended = client.call("PATCH", &format!("/v1/posts/{id}"), amended).await;
+    let listed = client.call("GET", "/v1/posts", Value::Null).await;
+    let Names(expected) = serde_json::from_str(&shown.text).unwrap();
+    assert_eq!(expected[..4], ["id", "platform", "status", "sub_status"]);
+    let Names(amended) = serde_json::from_str(&amended.text).unwrap();
+    assert_eq!(amended, expected);
+    for answer in [made, listed] {
+        let Posts { posts } = serde_json::from_str(&answer.text).unwrap();
+        let [Names(names)] = &posts[..] else {
+            panic!("{}", answer.text)
+        };
+        let common: Vec<&String> = names.iter().filter(|name| *name != "content").collect();
+        assert_eq!(common, expected.iter().collect::<Vec<_>>(), "{}", answer.text);
+    }
 }
 
 #[tokio::test]
@@ -689,11 +747,12 @@ async fn the_same_key_gets_the_same_answer() {
     let running = client.call_with("POST", "/v1/posts", hello(), &key).await;
     insta::assert_json_snapshot!("key_still_running", running.whole());
     assert_eq!(client.fake.asked(), []);
-    for bad in ["", "a b", &"k".repeat(256)] {
+    for (bad, wrong) in [("", "empty"), ("a b", "not a key"), (&"k".repeat(256), "not a key")] {
         let answer = client
             .call_with("POST", "/v1/posts", hello(), &[("idempotency-key", bad)])
             .await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        let expected = "expected one of 1 to 255 visible ASCII characters";
+        assert_eq!(answer.detail(), format!("400 `Idempotency-Key` is {wrong}: {expected}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Making, showing, listing, changing and removing posts.
 
 use crate::api::content::{is_similar, joined};
-use crate::api::post_json::{PostJson, RowJson, has_doubt};
+use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, PostRequestBody};
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
@@ -20,10 +20,23 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde::Serialize;
 
 const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 100;
+
+/// The answer to a creation.
+#[derive(Serialize)]
+struct Created {
+    posts: Vec<PostJson>,
+}
+
+/// A page of posts.
+#[derive(Serialize)]
+struct PostList {
+    items: Vec<PostJson>,
+    next_cursor: Option<String>,
+}
 
 /// `POST /v1/posts`
 pub async fn create<O: Objects, R: Rows>(
@@ -58,7 +71,7 @@ pub async fn create<O: Objects, R: Rows>(
         warnings.extend(snapshot.similar.iter().map(similar_warning));
         posts.push(PostJson::new(&snapshot, warnings));
     }
-    Ok((StatusCode::CREATED, Json(json!({ "posts": posts }))).into_response())
+    Ok((StatusCode::CREATED, Json(Created { posts })).into_response())
 }
 
 /// The plans that a request asks for, each with its warnings.
@@ -172,9 +185,11 @@ pub async fn list<O: Objects, R: Rows>(
         RowsError::Unavailable(_) => Problem::database_away(),
         RowsError::Cursor => bad_cursor(),
     })?;
-    let items: Vec<RowJson> = rows.into_iter().map(RowJson::from).collect();
-    let next_cursor = next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.0));
-    Ok(Json(json!({ "items": items, "next_cursor": next_cursor })).into_response())
+    let list = PostList {
+        items: rows.into_iter().map(PostJson::from).collect(),
+        next_cursor: next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.0)),
+    };
+    Ok(Json(list).into_response())
 }
 
 struct Page {
