@@ -5,6 +5,7 @@ use crate::cli::error::{CliError, CliResult};
 use crate::cli::local::{self, Local, LocalOptions};
 use crate::cli::printer::{Printer, Style};
 use crate::dev::emulators::x::settings::Settings as XSettings;
+use crate::dev::scratch::Scratch;
 use clap::Args;
 use serde_json::json;
 use std::io::Write;
@@ -47,6 +48,21 @@ pub fn interrupted() -> CliResult<impl Future<Output = ()>> {
             _ = term.recv() => {}
             _ = hup.recv() => {}
         }
+    })
+}
+
+/// A folder for a stack that ends with its command.
+///
+/// # Errors
+/// When there is no place for it.
+pub fn scratch() -> CliResult<Scratch> {
+    let base = std::env::temp_dir();
+    Scratch::make(&base, 0o700).map_err(|error| {
+        CliError::outcome(format!(
+            "no temporary folder could be made in `{}`: {error}",
+            base.display()
+        ))
+        .hint("set `TMPDIR` to a folder that you may write to")
     })
 }
 

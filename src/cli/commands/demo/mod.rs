@@ -3,10 +3,10 @@
 
 mod timeline;
 
-use super::dev::{interrupted, project_root, report};
+use super::dev::{interrupted, project_root, report, scratch};
 use super::post::read_text;
 use crate::cli::Context;
-use crate::cli::ambient::{SYSTEM, random_hex};
+use crate::cli::ambient::SYSTEM;
 use crate::cli::client::{Worker, segment};
 use crate::cli::config::Variables;
 use crate::cli::error::{CliError, CliResult};
@@ -21,8 +21,7 @@ use crate::ports::clock::Clock;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use timeline::Timeline;
 
@@ -65,28 +64,6 @@ struct Crash {
     back: String,
 }
 
-/// A folder that ends with the demo.
-pub(super) struct Scratch(pub(super) PathBuf);
-
-impl Scratch {
-    pub(super) fn make() -> CliResult<Self> {
-        let path = std::env::temp_dir().join(format!("psn-demo-{}", random_hex::<6>()));
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(|error| CliError::outcome(format!("`{}` could not be made: {error}", path.display())))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What was killed this moment may still write: then the second try finds it ended.
-        if std::fs::remove_dir_all(&self.0).is_err() {
-            std::thread::sleep(Duration::from_millis(200));
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -98,9 +75,9 @@ pub async fn run(context: &Context, args: DemoArgs) -> CliResult {
         None => TEXT.trim_end().to_owned(),
     };
     let interrupted = interrupted()?;
-    let scratch = Scratch::make()?;
+    let scratch = scratch()?;
     tokio::select! {
-        result = play(context, &root, &scratch.0, &text) => result,
+        result = play(context, &root, scratch.path(), &text) => result,
         // Dropping what runs ends its processes.
         () = interrupted => Err(CliError::outcome("the demo was interrupted")),
     }
