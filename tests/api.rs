@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 //! The HTTP API from outside: requests through the router, answers compared as a whole.
 
+#[path = "api/described.rs"]
+mod described;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -291,12 +294,18 @@ impl Client {
     }
 
     async fn send(&mut self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().to_string());
         let (parts, body) = self.router.call(request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = match bytes.is_empty() {
             true => Value::Null,
             false => serde_json::from_slice(&bytes).unwrap(),
         };
+        let kind = parts
+            .headers
+            .get("content-type")
+            .map_or("", |kind| kind.to_str().unwrap());
+        described::check_answer(method.as_str(), &path, parts.status.as_u16(), kind, &body);
         if parts.status.is_client_error() {
             assert_eq!(parts.headers["content-type"], "application/problem+json");
             assert_eq!(body["status"], parts.status.as_u16());
@@ -319,6 +328,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        let sent = body.clone();
         let body = match body {
             Value::Null => Body::empty(),
             body => {
@@ -326,7 +336,11 @@ impl Client {
                 Body::from(body.to_string())
             }
         };
-        self.send(request.body(body).unwrap()).await
+        let answer = self.send(request.body(body).unwrap()).await;
+        if answer.status.is_success() && !sent.is_null() && answer.body["valid"] != false {
+            described::check_request(method, path, &sent);
+        }
+        answer
     }
 
     async fn create(&mut self, body: Value) -> Answer {
@@ -880,6 +894,11 @@ async fn accounts_wake_and_tasks_run() {
 
 #[tokio::test]
 async fn the_description_names_every_route() {
+    let routes = include_str!("../src/api/mod.rs").split(".route(").skip(1);
+    let routes: Vec<&str> = routes.map(|rest| rest.split('"').nth(1).unwrap()).collect();
+    let described = described::document()["paths"].as_object().unwrap();
+    assert_eq!(routes.len(), described.len());
+    assert!(routes.iter().all(|route| described.contains_key(*route)), "{routes:?}");
     let mut client = Client::new();
     let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
     let document = client.send(request).await.body;
