@@ -1,6 +1,6 @@
 //! Making, showing, listing, changing and removing posts.
 
-use crate::api::content::{is_similar, joined};
+use crate::api::content::is_similar;
 use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, PostRequestBody};
@@ -144,9 +144,9 @@ pub async fn amend<O: Objects, R: Rows>(
         }
         warnings.extend(planned.warnings);
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
+        warnings.extend(similar_warnings(&app, platform, &parts, Some(&id)).await);
         let hash = content_hash(&parts);
         content = Some((parts, hash));
-        warnings.extend(similar_warnings(&app, platform, &joined(wanted), Some(&id)).await);
     }
     let request = PostRequest::Amend {
         content,
@@ -358,13 +358,14 @@ fn similar_warning(id: &PostId) -> String {
 pub(super) async fn similar_warnings<O, R: Rows>(
     app: &App<O, R>,
     platform: Platform,
-    text: &str,
+    parts: &[String],
     except: Option<&PostId>,
 ) -> Vec<String> {
+    let text = parts.join("\n\n");
     match app.rows.similar(&app.settings.user_id, platform).await {
         Ok(others) => others
             .iter()
-            .filter(|(id, other)| Some(id) != except && is_similar(text, other))
+            .filter(|(id, other)| Some(id) != except && is_similar(&text, other))
             .map(|(id, _)| similar_warning(id))
             .collect(),
         Err(_) => vec!["whether there are similar posts could not be looked up: the database is away".to_owned()],
