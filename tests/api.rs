@@ -614,6 +614,11 @@ async fn replies_of_the_object_become_problems() {
         client.fake.answer_next(reply);
         answers.push(client.create(hello()).await.whole());
     }
+    let mine = vec![account()];
+    client.fake.answer_next(PostReply::Account { accounts: mine });
+    let mut elsewhere = hello();
+    elsewhere["account_id"] = json!("00000000-0000-4000-8000-00000000000c");
+    answers.push(client.create(elsewhere).await.whole());
     client.fake.0.lock().unwrap().next = Some(Err(ObjectError("secret".to_owned())));
     answers.push(client.create(hello()).await.whole());
     insta::assert_json_snapshot!("object_problems", answers);

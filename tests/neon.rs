@@ -134,7 +134,7 @@ async fn server_refuses_foreign_folders_and_missing_packages() {
     let Err(error) = Postgres::start(PostgresOptions::temporary(missing)).await else {
         panic!("it started")
     };
-    assert!(error.to_string().contains("run `npm ci`"), "{error}");
+    assert!(error.to_string().contains("run `scripts/setup`"), "{error}");
 }
 
 /// Not a test of its own: the process that `server_ends_with_its_process` kills.

@@ -248,6 +248,9 @@ fn a_token_is_imported(stack: &Stack, state_dir: &Path) {
         said(&unknown)
     );
     assert!(!said(&unknown).contains("t-3"));
+    let name = import(&[], r#"{"access_token": "t-3", "remote_user_id": "@ada"}"#);
+    assert_eq!(name.status.code(), Some(2));
+    assert!(said(&name).contains("expected digits only"), "{}", said(&name));
 }
 
 /// Each time another process with another instance of a post's object, on the journal that was there before.

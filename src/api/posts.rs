@@ -211,7 +211,10 @@ impl Page {
                     let status = Status::parse(&value).ok_or_else(|| {
                         let all =
                             "`draft`, `scheduled`, `publishing`, `published`, `failed`, `retry`, `partially_posted`";
-                        Problem::field("status", format!("`status` is not a status: expected one of {all}"))
+                        Problem::field(
+                            "status",
+                            format!("`{}` is not a status: expected one of {all}", short(&value)),
+                        )
                     })?;
                     page.filter.status = Some(status);
                 }
@@ -220,7 +223,7 @@ impl Page {
                         let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
                         Problem::field(
                             "platform",
-                            format!("`platform` is not a platform: expected one of {all}"),
+                            format!("`{}` is not a platform: expected one of {all}", short(&value)),
                         )
                     })?;
                     page.filter.platform = Some(platform);
@@ -239,7 +242,7 @@ impl Page {
                     page.cursor = Some(Cursor(text.ok_or_else(bad_cursor)?));
                 }
                 _ => {
-                    let name: String = name.chars().take(64).collect();
+                    let name = short(&name);
                     let message = format!(
                         "`{name}` is not a parameter of this list: expected `status`, `platform`, `limit`, `cursor`"
                     );
@@ -249,6 +252,11 @@ impl Page {
         }
         Ok(page)
     }
+}
+
+/// As much of a text as is worth repeating.
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 fn bad_cursor() -> Problem {

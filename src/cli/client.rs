@@ -145,7 +145,7 @@ impl Worker {
         match (response.status, body) {
             (200..=299, Some(body)) => Ok(body),
             (200..=299, None) if response.body.is_empty() => Ok(Value::Null),
-            (_, Some(problem)) if problem.get("type").is_some() || problem.get("title").is_some() => {
+            (_, Some(problem)) if is_ours(&problem) => {
                 Err(problem_error(response.status, problem, response.header("retry-after")))
             }
             (status, _) => Err(CliError::outcome(format!(
@@ -155,6 +155,12 @@ impl Worker {
             .hint("check that `PSN_URL` is the address of a psn worker")),
         }
     }
+}
+
+/// Whether a problem document is one of a psn worker: other servers answer such documents too.
+fn is_ours(problem: &Value) -> bool {
+    let kind = problem.get("type").and_then(Value::as_str);
+    kind.is_some_and(|kind| kind.starts_with("/problems/"))
 }
 
 fn fresh_key() -> CliResult<HeaderValue> {
@@ -189,6 +195,9 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
     let hint = text("hint").map(str::to_owned).or_else(|| match status {
         401 if !message.contains("PSN_API_TOKEN") => {
             Some("check `PSN_API_TOKEN`: it must be the secret that the worker was given".to_owned())
+        }
+        422 if errors.iter().any(|error| error["field"] == "account_id") && !message.contains("psn account") => {
+            Some("`psn account list` shows the accounts there are".to_owned())
         }
         404 if message.contains("post") => Some("`psn post list` shows the posts there are".to_owned()),
         429 | 503 => Some(match retry_after {

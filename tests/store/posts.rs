@@ -77,7 +77,8 @@ pub async fn insert_finds_the_account(bed: Bed) {
     assert!(matches!(result, InsertResult::Inserted { account, .. } if account == second));
     chosen.account_id = Some(AccountId::from("not-an-id"));
     chosen.id = post_id(3);
-    assert_eq!(store.post_insert(&chosen).await.unwrap(), InsertResult::NoAccount);
+    let result = store.post_insert(&chosen).await.unwrap();
+    assert_eq!(result, InsertResult::AmbiguousAccount(vec![first, second]));
 }
 
 pub async fn insert_twice(bed: Bed) {

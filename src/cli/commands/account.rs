@@ -1,6 +1,7 @@
 //! `psn account`: accounts that posts go out from.
 
 use super::post::read_text;
+use crate::api::request::AVAILABLE;
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::database::{self, TokenFile};
@@ -8,6 +9,7 @@ use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::excerpt;
 use crate::domain::account::Account;
 use crate::domain::platform::Platform;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -24,7 +26,7 @@ pub enum AccountCommand {
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Whose accounts
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
     user: String,
 }
 
@@ -37,7 +39,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "FILE")]
     file: String,
     /// Whose account it is here
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
     user: String,
 }
 
@@ -92,6 +94,10 @@ async fn import(context: &Context, args: ImportArgs) -> CliResult {
             names.join(", ")
         ))
     })?;
+    if !AVAILABLE.contains(&platform) {
+        let message = format!("`{platform}` is not available in this version: use `x`");
+        return Err(CliError::input(message));
+    }
     let token = TokenFile::parse(&read_text(&args.file)?)?;
     let settings = context.settings()?;
     let [_, key] = settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;

@@ -16,11 +16,16 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Args)]
 pub struct DevArgs {
     /// The worker's port; left out, the one of the last start
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = port)]
     port: Option<u16>,
     /// Where everything is kept; left out, .psn/dev in the project
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| "expected a port from 1 to 65535".to_owned())
 }
 
 /// The clone that the stack is started from.

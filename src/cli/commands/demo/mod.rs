@@ -5,6 +5,8 @@ mod timeline;
 
 use super::dev::{interrupted, project_root, report, scratch};
 use super::post::read_text;
+use crate::api::content::Content;
+use crate::api::request;
 use crate::cli::Context;
 use crate::cli::ambient::SYSTEM;
 use crate::cli::client::{Worker, segment};
@@ -16,6 +18,7 @@ use crate::dev::emulators::x::settings::Settings as XSettings;
 use crate::dev::faults::{Action, Match, Plan, Point, Rule};
 use crate::dev::ledger::judge;
 use crate::dev::stack::X_ACCOUNT_ID;
+use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use clap::Args;
@@ -74,6 +77,13 @@ pub async fn run(context: &Context, args: DemoArgs) -> CliResult {
         Some(file) => read_text(file)?,
         None => TEXT.trim_end().to_owned(),
     };
+    let (_, wrong) = request::plan(&Content::Text(text.clone()), false, Platform::X);
+    if !wrong.is_empty() {
+        return Err(CliError {
+            details: wrong.into_iter().map(|error| error.message).collect(),
+            ..CliError::input("this text cannot be published")
+        });
+    }
     let interrupted = interrupted()?;
     let scratch = scratch()?;
     tokio::select! {
