@@ -89,15 +89,15 @@ impl Stack {
 
     /// Every address that the stack listens on.
     fn ports(&self) -> Vec<u16> {
-        let x = self.line["emulators"]["x"].as_str().unwrap();
-        [
-            self.text("worker_url"),
-            self.text("neon_sql_url"),
-            self.text("database_url"),
-            x,
-        ]
-        .map(port_of)
-        .to_vec()
+        let emulators = self.line["emulators"].as_object().unwrap();
+        assert!(
+            emulators.keys().eq(["instagram", "linkedin", "tiktok", "x"]),
+            "{emulators:?}"
+        );
+        let own = ["worker_url", "neon_sql_url", "database_url"].map(|name| self.text(name));
+        let emulated = emulators.values().map(|url| url.as_str().unwrap());
+        let second = ["LINKEDIN_AUTH_URL", "INSTAGRAM_TOKEN_URL"].map(|name| self.line["env"][name].as_str().unwrap());
+        own.into_iter().chain(emulated).chain(second).map(port_of).collect()
     }
 }
 

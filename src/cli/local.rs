@@ -29,12 +29,14 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "INSTAGRAM_APP_ID",
     "INSTAGRAM_APP_SECRET",
     "INSTAGRAM_AUTH_URL",
+    "INSTAGRAM_SCOPES",
     "INSTAGRAM_TOKEN_URL",
     "LATE_AFTER_MS",
     "LINKEDIN_API_URL",
     "LINKEDIN_AUTH_URL",
     "LINKEDIN_CLIENT_ID",
     "LINKEDIN_CLIENT_SECRET",
+    "LINKEDIN_SCOPES",
     "LINKEDIN_VERSION",
     "LOOKUP_DELAYS_MS",
     "META_VERSION",
@@ -46,6 +48,7 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "TIKTOK_AUTH_URL",
     "TIKTOK_CLIENT_KEY",
     "TIKTOK_CLIENT_SECRET",
+    "TIKTOK_SCOPES",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_AUTH_TOKEN",
     "TWILIO_FROM_NUMBER",
@@ -56,6 +59,7 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "X_AUTH_URL",
     "X_CLIENT_ID",
     "X_CLIENT_SECRET",
+    "X_SCOPES",
 ];
 
 /// The slug of the stack's own hub.
@@ -184,7 +188,8 @@ fn variables(foundation: &Foundation, state_dir: &Path) -> CliResult<Variables> 
     if let Some(database) = &foundation.database {
         env.insert("NEON_SQL_URL".to_owned(), database.neon.sql_url());
     }
-    env.insert("X_API_URL".to_owned(), foundation.x.url().to_owned());
+    let platforms = foundation.platforms(random_hex::<24>);
+    env.extend(platforms.map_err(|error| stack_error(&error))?);
     Ok(env)
 }
 

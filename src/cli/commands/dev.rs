@@ -8,6 +8,7 @@ use crate::dev::emulators::x::settings::Settings as XSettings;
 use crate::dev::scratch::Scratch;
 use clap::Args;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
@@ -124,7 +125,7 @@ fn announce(printer: &Printer, local: &Local, state_dir: &std::path::Path) {
             "database_url": local.env.get("DATABASE_URL"),
             "neon_sql_url": local.env.get("NEON_SQL_URL"),
             "runtime_pid": local.stack.runtime.pid(),
-            "emulators": { "x": local.stack.x().url() },
+            "emulators": BTreeMap::from(local.stack.emulators()),
             "state_dir": state_dir,
             "env": local.env,
         }));
@@ -133,7 +134,9 @@ fn announce(printer: &Printer, local: &Local, state_dir: &std::path::Path) {
     let line = |name: &str, value: &str| printer.data(format!("  {name:<10}{}", printer.paint(Style::Strong, value)));
     printer.data("the local stack runs");
     line("worker", local.get("PSN_URL"));
-    line("x", local.stack.x().url());
+    for (name, url) in local.stack.emulators() {
+        line(name, url);
+    }
     if let Some(neon) = local.stack.neon() {
         line("neon", &neon.sql_url());
     }
