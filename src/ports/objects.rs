@@ -270,6 +270,9 @@ pub enum IndexReply {
     Held {
         /// It.
         hold: Option<Hold>,
+        /// Scopes whose hold is over: the asker is the first to try again, and lifts them when that succeeds.
+        #[serde(default)]
+        turns: Vec<HoldScope>,
     },
     /// The candidates that belong to other posts.
     Foreign {

@@ -189,36 +189,44 @@ impl Index<'_> {
     /// The hold that covers one of the scopes, if any. Where it is time to try again, the asker takes that turn: the others
     /// go on waiting until it reports.
     fn holds(&self, scopes: &[HoldScope]) -> Result<IndexReply, String> {
-        let mut held: Option<Hold> = None;
+        let mut hold: Option<Hold> = None;
+        let mut over = Vec::new();
         for scope in scopes {
-            let key = format!("hold/{scope}");
-            let Some(mut stored) = self.read::<StoredHold>(&key)? else {
+            let Some(stored) = self.read::<StoredHold>(&format!("hold/{scope}"))? else {
                 continue;
             };
-            if stored.until > self.now {
-                let later = held.as_ref().is_none_or(|hold| hold.until < stored.until);
-                if later {
-                    let (reason, until, message) = (stored.reason, stored.until, stored.message);
-                    held = Some(Hold {
-                        scope: scope.clone(),
-                        reason,
-                        until,
-                        message,
-                    });
-                }
-            } else if stored.reason == WaitReason::RateLimited {
-                self.table.delete(&key)?;
-            } else {
-                let turn = if stored.reason == WaitReason::Paused {
-                    CREDIT_TURN_MS
-                } else {
-                    TURN_MS
-                };
-                stored.until = self.now + turn;
-                self.table.put(&key, &encode(&stored)?)?;
+            if stored.until <= self.now {
+                over.push((scope, stored));
+            } else if hold.as_ref().is_none_or(|hold| hold.until < stored.until) {
+                let (reason, until, message) = (stored.reason, stored.until, stored.message);
+                hold = Some(Hold {
+                    scope: scope.clone(),
+                    reason,
+                    until,
+                    message,
+                });
             }
         }
-        Ok(IndexReply::Held { hold: held })
+        let mut turns = Vec::new();
+        // Who is held by one scope does not try for another.
+        if hold.is_none() {
+            for (scope, stored) in over {
+                self.take_turn(scope, stored)?;
+                turns.push(scope.clone());
+            }
+        }
+        Ok(IndexReply::Held { hold, turns })
+    }
+
+    fn take_turn(&self, scope: &HoldScope, mut stored: StoredHold) -> Result<(), String> {
+        let key = format!("hold/{scope}");
+        let turn = match stored.reason {
+            WaitReason::RateLimited => return self.table.delete(&key),
+            WaitReason::Paused => CREDIT_TURN_MS,
+            WaitReason::NeedsReauth => TURN_MS,
+        };
+        stored.until = self.now + turn;
+        self.table.put(&key, &encode(&stored)?)
     }
 
     fn hold(&self, hold: &Hold) -> Result<IndexReply, String> {
@@ -475,13 +483,21 @@ mod tests {
                 scopes: vec![scope.clone()],
             };
             match at(&table, secs).answer(request) {
-                IndexReply::Held { hold } => hold.is_some(),
+                IndexReply::Held { hold, turns } => (hold.is_some(), turns),
                 other => panic!("{other:?}"),
             }
         };
-        assert!(asks(99));
-        assert!(!asks(101), "the first to ask takes the turn");
-        assert!(asks(102), "the next one waits for what the first finds out");
+        assert_eq!(asks(99), (true, vec![]));
+        assert_eq!(
+            asks(101),
+            (false, vec![scope.clone()]),
+            "the first to ask takes the turn"
+        );
+        assert_eq!(
+            asks(102),
+            (true, vec![]),
+            "the next one waits for what the first finds out"
+        );
     }
 
     #[test]

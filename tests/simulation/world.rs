@@ -709,8 +709,9 @@ impl World {
             self.tell_of_hold(post, hold);
         }
         if decision.lifts {
-            let scopes = self.scopes(post, state);
-            self.holds.retain(|hold| !scopes.contains(&hold.scope));
+            let (now, scopes) = (self.now, self.scopes(post, state));
+            self.holds
+                .retain(|hold| hold.until > now || !scopes.contains(&hold.scope));
         }
         if !matches!(state.phase, Phase::Running | Phase::RollingBack) {
             self.instances[instance].token = None;

@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -208,6 +208,7 @@ struct Inner {
     settings: Arc<Settings>,
     posts: Mutex<BTreeMap<PostId, Slot>>,
     index: MemoryTable,
+    lifts: AtomicUsize,
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ObjectError>> + Send + 'a>>;
@@ -225,6 +226,9 @@ impl Objects for World {
                 table: &self.inner.index,
                 now: self.inner.clock.now(),
             };
+            if matches!(request, IndexRequest::Lift { .. }) {
+                self.inner.lifts.fetch_add(1, Ordering::Relaxed);
+            }
             let told = core.consequences(&request).map_err(ObjectError)?;
             let reply = core.answer(request);
             index::tell(self, told).await?;
@@ -237,6 +241,11 @@ impl Objects for World {
 impl World {
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// How often the index was asked to end holds: it looks through every open post for that.
+    pub fn lifts(&self) -> usize {
+        self.inner.lifts.load(Ordering::Relaxed)
     }
 
     pub fn clock(&self) -> SharedClock {
@@ -427,6 +436,7 @@ pub async fn stage_with(
         settings,
         posts: Mutex::default(),
         index: MemoryTable::default(),
+        lifts: AtomicUsize::default(),
     };
     let world = World { inner: Arc::new(inner) };
     world.store().migrate().await.unwrap();

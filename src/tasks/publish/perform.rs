@@ -62,10 +62,14 @@ where
             Effect::Publish { id, text, reply_to, .. } => {
                 *calls_left = calls_left.saturating_sub(1);
                 self.memory().in_flight = true;
-                let outcome = beside(self.publish(state, &text, reply_to.as_ref()), mirroring, || {
-                    Box::pin(self.mirror_when_due())
-                })
-                .await;
+                let call = self.publish(state, &text, reply_to.as_ref());
+                // Until the first answer there is nothing to say that the row does not say since the claim.
+                let is_first = state.confirmed_count() == 0 && state.steps.iter().all(|step| step.attempt_last <= 1);
+                let outcome = if is_first {
+                    call.await
+                } else {
+                    beside(call, mirroring, || Box::pin(self.mirror_when_due())).await
+                };
                 self.memory().in_flight = false;
                 Event::Call { id, outcome }
             }
@@ -299,8 +303,10 @@ where
                 message: "there is nothing to claim".to_owned(),
             };
         };
-        if let Some(held) = self.held(state).await {
-            return held;
+        let scopes = self.scopes(state);
+        match self.turns(plan, scopes.clone()).await {
+            Ok(turns) => self.memory().trying = turns,
+            Err(held) => return held,
         }
         // The row has to show this run's state before it can be claimed.
         if !matches!(self.mirror().await, Ok(true)) {
@@ -325,8 +331,11 @@ where
                     // Only now it is known whose holds cover it.
                     let mut named = state.clone();
                     named.account_id = Some(tokens.account.id.clone());
-                    if let Some(held) = self.held(&named).await {
-                        return held;
+                    let mut others = self.scopes(&named);
+                    others.retain(|scope| !scopes.contains(scope));
+                    match self.turns(plan, others).await {
+                        Ok(turns) => self.memory().trying.extend(turns),
+                        Err(held) => return held,
                     }
                 }
                 self.take(*tokens)
@@ -339,24 +348,25 @@ where
         }
     }
 
-    async fn held(&self, state: &State) -> Option<ClaimAnswer> {
-        let plan = state.plan.as_ref()?;
-        let scopes = self.scopes(state);
+    /// In which of the scopes this post is the first to try again; an error when one of them holds it.
+    async fn turns(&self, plan: &Plan, scopes: Vec<HoldScope>) -> Result<Vec<HoldScope>, ClaimAnswer> {
         let request = IndexRequest::Holds {
             post_id: plan.post_id.clone(),
-            scopes: scopes.clone(),
+            scopes,
         };
-        let reply = self.around.objects.index(request).await;
-        let Ok(IndexReply::Held { hold: Some(hold) }) = reply else {
-            self.memory().trying = scopes;
-            return None;
-        };
-        self.remember_scope(&hold.scope);
-        Some(ClaimAnswer::Held {
-            reason: hold.reason,
-            until: hold.until,
-            message: hold.message,
-        })
+        match self.around.objects.index(request).await {
+            Ok(IndexReply::Held { hold: None, turns }) => Ok(turns),
+            Ok(IndexReply::Held { hold: Some(hold), .. }) => {
+                self.remember_scope(&hold.scope);
+                Err(ClaimAnswer::Held {
+                    reason: hold.reason,
+                    until: hold.until,
+                    message: hold.message,
+                })
+            }
+            // Without an answer it goes on: a hold spares a call, nothing else.
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn take(&self, tokens: TokenRow) -> ClaimAnswer {
