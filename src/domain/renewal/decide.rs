@@ -117,8 +117,10 @@ pub struct Circumstances<'a> {
     pub random: u64,
     /// What is wanted.
     pub ask: &'a Ask,
-    /// The row as it was read for this ask.
+    /// The row as it was read last.
     pub row: Option<&'a Row>,
+    /// It was read for this very ask: an older reading is good for an answer, not for more.
+    pub is_fresh: bool,
     /// Tokens were presented for this ask already.
     pub presented: bool,
     /// Failures of the database in a row.
@@ -366,7 +368,8 @@ impl Draft<'_> {
             let message = "the runtime stopped while the tokens were being renewed".to_owned();
             return self.record(Entry::Delayed { until, message });
         }
-        let Some(row) = self.around.row.cloned() else {
+        let is_enough = self.around.is_fresh || self.state.phase == Phase::Idle;
+        let Some(row) = self.around.row.filter(|_| is_enough).cloned() else {
             return self.without_row();
         };
         match self.state.phase.clone() {
@@ -408,6 +411,9 @@ impl Draft<'_> {
             Ask::Renew { force } => due || *force,
             Ask::Connected | Ask::Wake => due,
         };
+        if (wanted || refused) && !self.around.is_fresh {
+            return self.ask(Effect::Read);
+        }
         if refused && self.was_renewed_lately(row) {
             let message = format!(
                 "{} refuses the account's token although it was renewed just now: connect the account again",

@@ -54,6 +54,12 @@ pub const fn window(platform: Platform) -> Millis {
     }
 }
 
+/// How long before its end the first thing is to be done about a token of that platform, whoever can renew it.
+#[must_use]
+pub fn horizon(platform: Platform) -> Millis {
+    window(platform).max(REMIND_BEFORE_MS[0])
+}
+
 /// When the row's token is to be renewed, or its owner to be told that only they can; `None`: not as far as is known.
 #[must_use]
 pub fn renew_at(row: &Row, now: Timestamp) -> Option<Timestamp> {
@@ -74,6 +80,13 @@ pub fn renew_at(row: &Row, now: Timestamp) -> Option<Timestamp> {
 #[must_use]
 pub fn is_alive(expires_at: Option<Timestamp>, at: Timestamp) -> bool {
     expires_at.is_none_or(|end| end.since(at) > SKEW_MS)
+}
+
+/// Whether a token has to be renewed before it is used at that time: what is used lasts a while.
+#[must_use]
+pub fn wants_renewal(platform: Platform, expires_at: Option<Timestamp>, at: Timestamp) -> bool {
+    let enough = if rotates(platform) { window(platform) } else { SKEW_MS };
+    expires_at.is_some_and(|end| end.since(at) <= enough)
 }
 
 /// In how many days, rounded up, only a person can renew the token, at the stages at which they are told.

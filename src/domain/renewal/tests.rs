@@ -64,6 +64,7 @@ impl Bench {
             random: 7,
             ask: &self.ask,
             row: self.row.as_ref(),
+            is_fresh: true,
             presented: self.presented,
             row_failures: 0,
         };
