@@ -821,7 +821,8 @@ async fn accounts_wake_and_tasks_run() {
         client.fake.0.lock().unwrap().accounts_asked,
         [(id.clone(), AccountRequest::Connected { user_id })]
     );
-    let scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id)];
+    let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id)];
+    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(UserId::from("default"), platform)));
     assert_eq!(
         client.fake.0.lock().unwrap().index_asked,
         [IndexRequest::Lift { scopes }]

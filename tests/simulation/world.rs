@@ -860,7 +860,7 @@ impl World {
         if token.is_none_or(|token| token < self.token) {
             return TokenState::Renewed;
         }
-        match self.random.below(3) {
+        match self.random.below(6) {
             0 => {
                 self.mark("token renewed");
                 self.token = self.platform.dead_below.max(self.token + 1);
