@@ -134,7 +134,7 @@ impl HttpClient for FaultyHttp {
             None => self.inner.send(request).await,
             Some(Fault::Before) => lost(),
             Some(Fault::After) => {
-                self.inner.send(request).await.unwrap();
+                let _ = self.inner.send(request).await;
                 lost()
             }
             Some(Fault::DieBefore) => {
@@ -142,7 +142,7 @@ impl HttpClient for FaultyHttp {
                 std::future::pending().await
             }
             Some(Fault::DieAfter) => {
-                self.inner.send(request).await.unwrap();
+                let _ = self.inner.send(request).await;
                 self.died.notify_one();
                 std::future::pending().await
             }
