@@ -41,7 +41,7 @@ pub struct Ending {
 
 /// The failure flags of the legacy refresher go, and both of its spellings of the time of refresh are written.
 const RENEW: &str = "update oauth_tokens set access_token = $5, refresh_token = $6, expires_at = $7::timestamptz, \
-    scopes = coalesce($8, scopes), updated_at = $9::timestamptz, \
+    scopes = coalesce($8, scopes), updated_at = $9::text::timestamptz, \
     metadata = (case when jsonb_typeof(metadata) = 'object' then metadata else '{}'::jsonb end) \
       - 'requiresReauth' - 'refreshError' - 'refreshFailedAt' \
       || jsonb_build_object('lastRefreshedAt', $9::text, 'lastRefreshAt', $9::text) \
