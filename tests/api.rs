@@ -19,7 +19,9 @@ use psn::domain::publish::view::{PartView, PostView, TimelineItem};
 use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::{Millis, Timestamp};
 use psn::ports::memory::{ManualClock, SeededEntropy};
-use psn::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot};
+use psn::ports::objects::{
+    AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
+};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -38,6 +40,7 @@ struct World {
     posts: BTreeMap<PostId, PostSnapshot>,
     asked: Vec<PostRequest>,
     index_asked: Vec<IndexRequest>,
+    accounts_asked: Vec<(AccountId, AccountRequest)>,
     keys: BTreeMap<String, (String, Option<(u16, String)>)>,
     next: Option<Result<PostReply, ObjectError>>,
     database_down: bool,
@@ -93,6 +96,11 @@ impl Objects for Fake {
             });
         }
         Ok(PostReply::Post(Box::new(post.clone())))
+    }
+
+    async fn account(&self, id: &AccountId, request: AccountRequest) -> Result<AccountReply, ObjectError> {
+        self.0.lock().unwrap().accounts_asked.push((id.clone(), request));
+        Ok(AccountReply::Usable { renewed: false })
     }
 
     async fn index(&self, request: IndexRequest) -> Result<IndexReply, ObjectError> {
@@ -886,9 +894,13 @@ async fn accounts_wake_and_tasks_run() {
         .call("POST", &format!("/v1/accounts/{id}/wake"), Value::Null)
         .await;
     assert_eq!(woken.status, StatusCode::OK);
-    let user = UserId::from("default");
+    let user_id = UserId::from("default");
+    assert_eq!(
+        client.fake.0.lock().unwrap().accounts_asked,
+        [(id.clone(), AccountRequest::Connected { user_id })]
+    );
     let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id)];
-    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(user.clone(), platform)));
+    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(UserId::from("default"), platform)));
     assert_eq!(
         client.fake.0.lock().unwrap().index_asked,
         [IndexRequest::Lift { scopes }]

@@ -6,7 +6,7 @@ use crate::api::{Shared, body};
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId};
 use crate::domain::platform::Platform;
-use crate::ports::objects::{IndexReply, IndexRequest, Objects};
+use crate::ports::objects::{AccountRequest, IndexReply, IndexRequest, Objects};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -27,6 +27,9 @@ pub async fn wake<O: Objects, R: Rows>(
     // Rows that other programs made may name no account; waking one that waits for another platform costs it a look.
     let user = &app.settings.user_id;
     scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(user.clone(), platform)));
+    // What its object knew of the former tokens is of the past; unreachable, it finds out when it is asked next.
+    let user_id = user.clone();
+    let _ = app.objects.account(&id, AccountRequest::Connected { user_id }).await;
     match app.objects.index(IndexRequest::Lift { scopes }).await {
         Ok(IndexReply::Done) => Ok(Json(json!({ "account_id": id, "woken": true })).into_response()),
         Ok(_) | Err(_) => Err(Problem::object_away()),

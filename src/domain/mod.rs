@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod platform;
 pub mod post;
 pub mod publish;
+pub mod renewal;
 pub mod retry;
 pub mod secret;
 pub mod text;

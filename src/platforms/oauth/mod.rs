@@ -12,6 +12,7 @@ mod answer;
 mod config;
 mod identity;
 
+pub use crate::domain::renewal::schedule::rotates;
 pub use config::{App, NotConfigured, Settings};
 pub use identity::{Identity, IdentityError};
 
@@ -98,15 +99,6 @@ pub const fn pkce(platform: Platform) -> Pkce {
         Platform::X => Pkce::Base64Url,
         Platform::TikTok => Pkce::Hex,
         Platform::LinkedIn | Platform::Instagram => Pkce::None,
-    }
-}
-
-/// Whether each refresh token is good for one renewal only, so that a second use may end the whole grant.
-#[must_use]
-pub const fn rotates(platform: Platform) -> bool {
-    match platform {
-        Platform::X | Platform::TikTok => true,
-        Platform::LinkedIn | Platform::Instagram => false,
     }
 }
 

@@ -13,7 +13,7 @@ pub mod row;
 
 use crate::domain::account::HoldScope;
 use crate::domain::hash::{content_hash, hex};
-use crate::domain::id::RemoteUserId;
+use crate::domain::id::{AccountId, RemoteUserId};
 use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
 use crate::domain::publish::view::{timeline, view};
@@ -94,6 +94,9 @@ struct Memory {
 struct Credentials {
     token: AccessToken,
     remote_user_id: Option<RemoteUserId>,
+    account_id: AccountId,
+    /// The row's version that it was read from.
+    version: String,
 }
 
 impl<H, A, O, W> PostObject<H, A, O, W>

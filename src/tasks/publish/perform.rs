@@ -7,12 +7,13 @@ use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, RemoteId, RunToken};
 use crate::domain::limits;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack};
-use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, WaitReason};
+use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, TokenState, WaitReason};
+use crate::domain::renewal::schedule::wants_renewal;
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::platforms::{self, AccessToken, LookUpQuery, PartToPublish, PlatformClient};
 use crate::ports::http::HttpClient;
-use crate::ports::objects::{IndexReply, IndexRequest, Objects, PostReply};
+use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, Objects, PostReply};
 use crate::ports::pause::Ambient;
 use crate::ports::waker::Waker;
 use crate::store::StoreError;
@@ -32,6 +33,9 @@ const MIRROR_EVERY_MS: Millis = Millis(limits::PROJECTION_LAG_MS_MAX.0 - 1_000);
 const CLAIM_AGAIN_MS: Millis = Millis(15 * 60_000);
 /// A post whose account has no usable token looks again after this time; importing one wakes it at once.
 const TOKEN_AGAIN_MS: Millis = Millis(6 * 3_600_000);
+
+/// A post whose account's object could not be reached asks again after this time.
+const ACCOUNT_AGAIN_MS: Millis = Millis(15_000);
 
 type Platform<H, A> = platforms::Client<H, A>;
 
@@ -94,6 +98,7 @@ where
                     answer: self.look_up(state, &query).await,
                 }
             }
+            Effect::RenewToken { message } => Event::Token(self.renew_token(state, message).await),
             Effect::Delete { step, remote_id } => {
                 *calls_left = calls_left.saturating_sub(1);
                 Event::Deletion {
@@ -338,7 +343,7 @@ where
                         Err(held) => return held,
                     }
                 }
-                self.take(*tokens)
+                self.take_usable(state, *tokens).await
             }
             Ok(ClaimResult::Gone) => ClaimAnswer::RowGone,
             Ok(ClaimResult::Refused { why, row }) => self.not_claimed(&why, &row.status, row.scheduled_at),
@@ -369,6 +374,73 @@ where
         }
     }
 
+    /// Takes the row's token; one that would not last is renewed first.
+    async fn take_usable(&self, state: &State, tokens: TokenRow) -> ClaimAnswer {
+        let used_at = state.scheduled_at.map_or(self.now(), |due| due.max(self.now()));
+        if !wants_renewal(tokens.account.platform, tokens.expires_at, used_at) {
+            return self.take(tokens);
+        }
+        let account_id = tokens.account.id.clone();
+        let request = AccountRequest::Usable {
+            user_id: tokens.user.clone(),
+            refused: None,
+        };
+        match self.around.objects.account(&account_id, request).await {
+            Ok(AccountReply::Usable { .. }) => {}
+            Ok(AccountReply::Later { until, message }) => {
+                self.remember_scope(&HoldScope::Account(account_id));
+                let reason = WaitReason::Paused;
+                return ClaimAnswer::Held { reason, until, message };
+            }
+            Ok(AccountReply::NeedsReauth { message }) => {
+                self.remember_scope(&HoldScope::Account(account_id));
+                return self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, &message);
+            }
+            Ok(AccountReply::NotFound) => return self.no_account(),
+            Err(error) => {
+                return ClaimAnswer::Unavailable {
+                    message: error.to_string(),
+                };
+            }
+        }
+        match self.around.store.token_read(&tokens.user, &account_id).await {
+            Ok(Some(tokens)) => self.take(tokens),
+            Ok(None) => self.no_account(),
+            Err(error) => ClaimAnswer::Unavailable {
+                message: error.to_string(),
+            },
+        }
+    }
+
+    /// Asks the account's object for another token than the one that the platform refused.
+    async fn renew_token(&self, state: &State, message: String) -> TokenState {
+        let credentials = self.memory().token.take();
+        let (Some(plan), Some(credentials)) = (&state.plan, credentials) else {
+            return TokenState::Renewed;
+        };
+        let account_id = credentials.account_id;
+        let request = AccountRequest::Usable {
+            user_id: plan.user_id.clone(),
+            refused: Some(credentials.version),
+        };
+        let scope = HoldScope::Account(account_id.clone());
+        match self.around.objects.account(&account_id, request).await {
+            Ok(AccountReply::Usable { .. }) => TokenState::Renewed,
+            Ok(AccountReply::Later { until, message }) => {
+                self.remember_scope(&scope);
+                TokenState::Later { until, message }
+            }
+            Ok(AccountReply::NeedsReauth { message }) => TokenState::Dead { message },
+            Ok(AccountReply::NotFound) => TokenState::Dead { message },
+            Err(error) => {
+                self.remember_scope(&scope);
+                let until = self.now() + ACCOUNT_AGAIN_MS;
+                let message = error.to_string();
+                TokenState::Later { until, message }
+            }
+        }
+    }
+
     fn take(&self, tokens: TokenRow) -> ClaimAnswer {
         if let Some(username) = &tokens.account.username {
             let _ = self.table.put("username", username);
@@ -377,13 +449,28 @@ where
             Ok(token) => {
                 self.memory().mirrored_at = Some(self.now());
                 let remote_user_id = tokens.account.remote_user_id.clone();
-                self.memory().token = Some(Credentials { token, remote_user_id });
-                ClaimAnswer::Claimed {
-                    account_id: tokens.account.id,
-                }
+                let account_id = tokens.account.id;
+                self.memory().token = Some(Credentials {
+                    token,
+                    remote_user_id,
+                    account_id: account_id.clone(),
+                    version: tokens.version,
+                });
+                ClaimAnswer::Claimed { account_id }
             }
             Err(message) => self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, &message),
         }
+    }
+
+    fn no_account(&self) -> ClaimAnswer {
+        let message = "its account is not connected: import or connect the account, the post goes on by itself";
+        if let Ok(state) = self.state()
+            && let Some(plan) = state.plan
+        {
+            let unconnected = HoldScope::Unconnected(plan.user_id, plan.platform);
+            self.remember_scope(&state.account_id.map_or(unconnected, HoldScope::Account));
+        }
+        self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, message)
     }
 
     fn held_for(&self, reason: WaitReason, again: Millis, message: &str) -> ClaimAnswer {
@@ -404,16 +491,7 @@ where
             ClaimRefusal::Changed => ClaimAnswer::Unavailable {
                 message: "the row changed just now".to_owned(),
             },
-            ClaimRefusal::NoAccount => {
-                let message = "its account is not connected: import or connect the account, the post goes on by itself";
-                if let Ok(state) = self.state()
-                    && let Some(plan) = state.plan
-                {
-                    let unconnected = HoldScope::Unconnected(plan.user_id, plan.platform);
-                    self.remember_scope(&state.account_id.map_or(unconnected, HoldScope::Account));
-                }
-                self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, message)
-            }
+            ClaimRefusal::NoAccount => self.no_account(),
             ClaimRefusal::AmbiguousAccount(_) => {
                 let message = "it names no account and there are several: create it again with an `account_id`";
                 self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, message)
