@@ -15,6 +15,8 @@ mod migrations;
 mod posts;
 #[path = "store/projections.rs"]
 mod projections;
+#[path = "store/reseal.rs"]
+mod reseal;
 #[path = "store/setup.rs"]
 mod setup;
 
@@ -58,6 +60,11 @@ const CASES: &[Case] = cases![
     accounts::several_per_platform,
     accounts::imports_at_the_same_time,
     accounts::legacy_rows_are_read,
+    reseal::everything_is_sealed_anew,
+    reseal::the_legacy_form_can_be_kept,
+    reseal::what_does_not_open_is_named,
+    reseal::a_writer_in_between_wins,
+    reseal::an_answer_lost_after_commit,
     faults::retries_what_did_not_run,
     faults::deadline_and_statement_timeout,
     faults::wrong_password_is_said,
