@@ -584,17 +584,6 @@ impl World {
         self.drive(instance, Event::Wake);
     }
 
-    fn held(&self, post: usize, state: &State) -> Option<ClaimAnswer> {
-        let scopes = self.scopes(post, state);
-        let mut holds = self.holds.iter();
-        let hold = holds.find(|hold| scopes.contains(&hold.scope) && hold.until > self.now)?;
-        Some(ClaimAnswer::Held {
-            reason: hold.reason,
-            until: hold.until,
-            message: hold.message.clone(),
-        })
-    }
-
     fn drive(&mut self, instance: usize, event: Event) {
         let Some(mut state) = self.state(instance) else { return };
         let calls_left = self.instances[instance].calls_left;
@@ -702,40 +691,6 @@ impl World {
         if !matches!(state.phase, Phase::Running | Phase::RollingBack) {
             self.instances[instance].token = None;
         }
-    }
-
-    /// A hold began: posts that are claimed and about to call are told, unless that is lost.
-    fn tell_of_hold(&mut self, by: usize, hold: &Hold) {
-        for post in (0..self.posts.len()).filter(|post| *post != by) {
-            let state = self.posts[post].truth.clone();
-            let is_about_to_call = state.phase == Phase::Running && state.unsettled().is_none();
-            if !is_about_to_call || !self.scopes(post, &state).contains(&hold.scope) {
-                continue;
-            }
-            if self.strikes("hold not told", 200) {
-                continue;
-            }
-            self.mark("told of a hold");
-            let instance = self.current(post);
-            self.instances[instance].token = None;
-            let answer = ClaimAnswer::Held {
-                reason: hold.reason,
-                until: hold.until,
-                message: hold.message.clone(),
-            };
-            self.event(post, Event::Claim(answer));
-        }
-    }
-
-    fn scopes(&self, post: usize, state: &State) -> Vec<HoldScope> {
-        let mut scopes = vec![HoldScope::App(self.posts[post].plan.platform)];
-        if let Some(account) = &state.account_id {
-            scopes.push(HoldScope::Account(account.clone()));
-            if state.steps.len() > 1 && !state.has_begun() {
-                scopes.push(HoldScope::Threads(account.clone()));
-            }
-        }
-        scopes
     }
 
     /// Brings the row up to date; `false` when the database could not be asked.
@@ -1152,24 +1107,6 @@ impl World {
             Action::Review => return self.review(post),
         };
         self.event(post, Event::Command(command));
-    }
-
-    fn lift(&mut self, post: usize) {
-        let state = self.posts[post].truth.clone();
-        let paused = matches!(
-            state.phase,
-            Phase::Waiting {
-                reason: WaitReason::Paused,
-                ..
-            }
-        );
-        let mut scopes = Vec::new();
-        if paused {
-            scopes = self.scopes(post, &state);
-        } else if state.steps.len() > 1 {
-            scopes.extend(state.account_id.clone().map(HoldScope::Threads));
-        }
-        self.holds.retain(|hold| !scopes.contains(&hold.scope));
     }
 
     fn import(&mut self) {
