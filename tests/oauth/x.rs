@@ -7,6 +7,7 @@ use psn::domain::secret::Secret;
 use psn::domain::time::Millis;
 use psn::platforms::oauth::{Revoked, Verifier};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const VARIABLES: [&str; 2] = ["X_API_URL", "X_AUTH_URL"];
 
@@ -314,4 +315,90 @@ async fn the_ledger_holds_no_secret() {
         assert!(!ledger.contains(secret.expose()));
     }
     assert!(!ledger.contains("s+cr"));
+}
+
+#[tokio::test]
+async fn two_refreshes_at_once_are_a_replay_unless_the_first_client_died() {
+    // The second comes while the first waits for its answer, and the first gets it: two clients hold one token.
+    let bench = bench().await;
+    let tokens = bench.connect().await;
+    let hold = json!([{"match": {"grant": "refresh_token"}, "action": {"hold": "after"}, "times": 1}]);
+    bench.plan(hold.clone());
+    let first = bench.renew(&tokens);
+    let second = async {
+        bench.emulator.wait_held(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(kind(bench.renew(&tokens).await).0, "dead");
+        assert_eq!(
+            bench.ledger().retries_after_loss,
+            1,
+            "as long as nobody has the successor"
+        );
+        bench.emulator.release(None)
+    };
+    let (first, released) = tokio::join!(first, second);
+    granted(first);
+    assert_eq!(
+        (released, bench.ledger().replays, bench.ledger().retries_after_loss),
+        (1, 1, 0)
+    );
+
+    // The first client dies while it waits.
+    let tokens = bench.connect().await;
+    bench.plan(hold);
+    tokio::select! {
+        answer = bench.renew(&tokens) => panic!("{answer:?}"),
+        held = bench.emulator.wait_held(Duration::from_secs(10)) => assert!(held.is_some()),
+    }
+    while !bench.emulator.in_flight().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(kind(bench.renew(&tokens).await).0, "dead");
+    assert_eq!((bench.ledger().replays, bench.ledger().retries_after_loss), (1, 1));
+}
+
+#[tokio::test]
+async fn the_control_routes_work_from_outside() {
+    let bench = bench().await;
+    let browser = reqwest::Client::builder().no_proxy().build().unwrap();
+    let call = async |method: &str, path: &str, body: Value| {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = browser.request(method, format!("{}{path}", bench.emulator.url()));
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        (status, body)
+    };
+    let other = json!({"id": "other", "secret": "s", "redirect_uris": ["https://a.example/b"]});
+    let (status, apps) = call("PUT", "/_apps", other).await;
+    assert_eq!((status, apps["apps"][0]["id"].as_str()), (200, Some("other")));
+    assert!(!apps.to_string().contains("secret"));
+    let (status, tokens) = call("POST", "/_grant?account=7&app=the-app", Value::Null).await;
+    assert_eq!(status, 200);
+    let mut held = bench.connect().await;
+    held.access_token = Secret::new(tokens["access_token"].as_str().unwrap());
+    held.refresh_token = tokens["refresh_token"].as_str().map(Secret::new);
+    bench.identity(&held).await.unwrap();
+    assert_eq!(call("POST", "/_expire?account=7", Value::Null).await.1["expired"], 2);
+    assert!(bench.identity(&held).await.is_err());
+    let held = granted(bench.renew(&held).await);
+    assert_eq!(
+        call("POST", "/_withdraw?account=7", Value::Null).await.1["withdrawn"],
+        2
+    );
+    assert_eq!(kind(bench.renew(&held).await).0, "dead");
+    let short = json!({"settings": {"oauth": {"expires_in_s": 5}}});
+    assert_eq!(call("PATCH", "/_faults", short).await.0, 200);
+    assert_eq!(bench.connect().await.expires_in, Some(Millis(5_000)));
+    let (_, ledger) = call("GET", "/_ledger", Value::Null).await;
+    assert_eq!(ledger["oauth"]["refreshes"], 1);
+    for (method, path, body) in [
+        ("POST", "/_grant", Value::Null),
+        ("POST", "/_grant?account=9", Value::Null),
+        ("POST", "/_grant?account=7&app=none", Value::Null),
+        ("PATCH", "/_faults", json!({"settings": {"oauth": {"expires_in_s": 0}}})),
+        ("PUT", "/_apps", json!({"id": "", "redirect_uris": []})),
+    ] {
+        let (status, refused) = call(method, path, body).await;
+        assert!(status == 400 && refused["title"].is_string(), "{path}: {refused}");
+    }
 }
