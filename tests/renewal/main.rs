@@ -273,7 +273,7 @@ async fn settle(world: &World) -> bool {
         let is_valid = inner.tokens.is_valid(&access, now);
         let is_renewable = inner.tokens.is_renewable(&credential, now);
         let flagged = inner.row.metadata.contains_key("requiresReauth");
-        let told = inner.told;
+        let (told, parked) = (inner.told, inner.parked);
         drop(inner);
         match reply {
             AccountReply::Usable { .. } if is_valid => return true,
@@ -283,8 +283,10 @@ async fn settle(world: &World) -> bool {
                 if is_renewable {
                     world.fail("it asks a person although the consent is alive".to_owned());
                 }
-                if !flagged || told == 0 {
-                    world.fail(format!("it needs a person: row flagged {flagged}, told {told} times"));
+                if !flagged || !parked || told == 0 {
+                    world.fail(format!(
+                        "it needs a person: row flagged {flagged}, posts parked {parked}, told {told} times"
+                    ));
                 }
                 return false;
             }
