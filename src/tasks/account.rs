@@ -252,22 +252,29 @@ where
 
     /// Tells the others what follows. What is lost here costs posts a look, nothing else.
     async fn follow(&self, who: &Who, decision: &Decision) {
-        let scope = HoldScope::Account(who.account.clone());
         if let Some(notice) = &decision.notice {
-            (self.around.tell)(&format!("account {}: {notice}", who.account));
+            self.tell(who, notice);
         }
-        if decision.parks {
-            let hold = Hold {
-                scope,
-                reason: WaitReason::NeedsReauth,
-                until: self.now() + PARKED_MS,
-                message: decision.notice.clone().unwrap_or_default(),
-            };
-            let _ = self.around.objects.index(IndexRequest::Hold(hold)).await;
-        } else if decision.lifts {
-            let scopes = vec![scope];
+        if decision.lifts {
+            let scopes = vec![HoldScope::Account(who.account.clone())];
             let _ = self.around.objects.index(IndexRequest::Lift { scopes }).await;
         }
+    }
+
+    fn tell(&self, who: &Who, notice: &str) {
+        (self.around.tell)(&format!("account {}: {notice}", who.account));
+    }
+
+    /// Lets the account's posts wait for its owner. One that does not learn of it asks by itself.
+    async fn park(&self, who: &Who, message: String) {
+        self.tell(who, &message);
+        let hold = Hold {
+            scope: HoldScope::Account(who.account.clone()),
+            reason: WaitReason::NeedsReauth,
+            until: self.now() + PARKED_MS,
+            message,
+        };
+        let _ = self.around.objects.index(IndexRequest::Hold(hold)).await;
     }
 
     async fn finish(&self, who: &Who, decision: &Decision) -> Result<Reply, String> {
@@ -325,6 +332,11 @@ where
             Effect::Store(grant) => {
                 self.waker.set_alarm(Some(self.now() + GUARD_MS)).await?;
                 Event::Stored(self.store(&grant, pursuit).await)
+            }
+            Effect::Tell { message } => {
+                self.waker.set_alarm(Some(self.now() + GUARD_MS)).await?;
+                self.park(pursuit.who, message).await;
+                Event::Told
             }
             Effect::Flag { message } => Event::Flagged(self.flag(&message, pursuit).await),
         })

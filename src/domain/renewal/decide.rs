@@ -66,6 +66,8 @@ pub enum Event {
     },
     /// What storing led to.
     Stored(StoreAnswer),
+    /// The account's owner was told.
+    Told,
     /// The row was told, or could not be, that it needs a person.
     Flagged(bool),
 }
@@ -139,6 +141,11 @@ pub enum Effect {
     },
     /// Store the pair where the row is still what was read.
     Store(Grant),
+    /// Tell the account's owner, and let its posts wait.
+    Tell {
+        /// Why.
+        message: String,
+    },
     /// Mark the row: only a person can help.
     Flag {
         /// Why.
@@ -183,11 +190,9 @@ pub struct Decision {
     pub wake_at: Option<Timestamp>,
     /// When the task is to look at the account again, if there is no effect.
     pub renew_at: Option<Timestamp>,
-    /// The account's posts are to wait for a person.
-    pub parks: bool,
     /// What the account's posts waited for is over.
     pub lifts: bool,
-    /// To be told to the account's owner, once.
+    /// To remind the account's owner of.
     pub notice: Option<String>,
     /// A fact that was decided but cannot follow: a fault of this program.
     pub dropped: Option<&'static str>,
@@ -208,6 +213,7 @@ pub fn decide(state: &State, event: Event, circumstances: &Circumstances<'_>) ->
         Event::RowUnknown { message } => draft.row_unknown(&message),
         Event::Answered { used, answer } => draft.answered(&used, answer),
         Event::Stored(answer) => draft.stored(answer),
+        Event::Told => draft.told(),
         Event::Flagged(done) => draft.flagged(done),
     }
     // Each turn records a fact or ends.
@@ -347,6 +353,12 @@ impl Draft<'_> {
         }
     }
 
+    fn told(&mut self) {
+        if matches!(self.state.phase, Phase::NeedsReauth { told: false, .. }) {
+            self.record(Entry::Told);
+        }
+    }
+
     fn flagged(&mut self, done: bool) {
         if !matches!(self.state.phase, Phase::NeedsReauth { flagged: false, .. }) {
             return;
@@ -380,7 +392,12 @@ impl Draft<'_> {
             } => self.waiting(&row, &used, until, message),
             Phase::Held { used, grant, .. } => self.held(&row, &used, grant),
             Phase::Dead { used, message } => self.dead(&row, &used, message),
-            Phase::NeedsReauth { of, message, flagged } => self.needs_reauth(&row, &of, message, flagged),
+            Phase::NeedsReauth {
+                of,
+                message,
+                told,
+                flagged,
+            } => self.needs_reauth(&row, &of, message, (told, flagged)),
         }
     }
 
@@ -466,12 +483,7 @@ impl Draft<'_> {
 
     fn give_up(&mut self, row: &Row, message: String) {
         let of = row.pair.clone();
-        self.record(Entry::NeedsReauth {
-            of,
-            message: message.clone(),
-        });
-        self.decision.parks = true;
-        self.decision.notice = Some(message);
+        self.record(Entry::NeedsReauth { of, message });
     }
 
     fn waiting(&mut self, row: &Row, used: &Pair, until: Timestamp, message: String) {
@@ -518,13 +530,16 @@ impl Draft<'_> {
         self.give_up(row, message);
     }
 
-    fn needs_reauth(&mut self, row: &Row, of: &Pair, message: String, flagged: bool) {
+    fn needs_reauth(&mut self, row: &Row, of: &Pair, message: String, (told, flagged): (bool, bool)) {
         if row.pair != *of || *self.around.ask == Ask::Connected {
             return self.superseded();
         }
         let insists = *self.around.ask == Ask::Renew { force: true } && row.can_renew();
         if insists && !self.around.presented {
             return self.present(row);
+        }
+        if !told {
+            return self.ask(Effect::Tell { message });
         }
         if !flagged {
             return self.ask(Effect::Flag { message });

@@ -98,6 +98,8 @@ pub enum Entry {
         /// Why, for the person.
         message: String,
     },
+    /// They were told, and the account's posts wait.
+    Told,
     /// The row says so as well.
     Flagged,
     /// The row has other tokens now: what was known of the former ones is of the past.
@@ -162,6 +164,8 @@ pub enum Phase {
         of: Pair,
         /// Why, for the person.
         message: String,
+        /// Whether they were told.
+        told: bool,
         /// Whether the row says so.
         flagged: bool,
     },
@@ -220,11 +224,24 @@ pub fn evolve(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
         (Phase::Idle | Phase::Dead { .. }, Entry::NeedsReauth { of, message }) => Phase::NeedsReauth {
             of: of.clone(),
             message: message.clone(),
+            told: false,
             flagged: false,
         },
-        (Phase::NeedsReauth { of, message, .. }, Entry::Flagged) => Phase::NeedsReauth {
+        (
+            Phase::NeedsReauth {
+                of, message, flagged, ..
+            },
+            Entry::Told,
+        ) => Phase::NeedsReauth {
             of,
             message,
+            told: true,
+            flagged,
+        },
+        (Phase::NeedsReauth { of, message, told, .. }, Entry::Flagged) => Phase::NeedsReauth {
+            of,
+            message,
+            told,
             flagged: true,
         },
         (_, Entry::Superseded) => Phase::Idle,
@@ -262,7 +279,7 @@ const fn broken(entry: &Entry) -> &'static str {
         Entry::Stored => "there is nothing to store",
         Entry::Delayed { .. } | Entry::Died { .. } => "an answer to no call",
         Entry::NeedsReauth { .. } => "a person is asked before the platform has spoken (R4)",
-        Entry::Flagged => "there is nothing to flag",
+        Entry::Told | Entry::Flagged => "there is nothing to tell",
         Entry::Superseded => "a row always may change",
         Entry::Reminded { .. } => "a reminder while something else is the matter",
     }

@@ -83,6 +83,10 @@ impl Bench {
     }
 }
 
+fn parks(decision: &Decision) -> bool {
+    matches!(decision.effect, Some(Effect::Tell { .. }))
+}
+
 fn usable(refused: Option<&str>) -> Ask {
     let refused = refused.map(str::to_owned);
     Ask::Usable { refused }
@@ -130,11 +134,16 @@ fn without_a_refresh_token_the_owner_is_told_three_times() {
     assert_eq!(told, [14, 7, 2]);
     bench.row = Some(at(0));
     let decision = bench.tell(Event::Go);
-    assert!(decision.parks && decision.notice.is_some());
+    assert!(parks(&decision));
+    // Whoever dies before this is known tells it again.
+    assert!(parks(&bench.tell(Event::Go)));
+    let decision = bench.tell(Event::Told);
     assert!(matches!(decision.effect, Some(Effect::Flag { .. })));
+    // The row cannot be reached: that is no reason to tell it twice.
+    bench.tell(Event::Flagged(false));
+    assert!(matches!(bench.tell(Event::Go).effect, Some(Effect::Flag { .. })));
     let decision = bench.tell(Event::Flagged(true));
     assert!(matches!(decision.reply, Some(Reply::NeedsReauth { .. })));
-    assert_eq!((decision.parks, decision.notice), (false, None), "told once");
 }
 
 #[test]
@@ -194,7 +203,7 @@ fn only_a_dead_grant_needs_a_person_and_the_row_is_asked_first() {
         assert_eq!(bench.answer("one", dead("gone")).effect, Some(Effect::Read));
         bench.row = Some(row(Platform::X, theirs, 120 * MINUTE));
         let decision = bench.tell(Event::Go);
-        assert_eq!(decision.parks, expected);
+        assert_eq!(parks(&decision), expected);
         assert_eq!(decision.reply == Some(Reply::Usable { renewed: true }), !expected);
     }
     for answer in [
@@ -211,7 +220,7 @@ fn only_a_dead_grant_needs_a_person_and_the_row_is_asked_first() {
             bench.presented = false;
             bench.tell(Event::Go);
             let decision = bench.answer("one", answer.clone());
-            assert!(!decision.parks);
+            assert!(!parks(&decision));
             let Phase::Waiting { until, .. } = bench.state.phase else {
                 panic!("{:?}", bench.state.phase);
             };
@@ -234,7 +243,7 @@ fn a_refused_token_is_renewed_at_once_but_not_twice_within_a_minute() {
     assert_eq!(bench.tell(Event::Go).reply, Some(Reply::Usable { renewed: true }));
     bench.ask = usable(Some("two"));
     let mut later = bench.state.clone();
-    assert!(bench.tell(Event::Go).parks);
+    assert!(parks(&bench.tell(Event::Go)));
     std::mem::swap(&mut bench.state, &mut later);
     bench.now = NOW + Millis(MINUTE);
     assert!(matches!(bench.tell(Event::Go).effect, Some(Effect::Present { .. })));
@@ -263,6 +272,7 @@ fn what_another_writer_stored_wins_unless_it_is_older() {
     bench.state.phase = Phase::NeedsReauth {
         of: pair("one"),
         message: "gone".to_owned(),
+        told: true,
         flagged: true,
     };
     assert!(matches!(bench.tell(Event::Go).reply, Some(Reply::NeedsReauth { .. })));
