@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use psn::api::auth::ApiToken;
 use psn::api::rows::{Cursor, RowFilter, RowSummary, Rows, RowsError};
-use psn::api::{ApiSettings, App, MissingVariable, TaskAnswer, TaskRunner, router};
+use psn::api::{ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner, router};
 use psn::domain::account::{Account, HoldScope};
 use psn::domain::id::{AccountId, PostId, RemoteId, UserId};
 use psn::domain::platform::Platform;
@@ -248,6 +248,11 @@ fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),
             version: "0.1.0".to_owned(),
+            keys: missing.is_empty().then(|| KeyNames {
+                seals_with: "702860da".to_owned(),
+                opens: vec!["702860da".to_owned(), "01020304".to_owned()],
+                form: "psn1",
+            }),
             missing,
         },
     }))
@@ -907,6 +912,16 @@ async fn accounts_wake_and_tasks_run() {
     );
     let run = client.call("POST", "/v1/tasks/watchdog/run", Value::Null).await;
     assert_eq!((run.status, run.body), (StatusCode::OK, json!({ "woken": 0 })));
+}
+
+#[tokio::test]
+async fn keys_are_told_by_name_to_who_may_know() {
+    let mut client = Client::new();
+    let told = client.call("GET", "/v1/keys", Value::Null).await;
+    let expected = json!({ "seals_with": "702860da", "opens": ["702860da", "01020304"], "form": "psn1" });
+    assert_eq!((told.status, told.body), (StatusCode::OK, expected));
+    let open = Request::get("/v1/keys").body(Body::empty()).unwrap();
+    assert_eq!(client.send(open).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

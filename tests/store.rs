@@ -17,6 +17,8 @@ mod posts;
 mod projections;
 #[path = "store/renewal.rs"]
 mod renewal;
+#[path = "store/reseal.rs"]
+mod reseal;
 #[path = "store/setup.rs"]
 mod setup;
 
@@ -62,6 +64,11 @@ const CASES: &[Case] = cases![
     accounts::legacy_rows_are_read,
     renewal::stored_where_the_row_is_what_was_read,
     renewal::what_ends_first_is_found_first,
+    reseal::everything_is_sealed_anew,
+    reseal::the_legacy_form_can_be_kept,
+    reseal::what_does_not_open_is_named,
+    reseal::a_writer_in_between_wins,
+    reseal::an_answer_lost_after_commit,
     faults::retries_what_did_not_run,
     faults::deadline_and_statement_timeout,
     faults::wrong_password_is_said,

@@ -14,6 +14,7 @@ pub mod store_rows;
 mod accounts;
 mod commands;
 mod health;
+mod keys;
 mod openapi;
 mod posts;
 mod tasks;
@@ -24,6 +25,7 @@ use crate::domain::limits;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::objects::Objects;
+use crate::store::seal::Sealer;
 use auth::ApiToken;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -64,6 +66,8 @@ pub struct ApiSettings {
     pub user_id: UserId,
     /// The version of this program.
     pub version: String,
+    /// The names of the keys that tokens are sealed with, once there are any.
+    pub keys: Option<KeyNames>,
     /// What is missing: with anything here, only health and description are answered.
     pub missing: Vec<MissingVariable>,
 }
@@ -75,6 +79,27 @@ pub struct MissingVariable {
     pub name: String,
     /// What to do: one sentence.
     pub hint: String,
+}
+
+/// Which keys the worker knows, by their ids, which say nothing about the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyNames {
+    /// The key of new values.
+    pub seals_with: String,
+    /// All keys whose values can be opened.
+    pub opens: Vec<String>,
+    /// The form of new values.
+    pub form: &'static str,
+}
+
+impl From<&Sealer> for KeyNames {
+    fn from(sealer: &Sealer) -> Self {
+        Self {
+            seals_with: sealer.key_id().to_owned(),
+            opens: sealer.key_ids(),
+            form: sealer.form().name(),
+        }
+    }
 }
 
 /// What a task run by hand answers, in time.
@@ -111,6 +136,7 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/posts/{id}/events", get(commands::events::<O, R>))
         .route("/v1/validate", post(validate::validate::<O, R>))
         .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
+        .route("/v1/keys", get(keys::show::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         .layer(from_fn_with_state(Arc::clone(&app), guard::<O, R>))
         .with_state(app)

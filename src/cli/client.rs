@@ -70,6 +70,13 @@ impl Worker {
         &self.base
     }
 
+    /// Whether it runs on this machine.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        let uri = self.base.parse::<http::Uri>().ok();
+        uri.is_some_and(|uri| matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]")))
+    }
+
     /// A GET.
     ///
     /// # Errors

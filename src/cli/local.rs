@@ -1,6 +1,7 @@
 //! The local stack with everything in it: hub and keys files, migrations, a first account, the worker's variables.
 
 use crate::cli::ambient::{SYSTEM, random_hex};
+use crate::cli::config::hubs::{write_env, write_hub};
 use crate::cli::config::{Hub, HubFiles, LAST_STACK, Role, STACK_ENV, Secret, Variables};
 use crate::cli::database::{self, TokenFile};
 use crate::cli::error::{CliError, CliResult};
@@ -25,6 +26,7 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "FACEBOOK_API_URL",
     "FACEBOOK_AUTH_URL",
     "HUB_ENCRYPTION_KEY",
+    "HUB_ENCRYPTION_KEY_FORMER",
     "INSTAGRAM_API_URL",
     "INSTAGRAM_APP_ID",
     "INSTAGRAM_APP_SECRET",
@@ -44,6 +46,7 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "PART_PAUSE_MS",
     "PSN_API_TOKEN",
     "PSN_USER",
+    "SEAL_FORM",
     "TIKTOK_API_URL",
     "TIKTOK_AUTH_URL",
     "TIKTOK_CLIENT_KEY",
@@ -94,6 +97,7 @@ pub struct Local {
     pub stack: Stack,
     /// The worker's variables, and how to reach it: `PSN_URL`, `PSN_API_TOKEN`.
     pub env: Variables,
+    given: Variables,
 }
 
 impl Local {
@@ -101,6 +105,28 @@ impl Local {
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
         self.env.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Gives the worker what its hub and keys files say by now, if that is something else; `psn keys rotate` waits for it.
+    ///
+    /// # Errors
+    /// A bad file, or a runtime that does not come back.
+    pub async fn follow_files(&mut self) -> CliResult<bool> {
+        let foundation = &self.stack.foundation;
+        let mut env = variables(foundation, foundation.state_dir())?;
+        env.extend(self.given.clone());
+        let mut all = env.clone();
+        all.insert("PSN_URL".to_owned(), self.stack.worker_url());
+        if all == self.env {
+            return Ok(false);
+        }
+        // The file first: who reads it seals with a key that the worker is about to know.
+        write(&foundation.state_dir().join(STACK_ENV), &env_file(&all))?;
+        self.env = all;
+        let restarted = self.stack.runtime.set_env(&env).await;
+        restarted
+            .map(|()| true)
+            .map_err(|error| CliError::outcome(error.to_string()))
     }
 }
 
@@ -138,7 +164,7 @@ pub async fn start(options: LocalOptions, report: Report) -> CliResult<Local> {
     healthy(&stack).await?;
     env.insert("PSN_URL".to_owned(), stack.worker_url());
     write(&options.state_dir.join(STACK_ENV), &env_file(&env))?;
-    Ok(Local { stack, env })
+    Ok(Local { stack, env, given })
 }
 
 /// Notes that this stack is the one last started from the clone.
@@ -158,9 +184,9 @@ fn given(options: &LocalOptions) -> CliResult<Variables> {
         .filter(|(name, value)| WORKER_VARIABLES.contains(&name.as_str()) && !value.is_empty())
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    let own = HubFiles::load(&options.state_dir)?;
-    if let (Some(hub), Some(url)) = (own.hub(HUB), given.get("DATABASE_URL"))
-        && hub.database_url.0 == *url
+    let own = HubFiles::load(&options.state_dir);
+    if let (Some(entry), Some(url)) = (own.hub(HUB)?, given.get("DATABASE_URL"))
+        && entry.hub.database_url.0 == *url
     {
         given.remove("DATABASE_URL");
     }
@@ -170,20 +196,14 @@ fn given(options: &LocalOptions) -> CliResult<Variables> {
 /// What the stack itself tells the worker: from its hub and keys files, through the loader that deploying uses.
 fn variables(foundation: &Foundation, state_dir: &Path) -> CliResult<Variables> {
     write_hub_files(foundation, state_dir)?;
-    let files = HubFiles::load(state_dir)?;
-    let mut env: Variables = files
-        .keys
-        .iter()
-        .filter(|(name, _)| WORKER_VARIABLES.contains(&name.as_str()))
-        .map(clone_pair)
-        .collect();
-    if let Some(hub) = files.hub(HUB) {
-        if foundation.database.is_some() {
-            env.insert("DATABASE_URL".to_owned(), hub.database_url.0.clone());
-        }
-        if let Some(key) = &hub.encryption_key {
-            env.insert("HUB_ENCRYPTION_KEY".to_owned(), key.0.clone());
-        }
+    let files = HubFiles::load(state_dir);
+    let mut env = files.keys()?.clone();
+    if let Some(entry) = files.hub(HUB)? {
+        env.extend(entry.variables());
+    }
+    env.retain(|name, _| WORKER_VARIABLES.contains(&name.as_str()));
+    if foundation.database.is_none() {
+        env.remove("DATABASE_URL");
     }
     if let Some(database) = &foundation.database {
         env.insert("NEON_SQL_URL".to_owned(), database.neon.sql_url());
@@ -193,21 +213,17 @@ fn variables(foundation: &Foundation, state_dir: &Path) -> CliResult<Variables> 
     Ok(env)
 }
 
-fn clone_pair((name, value): (&String, &String)) -> (String, String) {
-    (name.clone(), value.clone())
-}
-
 /// Makes the files on the first start. Later only the address of the database is kept right.
 fn write_hub_files(foundation: &Foundation, state_dir: &Path) -> CliResult {
-    let files = HubFiles::load(state_dir)?;
+    let files = HubFiles::load(state_dir);
     let database_url = foundation
         .database
         .as_ref()
         .map(|database| Secret(database.database_url()));
-    let hub = match (files.hub(HUB), database_url) {
-        (Some(hub), Some(url)) if hub.database_url != url => Some(Hub {
+    let hub = match (files.hub(HUB)?, database_url) {
+        (Some(entry), Some(url)) if entry.hub.database_url != url => Some(Hub {
             database_url: url,
-            ..hub.clone()
+            ..entry.hub.clone()
         }),
         (Some(_), _) => None,
         (None, url) => Some(Hub {
@@ -222,17 +238,14 @@ fn write_hub_files(foundation: &Foundation, state_dir: &Path) -> CliResult {
         }),
     };
     if let Some(hub) = hub {
-        let text = serde_json::to_string_pretty(&hub).unwrap_or_default();
-        write(&state_dir.join(format!(".hubs/{HUB}.json")), &format!("{text}\n"))?;
+        write_hub(&state_dir.join(format!(".hubs/{HUB}.json")), &hub)?;
     }
-    if !files.keys.contains_key("PSN_API_TOKEN") {
-        let mut keys = files.keys;
-        keys.insert("PSN_API_TOKEN".to_owned(), random_hex::<24>());
-        let lines: String = keys.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        write(
-            &state_dir.join("config/keys.env"),
-            &format!("# Made by `psn dev`, for this stack only.\n{lines}"),
-        )?;
+    if !files.keys()?.contains_key("PSN_API_TOKEN") {
+        let path = state_dir.join("config/keys.env");
+        if !path.exists() {
+            write(&path, "# Made by `psn dev`, for this stack only.\n")?;
+        }
+        write_env(&path, &[("PSN_API_TOKEN", Some(&random_hex::<24>()))])?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -97,6 +97,7 @@ fn io_error(doing: impl Into<String>) -> impl FnOnce(io::Error) -> RuntimeError 
 #[derive(Debug)]
 pub struct Runtime {
     shared: Arc<Shared>,
+    wrangler: Wrangler,
     crons: Vec<Cron>,
     stop: Option<oneshot::Sender<()>>,
     supervisor: JoinHandle<()>,
@@ -150,6 +151,7 @@ impl Runtime {
         let supervisor = tokio::spawn(supervise(shared.clone(), child, stopped));
         Ok(Self {
             shared,
+            wrangler,
             crons,
             stop: Some(stop),
             supervisor,
@@ -195,6 +197,37 @@ impl Runtime {
             return Ok(());
         }
         Err(self.shared.not_ready())
+    }
+
+    /// Gives the same Worker other variables: workerd is started again with them. Returns once it answers.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]; the runtime goes on with the variables it had, or is being started again.
+    pub async fn set_env(&self, env: &BTreeMap<String, String>) -> Result<(), RuntimeError> {
+        let folder = self.shared.state_dir.join("runtime");
+        let modules = module_names(&folder)?;
+        let shared = &self.shared;
+        write_config(
+            &shared.state_dir,
+            &self.wrangler,
+            &modules,
+            env,
+            shared.port,
+            shared.control_port,
+        )?;
+        let before = self.pid();
+        if let Ok(pid) = i32::try_from(before) {
+            // It may have died by itself this moment, which comes to the same.
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+        let replaced = async {
+            while self.pid() == before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_millis(READY_MS_MAX), replaced).await;
+        in_time.map_err(|_| self.shared.not_ready())?;
+        self.ready().await
     }
 
     /// Sends the Worker a scheduled event, as Cloudflare does at the times of the cron string.
@@ -411,38 +444,56 @@ fn write_files(
     if !modules.iter().any(|name| OsStr::new(name) == main) {
         return Err(RuntimeError::NotBuilt(options.build_dir.clone()));
     }
+    write_config(state_dir, wrangler, &modules, &options.env, port, control_port)
+}
+
+/// Writes the configuration beside and moves it over: workerd may be started at any moment.
+fn write_config(
+    state_dir: &Path,
+    wrangler: &Wrangler,
+    modules: &[String],
+    env: &BTreeMap<String, String>,
+    port: u16,
+    control_port: u16,
+) -> Result<(), RuntimeError> {
     let objects = state_dir.join("objects");
     let layout = Layout {
-        modules: &modules,
-        env: &options.env,
+        modules,
+        env,
         objects: &objects,
         port,
         control_port,
     };
-    let config = folder.join("config.capnp");
+    let config = state_dir.join("runtime/config.capnp");
+    let staged = state_dir.join("runtime/config.capnp.new");
     // Created anew: the mode counts only for a file that is not there yet.
-    let _ = fs::remove_file(&config);
-    let mut file: File = OpenOptions::new()
+    let _ = fs::remove_file(&staged);
+    let written = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&config)
-        .map_err(io_error("writing the runtime's configuration"))?;
-    file.write_all(render(wrangler, &layout).as_bytes())
-        .map_err(io_error("writing the runtime's configuration"))
+        .open(&staged)
+        .and_then(|mut file| file.write_all(render(wrangler, &layout).as_bytes()))
+        .and_then(|()| fs::rename(&staged, &config));
+    written.map_err(io_error("writing the runtime's configuration"))
+}
+
+/// The Worker's modules in a folder.
+fn module_names(folder: &Path) -> Result<Vec<String>, RuntimeError> {
+    let entries = fs::read_dir(folder).map_err(|_| RuntimeError::NotBuilt(folder.to_owned()))?;
+    let names: io::Result<Vec<String>> = entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect();
+    let mut names = names.map_err(io_error("reading the build"))?;
+    names.retain(|name| name.ends_with(".js") || name.ends_with(".wasm"));
+    names.sort();
+    Ok(names)
 }
 
 fn copy_modules(from: &Path, to: &Path) -> Result<Vec<String>, RuntimeError> {
-    let mut names = Vec::new();
-    let entries = fs::read_dir(from).map_err(|_| RuntimeError::NotBuilt(from.to_owned()))?;
-    for entry in entries {
-        let entry = entry.map_err(io_error("reading the build"))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".js") || name.ends_with(".wasm") {
-            fs::copy(entry.path(), to.join(&name)).map_err(io_error(format!("copying `{name}`")))?;
-            names.push(name);
-        }
+    let names = module_names(from)?;
+    for name in &names {
+        fs::copy(from.join(name), to.join(name)).map_err(io_error(format!("copying `{name}`")))?;
     }
-    names.sort();
     Ok(names)
 }

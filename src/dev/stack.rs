@@ -410,7 +410,6 @@ impl Stack {
     /// Completes when the database has ended by itself: the runtime is started again, the database is not.
     pub async fn database_ended(&self) {
         loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
             if self
                 .foundation
                 .database
@@ -419,6 +418,7 @@ impl Stack {
             {
                 return;
             }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 

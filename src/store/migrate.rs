@@ -53,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(5, "row_level_security", "0005_row_level_security.sql"),
     migration!(6, "indexes", "0006_indexes.sql"),
     migration!(7, "token_sweep", "0007_token_sweep.sql"),
+    migration!(8, "api_keys", "0008_api_keys.sql"),
 ];
 
 /// What happened to one migration.

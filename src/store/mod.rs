@@ -2,7 +2,7 @@
 //!
 //! Each operation is one request, and each request is one transaction that runs as somebody: on behalf of a user as
 //! `hub_user` with `app.current_user_id` set (row-level security then hides everybody else's rows), for the tasks as
-//! `psn_task`, and as the owner of the tables only to migrate.
+//! `psn_task`, and as the owner of the tables only to migrate and to seal anew.
 
 pub mod accounts;
 pub mod claim;
@@ -14,6 +14,7 @@ pub mod neon;
 pub mod posts;
 pub mod project;
 pub mod renewal;
+pub mod reseal;
 pub mod row;
 pub mod seal;
 

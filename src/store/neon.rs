@@ -65,7 +65,8 @@ pub fn opt_param<T: ToString>(value: Option<T>) -> Option<String> {
 /// As whom a transaction runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// As the owner of the tables, who sees every row: only to migrate and to ask whether the database is there.
+    /// As the owner of the tables, who sees every row: only to migrate, to seal every user's values anew, and to ask
+    /// whether the database is there.
     Owner,
     /// As `hub_user` on behalf of that user: row-level security hides all other rows.
     User(UserId),

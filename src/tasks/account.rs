@@ -433,11 +433,11 @@ where
     /// What was sealed before the key was changed is sealed anew.
     fn current(&self, sealed: &Sealed, place: &Place<'_>) -> Result<Secret, SealError> {
         let sealer = &self.around.sealer;
-        if sealer.is_current(&sealed.0) {
+        let opened = sealer.inspect(&sealed.0, place)?;
+        if sealer.is_current(&opened) {
             return Ok(Secret::new(&sealed.0));
         }
-        let plain = sealer.open(&sealed.0, place)?;
-        self.seal_for(&plain, place).map(Secret::new)
+        self.seal_for(&opened.plain, place).map(Secret::new)
     }
 
     async fn store(&self, grant: &Grant, pursuit: &mut Pursuit<'_>) -> StoreAnswer {

@@ -6,6 +6,7 @@ use crate::domain::time::Millis;
 use crate::platforms;
 use crate::platforms::{oauth, x};
 use crate::store::Secret;
+use crate::store::seal::{Form, SealError, Sealer};
 
 /// What the Worker is told.
 #[derive(Clone, Debug)]
@@ -16,6 +17,10 @@ pub struct Settings {
     pub sql_url: Option<String>,
     /// Opens and seals tokens.
     pub encryption_key: Secret,
+    /// Opens what was sealed before the keys changed, until everything is sealed anew.
+    pub former_key: Option<Secret>,
+    /// The form that new sealed values get.
+    pub seal_form: Form,
     /// What callers of the API must show.
     pub api_token: Secret,
     /// Whom the API token stands for.
@@ -67,13 +72,28 @@ impl Settings {
             "PSN_API_TOKEN",
             "set it to a long random text that callers of the API must send",
         );
-        let key = encryption_key.expose();
-        if !key.is_empty() && (key.len() != 64 || !key.bytes().all(|byte| byte.is_ascii_hexdigit())) {
-            problems.push(missing(
-                "HUB_ENCRYPTION_KEY",
-                "it is not a key: expected 64 hexadecimal digits (32 bytes)",
-            ));
+        let former_key = get("HUB_ENCRYPTION_KEY_FORMER").map(Secret::new);
+        for (name, key) in [
+            ("HUB_ENCRYPTION_KEY", Some(&encryption_key)),
+            ("HUB_ENCRYPTION_KEY_FORMER", former_key.as_ref()),
+        ] {
+            let text = key.map_or("", Secret::expose);
+            if !text.is_empty() && (text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+                let hint = "it is not a key: expected 64 hexadecimal digits (32 bytes)";
+                problems.push(missing(name, hint));
+            }
         }
+        let seal_form = match get("SEAL_FORM").as_deref().map(Form::parse) {
+            None => Form::default(),
+            Some(Some(form)) => form,
+            Some(None) => {
+                problems.push(missing(
+                    "SEAL_FORM",
+                    "it is no form of sealed values: expected `psn1`, or `legacy` while the former program still runs",
+                ));
+                Form::default()
+            }
+        };
         let mut policy = Policy::default();
         read_policy(&mut policy, &get, &mut problems);
         let mut x = x::Config::new(policy.call_deadline_ms);
@@ -87,6 +107,8 @@ impl Settings {
             database_url,
             sql_url: get("NEON_SQL_URL"),
             encryption_key,
+            former_key,
+            seal_form,
             api_token,
             user_id: UserId(get("PSN_USER").unwrap_or_else(|| "default".to_owned())),
             policy,
@@ -95,6 +117,18 @@ impl Settings {
                 oauth: oauth::Settings::read(oauth::CALL_DEADLINE_MS, get),
             },
         })
+    }
+
+    /// Seals with the key, in the form that is set, and opens with the former key too.
+    ///
+    /// # Errors
+    /// [`SealError::KeyForm`].
+    pub fn sealer(&self) -> Result<Sealer, SealError> {
+        let sealer = Sealer::new(&self.encryption_key)?.with_form(self.seal_form);
+        match &self.former_key {
+            Some(former) => sealer.with_former_key(former),
+            None => Ok(sealer),
+        }
     }
 }
 
@@ -164,5 +198,12 @@ mod tests {
         assert_eq!(with("LOOKUP_DELAYS_MS", "1000,5000"), Err(vec!["LOOKUP_DELAYS_MS"]));
         assert_eq!(with("LOOKUP_DELAYS_MS", "1000,20000"), Ok(()));
         assert_eq!(with("CALL_DEADLINE_MS", "soon"), Err(vec!["CALL_DEADLINE_MS"]));
+        assert_eq!(
+            with("HUB_ENCRYPTION_KEY_FORMER", "00"),
+            Err(vec!["HUB_ENCRYPTION_KEY_FORMER"])
+        );
+        assert_eq!(with("HUB_ENCRYPTION_KEY_FORMER", &key), Ok(()));
+        assert_eq!(with("SEAL_FORM", "plain"), Err(vec!["SEAL_FORM"]));
+        assert_eq!(with("SEAL_FORM", "legacy"), Ok(()));
     }
 }

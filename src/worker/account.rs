@@ -4,7 +4,6 @@ use crate::domain::id::AccountId;
 use crate::net;
 use crate::platforms::oauth;
 use crate::ports::objects::AccountRequest;
-use crate::store::seal::Sealer;
 use crate::store::{Neon, Store};
 use crate::tasks::account::{AccountObject, Surroundings};
 use crate::worker::ambient::Runtime;
@@ -36,7 +35,7 @@ impl Account {
                 objects: Bindings::new(self.env.clone()),
                 store: Store::new(neon.map_err(|error| error.to_string())?, Runtime),
                 oauth: oauth::Client::new(http, Runtime, settings.platforms.oauth.clone()),
-                sealer: Sealer::new(&settings.encryption_key).map_err(|error| error.to_string())?,
+                sealer: settings.sealer().map_err(|error| error.to_string())?,
                 tell: Box::new(|message| worker::console_warn!("{message}")),
             };
             let (table, waker) = (SqlTable::new(&self.state), Alarm::new(&self.state));

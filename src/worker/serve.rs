@@ -1,7 +1,7 @@
 //! What the runtime calls from outside: requests and cron events.
 
 use crate::api::auth::ApiToken;
-use crate::api::{self, ApiSettings, App, MissingVariable, TaskAnswer, TaskRunner};
+use crate::api::{self, ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner};
 use crate::domain::id::UserId;
 use crate::net;
 use crate::store::{Neon, Secret, Store};
@@ -70,6 +70,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
         api_token: None,
         user_id: UserId::from("default"),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        keys: None,
         missing: Vec::new(),
     };
     let mut database = None;
@@ -77,6 +78,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
         Ok(settings) => {
             api_settings.api_token = ApiToken::new(settings.api_token.expose());
             api_settings.user_id = settings.user_id.clone();
+            api_settings.keys = settings.sealer().ok().as_ref().map(KeyNames::from);
             match store(settings.database_url.clone(), settings.sql_url.as_deref()) {
                 Ok(store) => database = Some(Arc::new(store)),
                 Err(hint) => api_settings.missing.push(MissingVariable {

@@ -11,7 +11,11 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How often the hub and keys files are looked at.
+const FILES_EVERY: Duration = Duration::from_millis(500);
 
 /// Where and how.
 #[derive(Debug, Args)]
@@ -99,7 +103,7 @@ pub async fn run(context: &Context, args: DevArgs) -> CliResult {
         printer.talk("starting the local stack …");
     }
     // Dropping a start that is under way ends what it had started.
-    let local = tokio::select! {
+    let mut local = tokio::select! {
         started = local::start(options, report) => started?,
         () = &mut interrupted => return Ok(()),
     };
@@ -107,7 +111,7 @@ pub async fn run(context: &Context, args: DevArgs) -> CliResult {
     announce(printer, &local, &state_dir);
     let ended = tokio::select! {
         () = &mut interrupted => Ok(()),
-        () = local.stack.database_ended() => Err(CliError::outcome("PostgreSQL ended, so the stack ends too")
+        () = follow(&mut local) => Err(CliError::outcome("PostgreSQL ended, so the stack ends too")
             .hint("start it again: it goes on where it stopped")),
     };
     if !printer.is_json() {
@@ -115,6 +119,26 @@ pub async fn run(context: &Context, args: DevArgs) -> CliResult {
     }
     local.stack.stop().await;
     ended
+}
+
+/// Takes changes of the hub and keys files over, until the database has ended by itself.
+async fn follow(local: &mut Local) {
+    let mut complaint = None;
+    loop {
+        let ended = local.stack.database_ended();
+        if tokio::time::timeout(FILES_EVERY, ended).await.is_ok() {
+            return;
+        }
+        match local.follow_files().await {
+            Ok(true) => report("the hub or keys files have changed: the runtime was started again with them"),
+            Ok(false) => complaint = None,
+            Err(error) if complaint.as_ref() == Some(&error.message) => {}
+            Err(error) => {
+                report(&format!("the hub and keys files are not followed: {error}"));
+                complaint = Some(error.message);
+            }
+        }
+    }
 }
 
 fn announce(printer: &Printer, local: &Local, state_dir: &std::path::Path) {

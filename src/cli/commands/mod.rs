@@ -7,6 +7,7 @@ pub mod bench;
 pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
+pub mod keys;
 pub mod migrate;
 pub mod post;
 pub mod task;
@@ -24,6 +25,9 @@ pub enum Command {
     /// Accounts that posts go out from
     #[command(subcommand)]
     Account(account::AccountCommand),
+    /// The keys that tokens are sealed with
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Tasks that the worker otherwise runs by itself
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -49,6 +53,7 @@ impl Command {
         match self {
             Self::Post(command) => command.run(context).await,
             Self::Account(command) => command.run(context).await,
+            Self::Keys(command) => command.run(context).await,
             Self::Task(command) => command.run(context).await,
             Self::Migrate => migrate::run(context).await,
             #[cfg(feature = "dev")]

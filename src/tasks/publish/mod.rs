@@ -116,7 +116,7 @@ where
         table: Box<dyn Table>,
         waker: W,
     ) -> Result<Self, String> {
-        let sealer = Sealer::new(&around.settings.encryption_key).map_err(|error| error.to_string())?;
+        let sealer = around.settings.sealer().map_err(|error| error.to_string())?;
         let boot_id = hex(&around.ambient.bytes16());
         Ok(Self {
             around,

@@ -1,20 +1,19 @@
-//! Sealing of tokens: AES-256-GCM.
+//! Sealing of tokens and keys: AES-256-GCM.
 //!
 //! Two stored forms. The legacy program's: base64 of IV 12 ‖ tag 16 ‖ ciphertext, no associated data. psn's own:
 //! `psn1:KEY:` and base64 of IV 12 ‖ ciphertext ‖ tag 16, where KEY names the key and the associated data bind the
 //! value to its place, so that a value copied to another row or column does not open.
 
+mod cipher;
+
+pub use cipher::{Key, NONCE_BYTES, TAG_BYTES};
+
 use crate::domain::secret::Secret;
 use crate::ports::entropy::Entropy;
-use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-const IV_BYTES: usize = 12;
-const TAG_BYTES: usize = 16;
 const PREFIX: &str = "psn1:";
 
 /// Where a sealed value lives; all of it is bound to the value in psn's own form.
@@ -22,9 +21,9 @@ const PREFIX: &str = "psn1:";
 pub struct Place<'a> {
     /// The user the row belongs to.
     pub user: &'a str,
-    /// The platform, by name.
+    /// The platform, by name; of a key of `api_keys` its service.
     pub platform: &'a str,
-    /// The id of the account's row.
+    /// The id of the row.
     pub account: &'a str,
     /// The column.
     pub field: &'a str,
@@ -40,6 +39,43 @@ pub enum Form {
     Legacy,
 }
 
+impl Form {
+    /// Its name, as the variable `SEAL_FORM` and the API have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Psn1 => "psn1",
+            Self::Legacy => "legacy",
+        }
+    }
+
+    /// The form of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Psn1, Self::Legacy].into_iter().find(|form| form.name() == name)
+    }
+
+    /// The form a stored value has.
+    #[must_use]
+    pub fn of(sealed: &str) -> Self {
+        if sealed.starts_with(PREFIX) {
+            Self::Psn1
+        } else {
+            Self::Legacy
+        }
+    }
+}
+
+/// A value that was opened, and with what.
+pub struct Opened {
+    /// The value.
+    pub plain: Secret,
+    /// The id of the key that opened it.
+    pub key_id: String,
+    /// The form it was stored in.
+    pub form: Form,
+}
+
 /// Why a value was not sealed or opened. No message holds a part of key or value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SealError {
@@ -50,7 +86,9 @@ pub enum SealError {
         found: usize,
     },
     /// The value names a key that is not at hand.
-    #[error("the value was sealed with key `{expected}`, but only {live} is at hand: give it as a second key")]
+    #[error(
+        "the value was sealed with key `{expected}`, but only {live} is at hand: give that key as `HUB_ENCRYPTION_KEY_FORMER`"
+    )]
     OtherKey {
         /// The id of the key that is needed.
         expected: String,
@@ -66,11 +104,6 @@ pub enum SealError {
     /// It is no sealed value.
     #[error("the value is not in a known sealed form: expected `psn1:…` or base64 of at least 28 bytes")]
     Malformed,
-}
-
-struct Key {
-    id: String,
-    cipher: Aes256Gcm,
 }
 
 /// Seals with one key and opens with all of them. Its `Debug` shows the ids of the keys only.
@@ -96,7 +129,10 @@ impl Sealer {
     /// # Errors
     /// [`SealError::KeyForm`].
     pub fn with_former_key(mut self, key: &Secret) -> Result<Self, SealError> {
-        self.keys.push(Key::parse(key)?);
+        let key = Key::parse(key)?;
+        if self.keys.iter().all(|known| known.id() != key.id()) {
+            self.keys.push(key);
+        }
         Ok(self)
     }
 
@@ -110,22 +146,25 @@ impl Sealer {
     /// The id of the key that seals: 8 hex digits that say nothing about the key.
     #[must_use]
     pub fn key_id(&self) -> &str {
-        self.keys.first().map_or("", |key| &key.id)
+        self.keys.first().map_or("", Key::id)
     }
 
-    /// Whether a stored value has the form and the key that [`Sealer::seal`] would use now.
+    /// The ids of all keys that open, the one that seals first.
     #[must_use]
-    pub fn is_current(&self, sealed: &str) -> bool {
-        match self.form {
-            Form::Psn1 => {
-                sealed
-                    .strip_prefix(PREFIX)
-                    .and_then(|rest| rest.split_once(':'))
-                    .map(|(id, _)| id)
-                    == Some(self.key_id())
-            }
-            Form::Legacy => !sealed.starts_with(PREFIX),
-        }
+    pub fn key_ids(&self) -> Vec<String> {
+        self.keys.iter().map(|key| key.id().to_owned()).collect()
+    }
+
+    /// The form of new values.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Whether a value had the key and the form that [`Sealer::seal`] would use now.
+    #[must_use]
+    pub fn is_current(&self, opened: &Opened) -> bool {
+        opened.key_id == self.key_id() && opened.form == self.form
     }
 
     /// Seals a value for its place.
@@ -134,9 +173,9 @@ impl Sealer {
     /// [`SealError::Malformed`] for a value of more than 64 GiB.
     pub fn seal(&self, plain: &Secret, place: &Place<'_>, entropy: &impl Entropy) -> Result<String, SealError> {
         let key = self.keys.first().ok_or(SealError::Malformed)?;
-        let mut iv = [0; IV_BYTES];
-        entropy.fill(&mut iv);
-        key.seal(plain.expose().as_bytes(), place, iv, self.form)
+        let mut nonce = [0; NONCE_BYTES];
+        entropy.fill(&mut nonce);
+        sealed(key, plain.expose().as_bytes(), place, nonce, self.form)
     }
 
     /// Opens a value of either form.
@@ -144,45 +183,59 @@ impl Sealer {
     /// # Errors
     /// [`SealError`] says which key was expected.
     pub fn open(&self, sealed: &str, place: &Place<'_>) -> Result<Secret, SealError> {
-        let plain = match sealed.strip_prefix(PREFIX) {
+        self.inspect(sealed, place).map(|opened| opened.plain)
+    }
+
+    /// Opens a value of either form and says with which key.
+    ///
+    /// # Errors
+    /// [`SealError`] says which key was expected.
+    pub fn inspect(&self, sealed: &str, place: &Place<'_>) -> Result<Opened, SealError> {
+        let (key, plain) = match sealed.strip_prefix(PREFIX) {
             Some(rest) => self.open_psn1(rest, place)?,
             None => self.open_legacy(sealed)?,
         };
-        String::from_utf8(plain)
-            .map(Secret::new)
-            .map_err(|_| SealError::Malformed)
+        let plain = String::from_utf8(plain).map_err(|_| SealError::Malformed)?;
+        Ok(Opened {
+            plain: Secret::new(plain),
+            key_id: key.id().to_owned(),
+            form: Form::of(sealed),
+        })
     }
 
-    fn open_psn1(&self, rest: &str, place: &Place<'_>) -> Result<Vec<u8>, SealError> {
+    fn open_psn1(&self, rest: &str, place: &Place<'_>) -> Result<(&Key, Vec<u8>), SealError> {
         let (id, body) = rest.split_once(':').ok_or(SealError::Malformed)?;
         if id.len() != 8 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(SealError::Malformed);
         }
-        let Some(key) = self.keys.iter().find(|key| key.id == id) else {
+        let Some(key) = self.keys.iter().find(|key| key.id() == id) else {
             return Err(SealError::OtherKey {
                 expected: id.to_owned(),
                 live: self.live(),
             });
         };
         let bytes = decoded(body)?;
-        let (iv, sealed) = bytes.split_at(IV_BYTES);
-        let aad = key.associated_data(place);
-        key.open(iv, sealed, &aad).ok_or_else(|| SealError::DoesNotOpen {
+        let (nonce, sealed) = bytes.split_at(NONCE_BYTES);
+        let opened = key.open(nonce, sealed, &associated_data(key.id(), place));
+        opened.map(|plain| (key, plain)).ok_or_else(|| SealError::DoesNotOpen {
             live: format!("key `{id}`"),
         })
     }
 
-    fn open_legacy(&self, sealed: &str) -> Result<Vec<u8>, SealError> {
+    fn open_legacy(&self, sealed: &str) -> Result<(&Key, Vec<u8>), SealError> {
         let bytes = decoded(sealed)?;
-        let (iv, rest) = bytes.split_at(IV_BYTES);
+        let (nonce, rest) = bytes.split_at(NONCE_BYTES);
         let (tag, ciphertext) = rest.split_at(TAG_BYTES);
         let tag_last = [ciphertext, tag].concat();
-        let opened = self.keys.iter().find_map(|key| key.open(iv, &tag_last, &[]));
+        let opened = self
+            .keys
+            .iter()
+            .find_map(|key| Some((key, key.open(nonce, &tag_last, &[])?)));
         opened.ok_or_else(|| SealError::DoesNotOpen { live: self.live() })
     }
 
     fn live(&self) -> String {
-        let ids: Vec<_> = self.keys.iter().map(|key| format!("key `{}`", key.id)).collect();
+        let ids: Vec<_> = self.keys.iter().map(|key| format!("key `{}`", key.id())).collect();
         ids.join(" and ")
     }
 }
@@ -193,72 +246,50 @@ impl std::fmt::Debug for Sealer {
     }
 }
 
-impl Key {
-    fn parse(key: &Secret) -> Result<Self, SealError> {
-        let text = key.expose().trim();
-        let wrong = || SealError::KeyForm {
-            found: text.chars().count(),
-        };
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        let mut bytes = [0; 32];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
-        }
-        let digest = Sha256::new()
-            .chain_update(b"psn key id\0")
-            .chain_update(bytes)
-            .finalize();
-        let id = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self {
-            id,
-            cipher: Aes256Gcm::new(&bytes.into()),
-        })
-    }
+/// The id of the key that a value says it is sealed with; values in the legacy form say nothing.
+#[must_use]
+pub fn named_key(sealed: &str) -> Option<&str> {
+    sealed.strip_prefix(PREFIX)?.split_once(':').map(|(id, _)| id)
+}
 
-    fn seal(&self, plain: &[u8], place: &Place<'_>, iv: [u8; IV_BYTES], form: Form) -> Result<String, SealError> {
-        let aad = match form {
-            Form::Psn1 => self.associated_data(place),
-            Form::Legacy => Vec::new(),
-        };
-        let payload = Payload { msg: plain, aad: &aad };
-        let sealed = self
-            .cipher
-            .encrypt(&Nonce::from(iv), payload)
-            .map_err(|_| SealError::Malformed)?;
-        let (ciphertext, tag) = sealed.split_at(sealed.len() - TAG_BYTES);
-        Ok(match form {
-            Form::Psn1 => format!(
-                "{PREFIX}{}:{}",
-                self.id,
-                STANDARD.encode([&iv, ciphertext, tag].concat())
-            ),
-            Form::Legacy => STANDARD.encode([&iv, tag, ciphertext].concat()),
-        })
-    }
-
-    fn open(&self, iv: &[u8], sealed: &[u8], aad: &[u8]) -> Option<Vec<u8>> {
-        let iv: [u8; IV_BYTES] = iv.try_into().ok()?;
-        self.cipher.decrypt(&Nonce::from(iv), Payload { msg: sealed, aad }).ok()
-    }
-
-    /// Each member with its length, so that no two places give the same bytes.
-    fn associated_data(&self, place: &Place<'_>) -> Vec<u8> {
-        let members = ["psn1", &self.id, place.user, place.platform, place.account, place.field];
-        let mut bytes = Vec::new();
-        for member in members {
-            bytes.extend_from_slice(&(member.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(member.as_bytes());
+/// The stored form of a value.
+fn sealed(
+    key: &Key,
+    plain: &[u8],
+    place: &Place<'_>,
+    nonce: [u8; NONCE_BYTES],
+    form: Form,
+) -> Result<String, SealError> {
+    let associated = match form {
+        Form::Psn1 => associated_data(key.id(), place),
+        Form::Legacy => Vec::new(),
+    };
+    let sealed = key.seal(nonce, plain, &associated).ok_or(SealError::Malformed)?;
+    let (ciphertext, tag) = sealed.split_at(sealed.len() - TAG_BYTES);
+    Ok(match form {
+        Form::Psn1 => {
+            let body = STANDARD.encode([&nonce, ciphertext, tag].concat());
+            format!("{PREFIX}{}:{body}", key.id())
         }
-        bytes
+        Form::Legacy => STANDARD.encode([&nonce, tag, ciphertext].concat()),
+    })
+}
+
+/// Each member with its length, so that no two places give the same bytes.
+fn associated_data(key_id: &str, place: &Place<'_>) -> Vec<u8> {
+    let members = ["psn1", key_id, place.user, place.platform, place.account, place.field];
+    let mut bytes = Vec::new();
+    for member in members {
+        bytes.extend_from_slice(&(member.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(member.as_bytes());
     }
+    bytes
 }
 
 /// The bytes of a base64 text, at least IV and tag: a shortened tag is refused.
 fn decoded(text: &str) -> Result<Vec<u8>, SealError> {
     let bytes = STANDARD.decode(text).map_err(|_| SealError::Malformed)?;
-    if bytes.len() < IV_BYTES + TAG_BYTES {
+    if bytes.len() < NONCE_BYTES + TAG_BYTES {
         Err(SealError::Malformed)
     } else {
         Ok(bytes)
@@ -286,8 +317,8 @@ mod tests {
     #[test]
     fn both_forms_are_pinned() {
         let key = Key::parse(&key(7)).unwrap();
-        let legacy = key.seal(b"token \xc3\xa9", &PLACE, IV, Form::Legacy).unwrap();
-        let psn1 = key.seal(b"token \xc3\xa9", &PLACE, IV, Form::Psn1).unwrap();
+        let legacy = sealed(&key, b"token \xc3\xa9", &PLACE, IV, Form::Legacy).unwrap();
+        let psn1 = sealed(&key, b"token \xc3\xa9", &PLACE, IV, Form::Psn1).unwrap();
         assert_eq!(legacy, "AAECAwQFBgcICQoLBSwcVGq74H0AYfvHvaB8v2zughVzKRrg");
         assert_eq!(psn1, "psn1:702860da:AAECAwQFBgcICQoLbO6CFXMpGuCIshxzBkYx+38Qj0uilpua");
         let sealer = Sealer::new(&self::key(7)).unwrap();
@@ -300,7 +331,7 @@ mod tests {
         let entropy = SeededEntropy::new(1);
         let sealer = Sealer::new(&key(1)).unwrap();
         let sealed = sealer.seal(&"t".into(), &PLACE, &entropy).unwrap();
-        assert!(sealer.is_current(&sealed));
+        assert!(sealer.is_current(&sealer.inspect(&sealed, &PLACE).unwrap()));
         assert_ne!(sealed, sealer.seal(&"t".into(), &PLACE, &entropy).unwrap());
         for place in [
             Place { user: "other", ..PLACE },
@@ -349,7 +380,14 @@ mod tests {
         let both = new.with_former_key(&key(1)).unwrap();
         assert_eq!(both.open(&sealed, &PLACE).unwrap().expose(), "t");
         assert_eq!(both.open(&old_legacy, &PLACE).unwrap().expose(), "t");
-        assert!(!both.is_current(&sealed));
+        assert!(!both.is_current(&both.inspect(&sealed, &PLACE).unwrap()));
+        let again = both.seal(&"t".into(), &PLACE, &entropy).unwrap();
+        assert!(both.is_current(&both.inspect(&again, &PLACE).unwrap()));
+        // In the legacy form no value names its key, so only opening tells.
+        let both = both.with_form(Form::Legacy);
+        let opened = both.inspect(&old_legacy, &PLACE).unwrap();
+        assert_eq!((opened.key_id.as_str(), opened.form), (expected.as_str(), Form::Legacy));
+        assert!(!both.is_current(&opened));
         assert!(!format!("{both:?}").contains("0101"));
     }
 
