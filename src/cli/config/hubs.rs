@@ -287,7 +287,13 @@ fn hub_paths(folder: &Path) -> CliResult<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(bad_file(folder, &file_reason(&error), "make it a folder that you may read")),
+        Err(error) => {
+            return Err(bad_file(
+                folder,
+                &file_reason(&error),
+                "make it a folder that you may read",
+            ));
+        }
     };
     let mut paths: Vec<PathBuf> = entries
         .filter_map(Result::ok)
