@@ -1,6 +1,9 @@
 //! `psn dev` as its users see it: a real program with real children.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/secrets.rs"]
+mod secrets;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use psn::cli::local::WORKER_VARIABLES;
@@ -10,6 +13,7 @@ use psn::dev::faults::{Action, How, Match, Plan, Point, Rule};
 use psn::dev::ledger::judge;
 use psn::dev::neon::{NeonEndpoint, NeonOptions};
 use psn::dev::postgres::{DATABASE, Postgres, PostgresOptions, Version, package_dir};
+use secrets::Secrets;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -159,6 +163,7 @@ fn a_stack_from_start_to_second_start() {
     a_second_stack_is_refused(&state_dir);
     a_killed_runtime_comes_back(&first, &state_dir);
     a_token_is_imported(&first, &state_dir);
+    nothing_shows_a_secret(&first, &state_dir);
 
     first.signal(Signal::SIGTERM);
     let took = within(Duration::from_secs(5), "the end after SIGTERM", || {
@@ -204,6 +209,25 @@ fn its_files_are_private_and_complete(stack: &Stack, state_dir: &Path) {
         env.contains(&format!("PSN_API_TOKEN='{}'\n", stack.text("api_token"))),
         "{env}"
     );
+}
+
+/// In no process's arguments, no log and no object's database; where they belong they are for their owner only.
+fn nothing_shows_a_secret(stack: &Stack, state_dir: &Path) {
+    let mut secrets = Secrets::default();
+    for (name, value) in stack.line["env"].as_object().unwrap() {
+        if ["KEY", "TOKEN", "SECRET", "DATABASE_URL"]
+            .iter()
+            .any(|end| name.ends_with(end))
+            && name != "TIKTOK_CLIENT_KEY"
+        {
+            secrets.add(name, value.as_str().unwrap());
+        }
+    }
+    secrets.absent_from_processes();
+    let kept = ["env", ".hubs", "config", "runtime/config.capnp", "postgres"];
+    let emulators = ["x.jsonl", "linkedin.jsonl", "instagram.jsonl", "tiktok.jsonl"];
+    let files = secrets.absent_from_files(state_dir, &[kept.as_slice(), &emulators].concat());
+    assert!(files > 5, "only {files} files were looked through");
 }
 
 fn a_second_stack_is_refused(state_dir: &Path) {
@@ -365,6 +389,8 @@ impl Outside {
             ("NEON_SQL_URL", neon.sql_url()),
             ("X_API_URL", x.url().to_owned()),
             ("HUB_ENCRYPTION_KEY", "0123456789abcdef".repeat(4)),
+            ("HUB_ENCRYPTION_KEY_FORMER", "fedcba9876543210".repeat(4)),
+            ("SEAL_FORM", "legacy".to_owned()),
             ("CALL_DEADLINE_MS", "500".to_owned()),
             ("LOOKUP_DELAYS_MS", "200,600".to_owned()),
             ("LATE_AFTER_MS", "60000".to_owned()),

@@ -97,7 +97,8 @@ pub struct Local {
     pub stack: Stack,
     /// The worker's variables, and how to reach it: `PSN_URL`, `PSN_API_TOKEN`.
     pub env: Variables,
-    given: Variables,
+    /// Those of the worker's variables that do not stand in files.
+    unchanging: Variables,
 }
 
 impl Local {
@@ -113,8 +114,8 @@ impl Local {
     /// A bad file, or a runtime that does not come back.
     pub async fn follow_files(&mut self) -> CliResult<bool> {
         let foundation = &self.stack.foundation;
-        let mut env = variables(foundation, foundation.state_dir())?;
-        env.extend(self.given.clone());
+        let mut env = file_variables(foundation)?;
+        env.extend(self.unchanging.clone());
         let mut all = env.clone();
         all.insert("PSN_URL".to_owned(), self.stack.worker_url());
         if all == self.env {
@@ -148,8 +149,12 @@ pub async fn start(options: LocalOptions, report: Report) -> CliResult<Local> {
         x: options.x.clone(),
     });
     let foundation = foundation.await.map_err(|error| stack_error(&error))?;
-    let mut env = variables(&foundation, &options.state_dir)?;
-    let own = env.clone();
+    write_hub_files(&foundation, &options.state_dir)?;
+    let mut unchanging = part_variables(&foundation)?;
+    let mut own = file_variables(&foundation)?;
+    own.extend(unchanging.clone());
+    unchanging.extend(given.clone());
+    let mut env = own.clone();
     env.extend(given.clone());
     if foundation.database.is_some() {
         prepare_database(&foundation, &own, &env, &given).await?;
@@ -164,7 +169,7 @@ pub async fn start(options: LocalOptions, report: Report) -> CliResult<Local> {
     healthy(&stack).await?;
     env.insert("PSN_URL".to_owned(), stack.worker_url());
     write(&options.state_dir.join(STACK_ENV), &env_file(&env))?;
-    Ok(Local { stack, env, given })
+    Ok(Local { stack, env, unchanging })
 }
 
 /// Notes that this stack is the one last started from the clone.
@@ -193,10 +198,9 @@ fn given(options: &LocalOptions) -> CliResult<Variables> {
     Ok(given)
 }
 
-/// What the stack itself tells the worker: from its hub and keys files, through the loader that deploying uses.
-fn variables(foundation: &Foundation, state_dir: &Path) -> CliResult<Variables> {
-    write_hub_files(foundation, state_dir)?;
-    let files = HubFiles::load(state_dir);
+/// What the hub and keys files tell the worker, through the loader that deploying uses.
+fn file_variables(foundation: &Foundation) -> CliResult<Variables> {
+    let files = HubFiles::load(foundation.state_dir());
     let mut env = files.keys()?.clone();
     if let Some(entry) = files.hub(HUB)? {
         env.extend(entry.variables());
@@ -205,11 +209,16 @@ fn variables(foundation: &Foundation, state_dir: &Path) -> CliResult<Variables> 
     if foundation.database.is_none() {
         env.remove("DATABASE_URL");
     }
+    Ok(env)
+}
+
+/// What the stack itself tells the worker: where its own parts are.
+fn part_variables(foundation: &Foundation) -> CliResult<Variables> {
+    let platforms = foundation.platforms(random_hex::<24>);
+    let mut env = platforms.map_err(|error| stack_error(&error))?;
     if let Some(database) = &foundation.database {
         env.insert("NEON_SQL_URL".to_owned(), database.neon.sql_url());
     }
-    let platforms = foundation.platforms(random_hex::<24>);
-    env.extend(platforms.map_err(|error| stack_error(&error))?);
     Ok(env)
 }
 
