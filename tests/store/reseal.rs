@@ -138,7 +138,8 @@ pub async fn a_writer_in_between_wins(bed: Bed) {
             mine.reseal(&turner, Pass::Reseal),
             other.account_import(&renewed, &writer)
         );
-        (census.unwrap(), written.unwrap());
+        census.unwrap();
+        written.unwrap();
         let row = store.token_read(&user("ada"), &account.id).await.unwrap().unwrap();
         assert_eq!(row.open_access(&both(2, 1)).unwrap().expose(), format!("renewed-{n}"));
     }
