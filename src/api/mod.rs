@@ -5,6 +5,7 @@ pub mod auth;
 pub mod body;
 pub mod content;
 pub mod idempotency;
+pub mod page;
 pub mod post_json;
 pub mod problem;
 pub mod request;

@@ -67,6 +67,15 @@ impl Printer {
         let _ = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
     }
 
+    /// A line of talk that the next one replaces; only a terminal gets it. An empty one takes it away.
+    pub fn fleeting(&self, line: &str) {
+        let mut stderr = std::io::stderr().lock();
+        if stderr.is_terminal() {
+            let _ = write!(stderr, "\r\x1b[K{line}");
+            let _ = stderr.flush();
+        }
+    }
+
     /// A warning.
     pub fn warn(&self, sentence: impl AsRef<str>) {
         self.talk(format!(

@@ -11,6 +11,7 @@
 mod answer;
 mod config;
 mod identity;
+pub mod redirect;
 
 pub use config::{App, NotConfigured, Settings};
 pub use identity::{Identity, IdentityError};
