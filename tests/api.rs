@@ -15,8 +15,11 @@ use psn::domain::post::{PartState, Status, SubStatus};
 use psn::domain::publish::view::{PartView, PostView, TimelineItem};
 use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::{Millis, Timestamp};
-use psn::ports::memory::{ManualClock, SeededEntropy};
-use psn::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot};
+use psn::ports::memory::{ManualClock, MemoryTable, SeededEntropy};
+use psn::ports::objects::{
+    ConsentAnswer, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
+};
+use psn::tasks::consent::Consents;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -37,6 +40,7 @@ struct World {
     next: Option<Result<PostReply, ObjectError>>,
     database_down: bool,
     rows: Vec<RowSummary>,
+    consents: MemoryTable,
 }
 
 #[derive(Clone, Default)]
@@ -93,6 +97,18 @@ impl Objects for Fake {
     async fn index(&self, request: IndexRequest) -> Result<IndexReply, ObjectError> {
         let mut world = self.0.lock().unwrap();
         world.index_asked.push(request.clone());
+        let consents = Consents {
+            table: &world.consents,
+            now: NOW,
+        };
+        match &request {
+            IndexRequest::ConsentExpect { state } => return consents.expect(state).map_err(ObjectError),
+            IndexRequest::ConsentReceive { state, answer } => {
+                return consents.receive(state, answer.clone()).map_err(ObjectError);
+            }
+            IndexRequest::ConsentTake { state } => return consents.take(state).map_err(ObjectError),
+            _ => {}
+        }
         Ok(match request {
             IndexRequest::Begin { key, body_hash } => match world.keys.get(&key) {
                 Some((known, _)) if *known != body_hash => IndexReply::OtherBody,
@@ -808,7 +824,8 @@ async fn accounts_wake_and_tasks_run() {
         .call("POST", &format!("/v1/accounts/{id}/wake"), Value::Null)
         .await;
     assert_eq!(woken.status, StatusCode::OK);
-    let scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id)];
+    let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id)];
+    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(UserId::from("default"), platform)));
     assert_eq!(
         client.fake.0.lock().unwrap().index_asked,
         [IndexRequest::Lift { scopes }]
@@ -839,4 +856,98 @@ async fn the_description_names_every_route() {
         let pointer = piece.split('"').next().unwrap();
         assert!(document.pointer(pointer).is_some(), "{pointer}");
     }
+}
+
+/// A page that a browser gets: status and text.
+async fn browse(client: &mut Client, method: &str, target: &str) -> (u16, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .body(Body::empty())
+        .unwrap();
+    let response = client.router.call(request).await.unwrap();
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    if method == "GET" {
+        assert!(
+            headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .starts_with("default-src 'none'")
+        );
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+    }
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_consent_comes_back_through_the_worker() {
+    let mut client = Client::new();
+    let state = "a".repeat(64);
+    let body = json!({ "state": state });
+    let callback = format!("/oauth/callback?state={state}&code=the-code");
+    // Nothing is kept that nobody announced.
+    assert_eq!(browse(&mut client, "GET", &callback).await.0, 403);
+    let result = client.call("POST", "/v1/oauth/result", body.clone()).await;
+    assert_eq!(result.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        client.call("POST", "/v1/oauth/pending", body.clone()).await.status,
+        StatusCode::OK
+    );
+    let result = client.call("POST", "/v1/oauth/result", body.clone()).await;
+    assert_eq!(result.body, json!({ "status": "waiting" }));
+    // What is no answer, or no browser, uses nothing up.
+    let no_code = format!("/oauth/callback?state={state}");
+    let other = format!("/oauth/callback?state={}&code=c", "b".repeat(64));
+    let long = format!("{callback}{}", "c".repeat(60_000));
+    for (method, target, expected) in [
+        ("GET", no_code.as_str(), 400),
+        ("GET", "/oauth/callback?code=c", 403),
+        ("GET", "/oauth/callback?state=../key/x&code=c", 403),
+        ("GET", &other, 403),
+        ("GET", &format!("{callback}&code=d"), 400),
+        ("GET", &long, 400),
+        ("HEAD", &callback, 405),
+        ("POST", &callback, 405),
+    ] {
+        assert_eq!(
+            browse(&mut client, method, target).await.0,
+            expected,
+            "{method} {target}"
+        );
+    }
+    let (status, page) = browse(&mut client, "GET", &callback).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("Go back to the terminal") && !page.contains("the-code"));
+    assert_eq!(browse(&mut client, "GET", &callback).await.0, 409);
+    // Given once, also to a key that asks again.
+    let fetch = || {
+        Request::post("/v1/oauth/result")
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .header("content-type", "application/json")
+            .header("idempotency-key", "again")
+            .body(Body::from(body.to_string()))
+            .unwrap()
+    };
+    let first = client.send(fetch()).await;
+    assert_eq!(first.body, json!({ "status": "granted", "code": "the-code" }));
+    assert_eq!(client.send(fetch()).await.status, StatusCode::NOT_FOUND);
+    // The way is open to browsers only: the rest wants the token.
+    let mut request = fetch();
+    request.headers_mut().remove("authorization");
+    assert_eq!(client.send(request).await.status, StatusCode::UNAUTHORIZED);
+    for wrong in [
+        json!({}),
+        json!({ "state": "short" }),
+        json!({ "state": 7 }),
+        json!({ "state": state, "x": 1 }),
+    ] {
+        let answer = client.call("POST", "/v1/oauth/pending", wrong).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let secret = ConsentAnswer::Code {
+        code: "the-code".to_owned(),
+    };
+    assert!(!format!("{secret:?}").contains("the-code"));
 }

@@ -15,6 +15,7 @@ pub mod store_rows;
 mod accounts;
 mod commands;
 mod health;
+mod oauth;
 mod openapi;
 mod posts;
 mod tasks;
@@ -112,6 +113,9 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/posts/{id}/events", get(commands::events::<O, R>))
         .route("/v1/validate", post(validate::validate::<O, R>))
         .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
+        .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
+        .route(oauth::RESULT_PATH, post(oauth::result::<O, R>))
+        .route(oauth::CALLBACK_PATH, get(oauth::callback::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         .layer(from_fn_with_state(Arc::clone(&app), guard::<O, R>))
         .with_state(app)
@@ -132,7 +136,10 @@ async fn guard<O: Objects + 'static, R: Rows + 'static>(
 
 async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Next) -> Result<Response, Problem> {
     // A list of what is open, not of what is closed: a new route is closed unless it is named here.
-    if matches!(request.uri().path(), "/healthz" | "/openapi.json") {
+    if matches!(
+        request.uri().path(),
+        "/healthz" | "/openapi.json" | oauth::CALLBACK_PATH
+    ) {
         return Ok(next.run(request).await);
     }
     auth::check(app.settings.api_token.as_ref(), request.headers())?;
@@ -155,6 +162,8 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
         return Err(too_large());
     }
     let key = idempotency::key(&parts.headers)?;
+    // Kept answers would keep what is to be given once.
+    let key = key.filter(|_| parts.uri.path() != oauth::RESULT_PATH);
     let body = body_bytes(body, limits::BODY_BYTES_MAX).await?;
     let request = Request::from_parts(parts, Body::from(body.clone()));
     match key {
@@ -192,8 +201,10 @@ fn documented(path: &str, response: Response) -> Response {
     if !(status.is_client_error() || status.is_server_error()) || kind.is_some_and(|kind| kind == MEDIA_TYPE) {
         return response;
     }
-    // `/healthz` answers 503 in its own shape.
-    if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE {
+    // `/healthz` answers 503 in its own shape, and people read the callback's pages.
+    if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE
+        || path == oauth::CALLBACK_PATH && status != StatusCode::METHOD_NOT_ALLOWED
+    {
         return response;
     }
     let kind = ProblemKind::of_status(status);
