@@ -154,6 +154,14 @@ pub fn excerpt(text: &str, width: usize) -> String {
     cut
 }
 
+/// A text cut or filled up with spaces to `width` columns.
+#[must_use]
+pub fn cell(text: &str, width: usize) -> String {
+    let text = excerpt(text, width);
+    let used: usize = text.chars().map(columns).sum();
+    format!("{text}{}", " ".repeat(width.saturating_sub(used)))
+}
+
 /// Columns of a character on a terminal, roughly: two for East Asian scripts and emoji.
 fn columns(character: char) -> usize {
     match character {

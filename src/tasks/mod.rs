@@ -1,5 +1,6 @@
 //! What runs by itself: the driver of the publishing machine, the index over the posts, and the cron tasks.
 
+pub mod accounts;
 pub mod consent;
 pub mod index;
 pub mod journal;

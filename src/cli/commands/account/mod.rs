@@ -1,7 +1,9 @@
 //! `psn account`: accounts that posts go out from.
 
 mod connect;
+mod disconnect;
 mod finish;
+mod list;
 mod pending;
 mod relay;
 mod wait;
@@ -25,17 +27,11 @@ pub enum AccountCommand {
     /// Connect an account: opens the browser, waits for your consent, stores the tokens sealed
     Connect(connect::ConnectArgs),
     /// List the connected accounts
-    List(ListArgs),
+    List(list::ListArgs),
     /// Store a token that you have, sealed; importing again replaces it and lets parked posts go on
     Import(ImportArgs),
-}
-
-/// Whose accounts.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// Whose accounts
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    user: String,
+    /// Take an account's grant back where the platform lets us, and forget its tokens
+    Disconnect(disconnect::DisconnectArgs),
 }
 
 /// Which token, whose.
@@ -59,25 +55,11 @@ impl AccountCommand {
     pub async fn run(self, context: &Context) -> CliResult {
         match self {
             Self::Connect(args) => connect::run(context, args).await,
-            Self::List(args) => list(context, args).await,
+            Self::List(args) => list::run(context, args).await,
             Self::Import(args) => import(context, args).await,
+            Self::Disconnect(args) => disconnect::run(context, args).await,
         }
     }
-}
-
-async fn list(context: &Context, args: ListArgs) -> CliResult {
-    let store = database::open(&context.settings()?)?;
-    let accounts = database::accounts(&store, &args.user).await?;
-    let printer = &context.printer;
-    if printer.is_json() {
-        printer.document(&json!({ "items": accounts, "next_cursor": null }));
-        return Ok(());
-    }
-    if accounts.is_empty() {
-        printer.talk("no account is connected; `psn account connect x` connects one");
-    }
-    accounts.iter().for_each(|account| printer.data(line(account)));
-    Ok(())
 }
 
 /// An account in one line.
