@@ -824,8 +824,9 @@ async fn accounts_wake_and_tasks_run() {
         .call("POST", &format!("/v1/accounts/{id}/wake"), Value::Null)
         .await;
     assert_eq!(woken.status, StatusCode::OK);
+    let user = UserId::from("default");
     let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id)];
-    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(UserId::from("default"), platform)));
+    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(user.clone(), platform)));
     assert_eq!(
         client.fake.0.lock().unwrap().index_asked,
         [IndexRequest::Lift { scopes }]

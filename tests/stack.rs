@@ -74,6 +74,14 @@ impl Stack {
         self.line[name].as_str().unwrap()
     }
 
+    /// `psn` with what the stack says of itself in its environment.
+    fn command(&self, state_dir: &Path, arguments: &[&str]) -> Command {
+        let mut command = command(state_dir, arguments);
+        let env = self.line["env"].as_object().unwrap();
+        command.envs(env.iter().map(|(name, value)| (name, value.as_str().unwrap())));
+        command
+    }
+
     fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }
@@ -117,19 +125,22 @@ fn within(most: Duration, what: &str, mut holds: impl FnMut() -> bool) -> Durati
     began.elapsed()
 }
 
-fn health(url: &str) -> Option<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port_of(url))).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    stream
-        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        .ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    answer.lines().next().map(str::to_owned)
+/// Status and body of the Worker's answer, if there is one.
+fn get(url: &str, token: &str) -> Option<(u16, Value)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5));
+        let answer = client.build().unwrap().get(url).bearer_auth(token).send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, serde_json::from_str(&answer.text().await.ok()?).ok()?))
+    })
 }
 
 fn is_healthy(url: &str) -> bool {
-    health(url).is_some_and(|line| line.contains(" 200"))
+    get(&format!("{url}/healthz"), "").is_some_and(|(status, _)| status == 200)
 }
 
 fn said(output: &Output) -> String {
@@ -145,8 +156,8 @@ fn a_stack_from_start_to_second_start() {
     assert!(is_healthy(first.text("worker_url")));
     its_files_are_private_and_complete(&first, &state_dir);
     a_second_stack_is_refused(&state_dir);
-    a_token_is_imported(&first, &state_dir);
     a_killed_runtime_comes_back(&first, &state_dir);
+    a_token_is_imported(&first, &state_dir);
 
     first.signal(Signal::SIGTERM);
     let took = within(Duration::from_secs(5), "the end after SIGTERM", || {
@@ -203,12 +214,7 @@ fn a_second_stack_is_refused(state_dir: &Path) {
 
 /// Through the real database: the account of the same remote user keeps its row.
 fn a_token_is_imported(stack: &Stack, state_dir: &Path) {
-    let with_env = |arguments: &[&str]| {
-        let mut command = command(state_dir, arguments);
-        let env = stack.line["env"].as_object().unwrap();
-        command.envs(env.iter().map(|(name, value)| (name, value.as_str().unwrap())));
-        command
-    };
+    let with_env = |arguments: &[&str]| stack.command(state_dir, arguments);
     let import = |arguments: &[&str], token: &str| {
         let arguments = [&["account", "import", "x", "--file", "-", "--json"], arguments].concat();
         let mut child = with_env(&arguments).spawn().unwrap();
@@ -243,6 +249,7 @@ fn a_token_is_imported(stack: &Stack, state_dir: &Path) {
     assert!(!said(&unknown).contains("t-3"));
 }
 
+/// Each time another process with another instance of a post's object, on the journal that was there before.
 fn a_killed_runtime_comes_back(stack: &Stack, state_dir: &Path) {
     let pid = || {
         std::fs::read_to_string(state_dir.join("runtime.pid"))
@@ -252,12 +259,34 @@ fn a_killed_runtime_comes_back(stack: &Stack, state_dir: &Path) {
             .unwrap()
     };
     assert_eq!(stack.line["runtime_pid"].as_i64(), Some(i64::from(pid())));
+    let create = ["post", "create", "--text", "across kills", "--json"];
+    let created = stack.command(state_dir, &create).output().unwrap();
+    assert!(created.status.success(), "{}", said(&created));
+    let created: Value = serde_json::from_slice(&created.stdout).unwrap();
+    let id = created["posts"][0]["id"].as_str().unwrap();
+    let events_url = format!("{}/v1/posts/{id}/events", stack.text("worker_url"));
+    let life = || {
+        let (status, answer) = get(&events_url, stack.text("api_token")).unwrap();
+        assert_eq!(status, 200, "{answer}");
+        assert!(answer["boot_id"].is_string(), "{answer}");
+        (answer["boot_id"].clone(), answer["events"].clone())
+    };
+    let mut lives = vec![life()];
+    assert_eq!(lives[0], life(), "the same object answers twice");
+    assert_eq!(lives[0].1[0]["kind"], "created");
     for _ in 0..3 {
         let before = pid();
         kill(Pid::from_raw(before), Signal::SIGKILL).unwrap();
         within(Duration::from_secs(2), "a new runtime", || {
             pid() != before && is_healthy(stack.text("worker_url"))
         });
+        let (boot_id, events) = life();
+        assert!(
+            lives.iter().all(|(earlier, _)| *earlier != boot_id),
+            "the object was built anew"
+        );
+        assert_eq!(events, lives[0].1, "its journal is what it was");
+        lives.push((boot_id, events));
     }
 }
 

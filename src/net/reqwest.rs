@@ -197,7 +197,7 @@ mod workers {
     /// Every error is *maybe sent*: the runtime does not tell a refused connection from one that broke after the
     /// request was read.
     async fn exchange(request: HttpRequest, signal: &AbortSignal) -> Result<HttpResponse, HttpError> {
-        let bodiless = request.method == http::Method::HEAD;
+        let is_head = request.method == http::Method::HEAD;
         let outgoing = build(&request).map_err(|_| {
             maybe_sent("the request could not be built: check the configured address and the header values")
         })?;
@@ -212,6 +212,8 @@ mod workers {
             worker::ResponseBody::Body(bytes) => Bytes::copy_from_slice(bytes),
             worker::ResponseBody::Stream(_) => read_body(&mut answer).await?,
         };
+        // These answers have no body, whatever length they announce (RFC 9110, section 8.6).
+        let bodiless = is_head || matches!(status, 204 | 304);
         if !bodiless && is_cut(&headers, body.len()) {
             return Err(maybe_sent("the answer was cut: it is shorter than announced"));
         }
@@ -260,7 +262,8 @@ mod workers {
         headers
     }
 
-    /// The bindings report some broken bodies as their end. The announced length tells, unless it counts packed bytes.
+    /// The bindings take the error `aborted` for the end of a body. The announced length tells, unless it counts packed
+    /// bytes.
     fn is_cut(headers: &HeaderMap, read: usize) -> bool {
         if headers.contains_key(http::header::CONTENT_ENCODING) {
             return false;

@@ -240,7 +240,10 @@ pub enum IndexRequest {
         limit: usize,
     },
     /// A sweep of the database was made.
-    Swept,
+    Swept {
+        /// The last row that was read, when there were more: the next sweep goes on behind it, and is due at once.
+        until: Option<PostId>,
+    },
     /// A request with an idempotency key begins.
     Begin {
         /// User, route and key.
@@ -323,6 +326,8 @@ pub enum IndexReply {
         post_ids: Vec<PostId>,
         /// Whether the database should be swept for rows of others.
         sweep: bool,
+        /// Behind which row to go on, when the last sweep did not come to the end.
+        swept_until: Option<PostId>,
     },
     /// Go on: the key is new.
     Fresh,

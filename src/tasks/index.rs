@@ -10,7 +10,8 @@
 //! - `key/{user, route and key}` → [`StoredKey`]
 //! - `key_at/{time}/{…}` → `""`, the same by age
 //! - `consent/{state}` → `crate::tasks::consent`
-//! - `swept_at` → when the database was last swept
+//! - `swept_at` → when the database was last swept to its end
+//! - `swept_until` → the last row that a sweep read which did not come to the end
 
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId, RemoteId};
@@ -123,7 +124,12 @@ impl Index<'_> {
                 Ok(IndexReply::Foreign { remote_ids })
             }
             IndexRequest::Due { limit } => self.due(limit),
-            IndexRequest::Swept => {
+            IndexRequest::Swept { until: Some(until) } => {
+                self.table.put("swept_until", &until.0)?;
+                Ok(IndexReply::Done)
+            }
+            IndexRequest::Swept { until: None } => {
+                self.table.delete("swept_until")?;
                 self.table.put("swept_at", &self.now.0.to_string())?;
                 self.prune()?;
                 self.consents().prune()?;
@@ -251,8 +257,13 @@ impl Index<'_> {
             .get("swept_at")?
             .and_then(|text| text.parse().ok())
             .map(Timestamp);
-        let sweep = swept_at.is_none_or(|at| self.now.since(at) >= SWEEP_EVERY_MS);
-        Ok(IndexReply::Due { post_ids, sweep })
+        let swept_until = self.table.get("swept_until")?.map(PostId);
+        let sweep = swept_until.is_some() || swept_at.is_none_or(|at| self.now.since(at) >= SWEEP_EVERY_MS);
+        Ok(IndexReply::Due {
+            post_ids,
+            sweep,
+            swept_until,
+        })
     }
 
     fn begin(&self, key: &str, body_hash: String) -> Result<IndexReply, String> {
@@ -441,6 +452,26 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_that_did_not_end_goes_on_at_once() {
+        let table = MemoryTable::default();
+        let due = |secs| match at(&table, secs).answer(IndexRequest::Due { limit: 10 }) {
+            IndexReply::Due { sweep, swept_until, .. } => (sweep, swept_until),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(due(0), (true, None));
+        let until = Some(PostId::from("p"));
+        let swept = IndexRequest::Swept { until: until.clone() };
+        assert_eq!(at(&table, 0).answer(swept), IndexReply::Done);
+        assert_eq!(due(1), (true, until));
+        assert_eq!(
+            at(&table, 2).answer(IndexRequest::Swept { until: None }),
+            IndexReply::Done
+        );
+        assert_eq!(due(3), (false, None));
+        assert_eq!(due(2 * 3_600), (true, None));
+    }
+
+    #[test]
     fn one_post_at_a_time_tries_again_after_a_pause() {
         let table = MemoryTable::default();
         let scope = HoldScope::App(crate::domain::platform::Platform::X);
@@ -488,7 +519,7 @@ mod tests {
                 remote_ids: vec![RemoteId::from("1")]
             }
         );
-        let _ = at(&table, 8 * 24 * 3_600).answer(IndexRequest::Swept);
+        let _ = at(&table, 8 * 24 * 3_600).answer(IndexRequest::Swept { until: None });
         assert_eq!(
             at(&table, 0).answer(claim("q")),
             IndexReply::Foreign { remote_ids: vec![] }

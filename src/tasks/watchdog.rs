@@ -19,8 +19,9 @@ use serde::Serialize;
 
 /// Posts woken per run; the rest is left to the next.
 const WAKE_MAX: usize = 200;
-/// Rows read per run.
+/// Rows read at a time, and how often per run.
 const ROWS_MAX: u32 = 50;
+const PAGES_MAX: usize = 4;
 /// How long after its time a row may still be waiting, and how long one that is going out may lie untouched: longer than a
 /// legacy run may take (its limit is five minutes, its waits for X's rate limit fifteen).
 const GRACE: Grace = Grace {
@@ -47,9 +48,13 @@ pub struct Report {
 pub async fn run<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, objects: &O, sweep: bool) -> Report {
     let mut report = Report::default();
     let due = objects.index(IndexRequest::Due { limit: WAKE_MAX }).await;
-    let (post_ids, is_time) = match due {
-        Ok(IndexReply::Due { post_ids, sweep }) => (post_ids, sweep),
-        Ok(_) | Err(_) => (Vec::new(), true),
+    let (post_ids, is_time, swept_until) = match due {
+        Ok(IndexReply::Due {
+            post_ids,
+            sweep,
+            swept_until,
+        }) => (post_ids, sweep, swept_until),
+        Ok(_) | Err(_) => (Vec::new(), true, None),
     };
     for post_id in post_ids {
         match objects.post(&post_id, PostRequest::Wake).await {
@@ -59,7 +64,7 @@ pub async fn run<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, obj
         }
     }
     if is_time || sweep {
-        sweep_rows(store, objects, &mut report).await;
+        sweep_rows(store, objects, swept_until, &mut report).await;
     }
     report
 }
@@ -76,11 +81,15 @@ async fn forget<O: Objects>(objects: &O, post_id: PostId) {
     let _ = objects.index(request).await;
 }
 
-async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, objects: &O, report: &mut Report) {
+async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(
+    store: &Store<H, A>,
+    objects: &O,
+    mut after: Option<PostId>,
+    report: &mut Report,
+) {
     let now = store.ambient.now();
-    let mut after = None;
-    // A page at a time; a run ends after a few and the next goes on, for what was adopted is not late any more.
-    for _ in 0..4 {
+    // The next run goes on where this one ends: rows that stay late whatever is done must not hide those behind them.
+    for _ in 0..PAGES_MAX {
         let page = match store.posts_foreign_due(now, GRACE, after.as_ref(), ROWS_MAX).await {
             Ok(page) => page,
             Err(error) => {
@@ -101,7 +110,7 @@ async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, 
         }
     }
     report.swept = true;
-    let _ = objects.index(IndexRequest::Swept).await;
+    let _ = objects.index(IndexRequest::Swept { until: after }).await;
 }
 
 /// Wakes a row's object, or gives it a journal made from the row; says whether it was taken over.

@@ -130,6 +130,56 @@ async fn cancel_edit_reschedule_and_remove() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancel_while_a_limit_is_waited_out() {
+    let postgres = support::postgres().await;
+    let mut settings = XSettings::default();
+    settings.rate_limits.create = Some(2);
+    let stage = support::stage(&postgres, "cancel_limited", 23, settings).await;
+    let limited = (Status::Retry, Some(SubStatus::RateLimited));
+    let (half, unbegun) = (texts("half", 4), texts("unbegun", 2));
+    let first = stage.create(1, &half).await;
+    stage.world.run_for(MINUTE).await;
+    let second = stage.create(2, &unbegun).await;
+    stage.world.run_for(MINUTE).await;
+    assert_eq!(
+        (stage.status(&first).await, stage.status(&second).await),
+        (limited, limited)
+    );
+    let sends = stage.sends();
+
+    // Nobody waits for the end of the limit to see a cancel take effect.
+    stage.tell(&first, PostRequest::Cancel).await;
+    stage.tell(&second, PostRequest::Cancel).await;
+    stage.world.run_for(MINUTE).await;
+    let cancelled = (Status::PartiallyPosted, Some(SubStatus::Cancelled));
+    assert_eq!(stage.status(&first).await, cancelled);
+    assert_eq!(
+        stage.message(&first).await,
+        "cancelled by its user: stopped after 2 of 4"
+    );
+    assert_eq!(stage.status(&second).await, (Status::Draft, None));
+    let (one, other) = (stage.row(&first).await, stage.row(&second).await);
+    assert_eq!(
+        (one.status.as_str(), one.sub_status.as_deref()),
+        ("partially_posted", Some("cancelled"))
+    );
+    assert_eq!((other.status.as_str(), other.sub_status.as_deref()), ("draft", None));
+    for id in [&first, &second] {
+        assert_eq!(stage.world.alarm_of(id), None);
+    }
+    stage.world.run_for(HOUR).await;
+    psn::tasks::watchdog::run(&stage.world.store(), &stage.world, true).await;
+    stage.world.run_for(HOUR).await;
+    assert_eq!(stage.sends(), sends, "nothing leaves when the limit is over");
+
+    stage.tell(&first, PostRequest::Retry).await;
+    stage.world.run_for(HOUR).await;
+    assert_eq!(stage.status(&first).await, PUBLISHED);
+    stage.assert_exact(&half);
+    stage.assert_nothing_out(&unbegun);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_posts_of_one_text_in_doubt_at_once() {
     let postgres = support::postgres().await;
     let no_check = XSettings {

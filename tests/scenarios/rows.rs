@@ -236,3 +236,43 @@ async fn the_watchdog_takes_over_rows_of_others() {
     assert_eq!(stage.row(&fresh).await.status, "publishing");
     stage.assert_nothing_out(&texts("fresh", 2));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_watchdog_gets_to_every_row() {
+    let postgres = support::postgres().await;
+    let stage = support::stage(&postgres, "many_rows", 35, XSettings::default()).await;
+    let store = stage.world.store();
+    let touched = stage.world.now().to_rfc3339();
+    // More than a page, and ids that sort as the numbers do.
+    let insert = |platform: &str, first: u32, last: u32| {
+        format!(
+            "insert into posts (id, user_id, platform, content, status, scheduled_at, created_at, updated_at) select \
+             ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'default', '{platform}', 'row ' || n, \
+             'scheduled', '{touched}', '{touched}', '{touched}' from generate_series({first}, {last}) n"
+        )
+    };
+    stage.sql(&insert("x", 1, 120)).await;
+    stage.world.run_for(HOUR).await;
+    let report = watchdog::run(&store, &stage.world, false).await;
+    assert_eq!(
+        (report.adopted, report.failed, report.swept),
+        (120, 0, true),
+        "{report:?}"
+    );
+    stage.world.run_for(HOUR).await;
+    let texts: Vec<String> = (1..=120).map(|number| format!("row {number}")).collect();
+    let entries = stage.x.ledger().entries;
+    for text in &texts {
+        assert_eq!(entries.iter().filter(|entry| entry.text == *text).count(), 1, "{text}");
+    }
+
+    // Rows that nobody here can publish stand before one that waits to be.
+    stage.sql(&insert("linkedin", 1_001, 1_250)).await;
+    stage.sql(&insert("x", 2_001, 2_001)).await;
+    for _ in 0..12 {
+        stage.world.run_for(Millis(15 * 60_000)).await;
+        watchdog::run(&store, &stage.world, false).await;
+    }
+    let entries = stage.x.ledger().entries;
+    assert_eq!(entries.iter().filter(|entry| entry.text == "row 2001").count(), 1);
+}

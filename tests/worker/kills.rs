@@ -309,16 +309,26 @@ async fn kills_while_x_shows_nothing_for_eight_seconds() {
     site.stop().await;
 }
 
-/// Every process of the runtime dies; what is scheduled goes out all the same, at its time.
+/// Every process of the runtime dies: each object is built anew from its journal, which is what it was, and what is
+/// scheduled goes out all the same, at its time.
 async fn every_workerd_is_killed(site: &Site) {
     site.x().set_settings(slow()).unwrap();
-    let due = SYSTEM.now() + Millis(3_000);
+    let done = thread("out before a kill", 2);
+    let done = site.create(json!({"content": done, "publish": "now"}), "done").await;
+    let done = site.rested(done["id"].as_str().unwrap()).await;
+    let due = SYSTEM.now() + Millis(4_000);
     let parts = thread("scheduled across a kill", 2);
     let post = json!({"content": parts, "scheduled_at": due.to_rfc3339()});
     let post = site.create(post, "across").await;
-    let id = post["id"].as_str().unwrap();
+    let (done_id, id) = (done["id"].as_str().unwrap(), post["id"].as_str().unwrap());
     let path = format!("/v1/posts/{id}");
-    let before = site.get(&path).await;
+    let (before, done_life, life) = (site.get(&path).await, site.life(done_id).await, site.life(id).await);
+    assert_eq!(site.life(done_id).await, done_life, "the same object answers twice");
+    assert_eq!(
+        site.life(id).await.boot_id,
+        life.boot_id,
+        "the same object answers twice"
+    );
     let old = processes(site);
     assert!(old.contains(&site.local.stack.runtime.pid()), "{old:?}");
     for pid in &old {
@@ -332,7 +342,14 @@ async fn every_workerd_is_killed(site: &Site) {
     }
     let after = site.get(&path).await;
     assert_eq!(after, before, "the state survives");
-    assert!(processes(site).iter().all(|pid| !old.contains(pid)));
+    let (done_reborn, reborn) = (site.life(done_id).await, site.life(id).await);
+    assert_ne!(done_reborn.boot_id, done_life.boot_id, "the object was built anew");
+    assert_ne!(reborn.boot_id, life.boot_id, "the object was built anew");
+    assert_eq!(done_reborn.events, done_life.events, "its journal is what it was");
+    // Meanwhile the alarm may have rung and begun the run.
+    assert!(reborn.events.starts_with(&life.events), "{reborn:?} after {life:?}");
+    let new = processes(site);
+    assert!(new.iter().all(|pid| !old.contains(pid)), "{new:?} after {old:?}");
     let rested = site.rested(id).await;
     site.assert_exact(&rested, &parts);
     let entries = site.x().ledger().entries;

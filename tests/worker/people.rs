@@ -2,6 +2,7 @@
 
 use crate::site::{Site, thread};
 use psn::cli::ambient::SYSTEM;
+use psn::dev::faults::Point;
 use psn::domain::time::Millis;
 use psn::ports::clock::Clock;
 use reqwest::Method;
@@ -15,6 +16,7 @@ pub async fn play(site: &Site) {
     two_publish_at_once(site).await;
     published_and_edited_while_it_goes_out(site).await;
     cancelled_in_the_middle(site).await;
+    cancelled_in_the_first_and_in_the_last_call(site).await;
     cancelled_before_the_first_part(site).await;
 }
 
@@ -49,7 +51,7 @@ async fn two_publish_at_once(site: &Site) {
 async fn published_and_edited_while_it_goes_out(site: &Site) {
     let parts = thread("asked again on the way", 3);
     let before = site.sent();
-    site.hold_after(2);
+    site.hold(2, Point::After);
     let body = json!({"content": parts, "publish": "now"});
     let post = site.create(body, "asked-again").await;
     let (id, path) = (id_of(&post), format!("/v1/posts/{}", id_of(&post)));
@@ -81,7 +83,7 @@ async fn published_and_edited_while_it_goes_out(site: &Site) {
 async fn cancelled_in_the_middle(site: &Site) {
     let parts = thread("stopped on the way", 7);
     let before = site.sent();
-    site.hold_after(3);
+    site.hold(3, Point::After);
     let body = json!({"content": parts, "publish": "now"});
     let post = site.create(body, "stopped").await;
     let (id, path) = (id_of(&post), format!("/v1/posts/{}", id_of(&post)));
@@ -106,6 +108,40 @@ async fn cancelled_in_the_middle(site: &Site) {
     let rested = site.rested(id).await;
     site.assert_exact(&rested, &parts);
     assert_eq!(site.sent() - before, 7, "a call too many");
+}
+
+/// A call that has left cannot be called back: what it does counts, and nothing follows it.
+async fn cancelled_in_the_first_and_in_the_last_call(site: &Site) {
+    for (name, held, point) in [
+        ("stopped in the first call", 1, Point::Before),
+        ("stopped in the last call", 3, Point::Before),
+        ("stopped after the last effect", 3, Point::After),
+    ] {
+        let parts = thread(name, 3);
+        let before = site.sent();
+        site.hold(held, point);
+        let body = json!({"content": parts, "publish": "now"});
+        let post = site.create(body, &name.replace(' ', "-")).await;
+        site.wait_held().await;
+        let cancel = site.post(&format!("/v1/posts/{}/cancel", id_of(&post))).await;
+        assert_eq!(cancel.status, 200, "{name}: {}", cancel.body);
+        assert_eq!(cancel.body["resting"], false, "{name}: {}", cancel.body);
+        site.x().release(None);
+        let rested = site.rested(id_of(&post)).await;
+        if held == 3 {
+            site.assert_exact(&rested, &parts);
+        } else {
+            assert_eq!(rested["status"], "partially_posted", "{rested}");
+            assert_eq!(rested["sub_status"], "cancelled", "{rested}");
+            assert_eq!(rested["platform_post_ids"].as_array().unwrap().len(), 1, "{rested}");
+        }
+        tokio::time::sleep(QUIET).await;
+        assert_eq!(
+            site.sent() - before,
+            usize::try_from(held).unwrap(),
+            "{name}: a call too many"
+        );
+    }
 }
 
 async fn cancelled_before_the_first_part(site: &Site) {

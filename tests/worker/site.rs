@@ -20,6 +20,13 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// Which instance of a post's object answers, and its journal.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Life {
+    pub boot_id: String,
+    pub events: Vec<Value>,
+}
+
 pub struct Site {
     pub local: Local,
     pub http: reqwest::Client,
@@ -147,15 +154,20 @@ impl Site {
     }
 
     pub async fn events(&self, id: &str) -> Vec<Value> {
+        self.life(id).await.events
+    }
+
+    pub async fn life(&self, id: &str) -> Life {
         let mut answer = self.get(&format!("/v1/posts/{id}/events")).await;
+        let boot_id = answer["boot_id"].as_str().expect("an instance has an id").to_owned();
         match answer["events"].take() {
-            Value::Array(events) => events,
+            Value::Array(events) => Life { boot_id, events },
             other => panic!("no events: {other}"),
         }
     }
 
-    /// Holds that publishing call, counted from now, between its effect and its answer.
-    pub fn hold_after(&self, nth: u64) {
+    /// Holds that publishing call, counted from now, before its effect or between that and its answer.
+    pub fn hold(&self, nth: u64, point: Point) {
         let matches = Match {
             method: Some("POST".to_owned()),
             path: Some("/2/tweets".to_owned()),
@@ -163,7 +175,7 @@ impl Site {
             ..Match::default()
         };
         let action = Action {
-            hold: Some(Point::After),
+            hold: Some(point),
             ..Action::default()
         };
         let times = Some(1);

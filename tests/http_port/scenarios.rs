@@ -1,0 +1,329 @@
+//! What every implementation of the port is put through.
+
+use crate::Port;
+use crate::server::{Answer, Server};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
+use psn::domain::time::Millis;
+use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, RESPONSE_BYTES_MAX};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+/// Longer than anything here takes on a busy machine.
+const LONG: Millis = Millis(20_000);
+/// Enough for a request to arrive.
+const SHORT: Millis = Millis(500);
+const TOO_LATE: &str = "no complete answer within 500 ms";
+
+/// A publishing call. Whatever an error may not show has `secret` in it.
+fn post(url: &str, deadline: Millis) -> HttpRequest {
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", HeaderValue::from_static("Bearer secret-token"));
+    HttpRequest {
+        method: Method::POST,
+        url: format!("{url}/2/tweets?secret=1"),
+        headers,
+        body: Bytes::from_static(b"{\"text\":\"secret\"}"),
+        deadline,
+    }
+}
+
+fn bare(method: Method, url: &str) -> HttpRequest {
+    HttpRequest {
+        method,
+        url: url.to_owned(),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        deadline: LONG,
+    }
+}
+
+/// Sends what must fail. The error says something, and nothing that is nobody's business.
+async fn fails(port: &impl HttpClient, request: HttpRequest, case: &str) -> HttpError {
+    let error = match port.send(request).await {
+        Ok(answer) => panic!("{case}: answered {answer:?}"),
+        Err(error) => error,
+    };
+    assert!(!error.message.is_empty(), "{case}");
+    for hidden in ["127.0.0.1", "secret", "tweets", "://"] {
+        assert!(!error.message.contains(hidden), "{case}: {error}");
+    }
+    error
+}
+
+pub async fn a_redirect_is_an_answer(port: &impl Port) {
+    for status in [301, 302, 303, 307, 308] {
+        for (method, body) in [(Method::POST, "once"), (Method::DELETE, ""), (Method::GET, "")] {
+            let case = format!("{status} to {method}");
+            let moved = format!("HTTP/1.1 {status} Moved\r\nlocation: /elsewhere\r\ncontent-length: 5\r\n\r\nmoved");
+            let server = Server::start([Answer::keep(moved)]).await;
+            let request = HttpRequest {
+                method,
+                body: body.into(),
+                ..post(&server.url, LONG)
+            };
+            let answer = port.send(request).await.unwrap();
+            assert_eq!((answer.status, answer.header("location")), (status, Some("/elsewhere")));
+            assert_eq!(&answer.body[..], b"moved", "{case}");
+            assert_eq!(server.arrivals(), 1, "{case}");
+        }
+    }
+}
+
+pub async fn errors_of_the_server_are_answers(port: &impl Port) {
+    for status in [400, 401, 403, 404, 408, 409, 421, 425, 429, 500, 502, 503, 504, 529] {
+        let busy = format!(
+            "HTTP/1.1 {status} Busy\r\nX-Rate-Limit-Reset: 7\r\nretry-after: 0\r\ncontent-length: 4\r\n\r\nbusy"
+        );
+        // 408, 421 and 425 invite a client to send again, and the server closes some of these connections.
+        for busy in [Answer::keep(busy.clone()), Answer::close(busy)] {
+            let server = Server::start([busy]).await;
+            let answer = port.send(post(&server.url, LONG)).await.unwrap();
+            assert_eq!((answer.status, &answer.body[..]), (status, &b"busy"[..]));
+            assert_eq!(answer.header("x-rate-limit-reset"), Some("7"));
+            assert_eq!(server.arrivals(), 1, "{status}");
+        }
+    }
+}
+
+pub async fn the_deadline_covers_the_connection(port: &impl Port) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // With its queue full the system leaves whoever connects without an answer.
+    let mut queue = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        queue.push(stream.unwrap());
+        assert!(queue.len() < 100, "the queue does not fill");
+    }
+    let began = Instant::now();
+    let error = fails(port, post(&format!("http://{address}"), SHORT), "no connection").await;
+    assert_eq!(error.kind, HttpErrorKind::MaybeSent);
+    assert_eq!(error.message, TOO_LATE);
+    assert!(began.elapsed() >= Duration::from_millis(500));
+    drop(queue);
+    assert_eq!(read_all(&listener).await, "", "it left after its deadline");
+}
+
+/// What arrives on a listener within the time in which a system tries again to connect.
+async fn read_all(listener: &TcpListener) -> String {
+    let mut seen = String::new();
+    let reading = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read_to_string(&mut seen).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_millis(1_500), reading)
+            .await
+            .is_err()
+    );
+    seen
+}
+
+pub async fn the_deadline_covers_the_answer(port: &impl Port) {
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 9000\r\n\r\nhalf";
+    for (case, answer) in [
+        ("nothing", Answer::stall("")),
+        ("half a head", Answer::stall("HTTP/1.1 200 OK\r\ncontent-")),
+        ("half a body", Answer::stall(half)),
+        ("a body without end", Answer::Trickle(half.into())),
+    ] {
+        let server = Server::start([answer]).await;
+        let error = fails(port, post(&server.url, SHORT), case).await;
+        assert_eq!(error.kind, HttpErrorKind::MaybeSent, "{case}");
+        assert_eq!(error.message, TOO_LATE, "{case}");
+        server.hung_up().await;
+        assert_eq!((server.arrivals(), server.connections()), (1, 1), "{case}");
+    }
+}
+
+pub async fn a_cut_answer_may_have_taken_effect(port: &impl Port) {
+    // The beginning of a packed text; nobody asks for such answers here, but Cloudflare does so of its own accord.
+    let packed: &[u8] =
+        b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xab\x56\x4a\x49\x2c\x49\x54\xb2\x52\x2a\x48\x4c\xce\x4e\x4d\x51";
+    let packed_after = |head: &str| [head.as_bytes(), packed].concat();
+    for cut in [
+        b"".to_vec(),
+        b"HTTP/1.1 201 Cre".to_vec(),
+        b"HTTP/1.1 201 Created\r\ncontent-length: 90\r\n\r\n".to_vec(),
+        b"HTTP/1.1 201 Created\r\ncontent-length: 90\r\n\r\n{\"data\":".to_vec(),
+        b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n".to_vec(),
+        b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{\"da".to_vec(),
+        b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{\"data\":\r\n".to_vec(),
+        packed_after("HTTP/1.1 201 Created\r\ncontent-encoding: gzip\r\ncontent-length: 37\r\n\r\n"),
+        packed_after("HTTP/1.1 201 Created\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n25\r\n"),
+        b"this is not HTTP\r\n\r\n".to_vec(),
+    ] {
+        let case = String::from_utf8_lossy(&cut).into_owned();
+        for end in [Answer::close(cut.clone()), Answer::reset(cut)] {
+            let server = Server::start([end]).await;
+            let error = fails(port, post(&server.url, LONG), &case).await;
+            assert_eq!(error.kind, HttpErrorKind::MaybeSent, "{case:?}: {error}");
+            assert_eq!((server.arrivals(), server.connections()), (1, 1), "{case:?}");
+        }
+    }
+}
+
+pub async fn a_reset_connection_may_have_sent(port: &impl Port) {
+    for (case, reset) in [("unread", Answer::ResetUnread), ("read", Answer::reset(""))] {
+        let server = Server::start([reset, Answer::keep(OK)]).await;
+        let error = fails(port, post(&server.url, LONG), case).await;
+        assert_eq!(error.kind, HttpErrorKind::MaybeSent, "{case}: {error}");
+        assert_eq!((server.arrivals(), server.connections()), (1, 1), "{case}");
+    }
+}
+
+pub async fn a_refused_connection_is_an_error<P: Port>(port: &P) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = fails(port, post(&url, LONG), "refused").await;
+    assert_eq!(error.kind, P::UNCONNECTED);
+}
+
+pub async fn an_address_that_is_none_is_an_error<P: Port>(port: &P) {
+    let error = fails(port, post("not an address", LONG), "no address").await;
+    assert_eq!(error.kind, P::UNCONNECTED);
+}
+
+/// The server closes a connection that its first answer invited the client to keep.
+pub async fn a_connection_that_dies_never_repeats_a_request<P: Port>(port: &P) {
+    for (case, second) in [
+        ("closed", Answer::close("")),
+        ("reset", Answer::reset("")),
+        ("reset unread", Answer::ResetUnread),
+        ("cut", Answer::close("HTTP/1.1 201 Cre")),
+    ] {
+        let server = Server::start([Answer::keep(OK), second, Answer::keep(OK)]).await;
+        assert_eq!(port.send(post(&server.url, LONG)).await.unwrap().status, 200);
+        let error = fails(port, post(&server.url, LONG), case).await;
+        assert_eq!(error.kind, HttpErrorKind::MaybeSent, "{case}");
+        assert_eq!(server.arrivals(), 2, "{case}: each request arrived once");
+        // Or this would say nothing about kept connections.
+        let connections = if P::KEEPS_CONNECTIONS { 1 } else { 2 };
+        assert_eq!(server.connections(), connections, "{case}");
+    }
+    // Closed right after the first answer: the client may have seen that before its second request, or not.
+    for _ in 0..5 {
+        let server = Server::start([Answer::close(OK), Answer::keep(OK)]).await;
+        assert_eq!(port.send(post(&server.url, LONG)).await.unwrap().status, 200);
+        match port.send(post(&server.url, LONG)).await {
+            Ok(answer) => assert_eq!((answer.status, server.arrivals()), (200, 2)),
+            Err(error) => assert_eq!(
+                (error.kind, server.arrivals(), P::KEEPS_CONNECTIONS),
+                (HttpErrorKind::MaybeSent, 1, true)
+            ),
+        }
+    }
+}
+
+pub async fn what_is_sent_and_answered_arrives_as_it_is(port: &impl Port) {
+    let every_byte: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+    let mut answer = b"HTTP/1.1 201 Created\r\ncontent-length: 70000\r\nX-Two: 1\r\nx-two: 2\r\nx-empty:\r\n\
+        set-cookie: a=1, b\r\nset-cookie: c=2\r\n\r\n"
+        .to_vec();
+    answer.extend(&every_byte);
+    let server = Server::start([Answer::keep(answer)]).await;
+    let mut request = HttpRequest {
+        method: Method::PUT,
+        body: every_byte.clone().into(),
+        ..post(&server.url, LONG)
+    };
+    request
+        .headers
+        .insert("content-type", HeaderValue::from_static("application/octet-stream"));
+    request
+        .headers
+        .insert("x-note", HeaderValue::from_static("a; b=\"c, d\""));
+    let answer = port.send(request).await.unwrap();
+    assert_eq!((answer.status, &answer.body[..]), (201, &every_byte[..]));
+    assert_eq!(answer.header("x-empty"), Some(""));
+    let joined = |name| {
+        let values = answer.headers.get_all(name).iter();
+        values
+            .map(|value| value.to_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    assert_eq!(
+        (joined("x-two"), joined("set-cookie")),
+        ("1, 2".to_owned(), "a=1, b, c=2".to_owned())
+    );
+    let arrived = server.last();
+    assert!(
+        arrived.head.starts_with("PUT /2/tweets?secret=1 HTTP/1.1\r\n"),
+        "{}",
+        arrived.head
+    );
+    assert_eq!(arrived.body, every_byte);
+    for (name, value) in [
+        ("authorization", "Bearer secret-token"),
+        ("content-type", "application/octet-stream"),
+        ("x-note", "a; b=\"c, d\""),
+        ("host", server.url.trim_start_matches("http://")),
+    ] {
+        assert_eq!(arrived.values(name), [value], "{}", arrived.head);
+    }
+}
+
+pub async fn a_body_may_be_empty(port: &impl Port) {
+    let answers = [
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\ncontent-length: 90\r\n\r\n",
+    ];
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::GET] {
+        let server = Server::start(answers.map(Answer::keep)).await;
+        for _ in answers {
+            let answer = port.send(bare(method.clone(), &server.url)).await.unwrap();
+            assert!([200, 204, 304].contains(&answer.status), "{method}: {answer:?}");
+            assert_eq!(&answer.body[..], b"", "{method}");
+            let arrived = server.last();
+            assert_eq!(arrived.body, b"", "{arrived:?}");
+            // Whatever else says that nothing follows.
+            assert_eq!(arrived.values("transfer-encoding"), [""; 0], "{arrived:?}");
+        }
+        assert_eq!(server.arrivals(), answers.len());
+    }
+    let server = Server::start([Answer::keep("HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n")]).await;
+    let answer = port.send(bare(Method::HEAD, &server.url)).await.unwrap();
+    assert_eq!(
+        (answer.status, answer.header("content-length"), &answer.body[..]),
+        (200, Some("90"), &b""[..])
+    );
+}
+
+pub async fn an_answer_without_length_ends_with_its_connection(port: &impl Port) {
+    let server = Server::start([Answer::close("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nall of it")]).await;
+    let answer = port.send(post(&server.url, LONG)).await.unwrap();
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"all of it"[..]));
+}
+
+pub async fn an_answer_is_read_up_to_the_limit(port: &impl Port) {
+    let announced = |length: usize| {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+        Answer::keep([head.into_bytes(), vec![b'x'; length]].concat())
+    };
+    let chunked = |length: usize| {
+        let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n");
+        Answer::keep([head.into_bytes(), vec![b'x'; length], b"\r\n0\r\n\r\n".to_vec()].concat())
+    };
+    for (fits, too_long) in [
+        (announced(RESPONSE_BYTES_MAX), announced(RESPONSE_BYTES_MAX + 1)),
+        (chunked(RESPONSE_BYTES_MAX), chunked(RESPONSE_BYTES_MAX + 1)),
+    ] {
+        let server = Server::start([fits, too_long]).await;
+        let answer = port.send(post(&server.url, LONG)).await.unwrap();
+        assert_eq!(answer.body.len(), RESPONSE_BYTES_MAX);
+        let error = fails(port, post(&server.url, LONG), "too long").await;
+        assert_eq!(error.kind, HttpErrorKind::MaybeSent);
+        assert_eq!(error.message, "the answer is longer than 2097152 bytes");
+        assert_eq!(server.arrivals(), 2);
+    }
+}

@@ -1,0 +1,140 @@
+//! The port as the Worker has it: `worker.rs`, built for wasm32 and run in the real runtime, asked over HTTP.
+
+use crate::Port;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use psn::dev::runtime::{Runtime, RuntimeOptions};
+use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder with the built Worker, made once per run of the tests.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("http_port");
+        let build = Command::new("bash")
+            .arg(root().join("tests/http_port/build"))
+            .arg(&folder)
+            .output()
+            .unwrap();
+        assert!(
+            build.status.success(),
+            "the port's Worker does not build:\n{}",
+            String::from_utf8_lossy(&build.stderr)
+        );
+        folder
+    })
+}
+
+fn workerd() -> PathBuf {
+    let mut found = std::fs::read_dir(root().join("node_modules/@cloudflare"))
+        .expect("`node_modules` is missing: run `scripts/setup`")
+        .map(|entry| entry.unwrap().path().join("bin/workerd"))
+        .filter(|path| path.is_file());
+    found.next().expect("workerd is missing: run `scripts/setup`")
+}
+
+/// A runtime of its own for each test, killed with it.
+pub struct Workerd {
+    runtime: Runtime,
+    http: reqwest::Client,
+    _folder: tempfile::TempDir,
+}
+
+impl Workerd {
+    pub async fn start() -> Self {
+        let build_dir = tokio::task::spawn_blocking(built).await.unwrap().to_owned();
+        let folder = tempfile::tempdir().unwrap();
+        let own: toml::Table = std::fs::read_to_string(root().join("wrangler.toml"))
+            .unwrap()
+            .parse()
+            .unwrap();
+        // The runtime is to behave as it does for the Worker.
+        let mut wrangler = toml::Table::new();
+        for name in ["main", "compatibility_date", "compatibility_flags"] {
+            wrangler.extend(own.get(name).map(|value| (name.to_owned(), value.clone())));
+        }
+        let wrangler_toml = folder.path().join("wrangler.toml");
+        std::fs::write(&wrangler_toml, wrangler.to_string()).unwrap();
+        let options = RuntimeOptions {
+            workerd: workerd(),
+            build_dir,
+            wrangler_toml,
+            env: BTreeMap::new(),
+            port: 0,
+            state_dir: folder.path().join("state"),
+        };
+        Self {
+            runtime: Runtime::start(options).await.unwrap(),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(60))
+                .build()
+                .unwrap(),
+            _folder: folder,
+        }
+    }
+}
+
+impl Port for Workerd {
+    const UNCONNECTED: HttpErrorKind = HttpErrorKind::MaybeSent;
+    const KEEPS_CONNECTIONS: bool = true;
+}
+
+impl HttpClient for Workerd {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let headers = request.headers.iter();
+        let headers: Vec<(&str, &str)> = headers
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        let asked = json!({
+            "method": request.method.as_str(),
+            "url": request.url,
+            "headers": headers,
+            "body": BASE64_STANDARD.encode(&request.body),
+            "deadline_ms": request.deadline.0,
+        });
+        let answer = self.http.post(self.runtime.url()).body(asked.to_string()).send().await;
+        let text = answer.unwrap().text().await.unwrap();
+        let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| {
+            let log = std::fs::read_to_string(self.runtime.log_path()).unwrap_or_default();
+            panic!("no answer of the port: {text}\n{log}")
+        });
+        read(&answer)
+    }
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    BASE64_STANDARD.decode(value.as_str().unwrap()).unwrap()
+}
+
+fn read(answer: &Value) -> Result<HttpResponse, HttpError> {
+    if let Some(message) = answer["message"].as_str() {
+        let kind = if answer["not_sent"] == true {
+            HttpErrorKind::NotSent
+        } else {
+            HttpErrorKind::MaybeSent
+        };
+        let message = message.to_owned();
+        return Err(HttpError { kind, message });
+    }
+    let mut headers = HeaderMap::new();
+    for pair in answer["headers"].as_array().unwrap() {
+        let name: HeaderName = pair[0].as_str().unwrap().parse().unwrap();
+        headers.append(name, HeaderValue::from_bytes(&bytes(&pair[1])).unwrap());
+    }
+    Ok(HttpResponse {
+        status: u16::try_from(answer["status"].as_u64().unwrap()).unwrap(),
+        headers,
+        body: bytes(&answer["body"]).into(),
+    })
+}
