@@ -169,7 +169,11 @@ async fn ask_whose(platform: Platform, token: &TokenFile, x_api_url: Option<&str
     if let Some(url) = x_api_url {
         config.api_url = url.trim_end_matches('/').to_owned();
     }
-    let client = platforms::Client::new(platform, http, SystemClock, &platforms::Settings { x: config })
+    let settings = platforms::Settings {
+        x: config,
+        oauth: platforms::oauth::Settings::new(platforms::oauth::CALL_DEADLINE_MS),
+    };
+    let client = platforms::Client::new(platform, http, SystemClock, &settings)
         .map_err(|error| CliError::input(error.to_string()))?;
     client
         .who_am_i(&AccessToken::new(token.access_token.trim()))

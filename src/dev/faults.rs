@@ -44,6 +44,9 @@ pub struct Match {
     /// The id of the account whose token the call carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// The `grant_type` of a call to a token endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
     /// Only this one of the calls that meet the conditions above, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<u64>,
@@ -124,6 +127,8 @@ pub struct CallFacts<'a> {
     pub text: Option<&'a str>,
     /// The id of the account whose token the call carries.
     pub account: Option<&'a str>,
+    /// The `grant_type` of a call to a token endpoint.
+    pub grant: Option<&'a str>,
 }
 
 /// The rules of a plan with what they have seen so far.
@@ -203,6 +208,7 @@ impl Match {
                 .account
                 .as_deref()
                 .is_none_or(|account| call.account == Some(account))
+            && self.grant.as_deref().is_none_or(|grant| call.grant == Some(grant))
             && (self.text_contains.as_deref()).is_none_or(|part| call.text.is_some_and(|text| text.contains(part)))
     }
 }
@@ -271,6 +277,7 @@ mod tests {
             path: "/2/tweets",
             text: Some(text),
             account: Some("1"),
+            grant: None,
         }
     }
 

@@ -9,6 +9,38 @@ pub struct Ledger {
     pub entries: Vec<Entry>,
     /// Every call that arrived, whatever became of it, in the order of arrival.
     pub arrivals: Vec<Arrival>,
+    /// What the token endpoints decided.
+    #[serde(default)]
+    pub oauth: OauthLedger,
+}
+
+/// What the token endpoints of an emulator decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OauthLedger {
+    /// Every call that they decided about, in that order.
+    pub calls: Vec<TokenCall>,
+    /// How often a refresh token was presented again though the client had its successor, whole.
+    pub replays: usize,
+    /// How often one was presented again after the answer with its successor was lost.
+    pub retries_after_loss: usize,
+    /// How often tokens were renewed.
+    pub refreshes: usize,
+}
+
+/// One call to a token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCall {
+    /// The number of its arrival.
+    pub n: u64,
+    /// When it was decided (RFC 3339).
+    pub at: String,
+    /// The `grant_type`, or `revoke`.
+    pub grant: String,
+    /// `granted`, `revoked`, or why it was refused: `replay`, `retry_after_loss`, `code_used`, `wrong_verifier`, …
+    pub outcome: String,
+    /// The account that it is about.
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 /// One published post.

@@ -142,6 +142,8 @@ pub trait PlatformClient: Send + Sync {
 pub struct Settings {
     /// X.
     pub x: x::Config,
+    /// The apps that psn acts as, and the platforms' OAuth endpoints.
+    pub oauth: oauth::Settings,
 }
 
 /// The client of one platform, chosen at run time.

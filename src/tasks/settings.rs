@@ -4,7 +4,7 @@ use crate::domain::id::UserId;
 use crate::domain::publish::{Policy, PolicyError};
 use crate::domain::time::Millis;
 use crate::platforms;
-use crate::platforms::x;
+use crate::platforms::{oauth, x};
 use crate::store::Secret;
 
 /// What the Worker is told.
@@ -90,7 +90,10 @@ impl Settings {
             api_token,
             user_id: UserId(get("PSN_USER").unwrap_or_else(|| "default".to_owned())),
             policy,
-            platforms: platforms::Settings { x },
+            platforms: platforms::Settings {
+                x,
+                oauth: oauth::Settings::read(oauth::CALL_DEADLINE_MS, get),
+            },
         })
     }
 }

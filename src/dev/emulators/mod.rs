@@ -1,4 +1,9 @@
 //! Servers that imitate platforms, written from the platforms' documents and never from our clients.
+//!
+//! `engine` is what they share: the life of a call, the state file, the control routes. `oauth` is the consent of people
+//! and the life of tokens. The rest is one folder per platform.
 
+pub mod engine;
+pub mod oauth;
 pub mod server;
 pub mod x;

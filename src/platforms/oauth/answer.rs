@@ -57,16 +57,25 @@ pub(super) fn read(
     }
 }
 
+/// What X, LinkedIn and Instagram say of a code that was used, is too old, or never was.
+const DEAD_CODES: [&str; 3] = [
+    "authorization code was invalid",
+    "authorization code expired",
+    "matching code was not found",
+];
+
 fn refused(platform: Platform, used: TokenUse, status: u16, fault: &Fault) -> TokenAnswer {
     let title = platform.title();
     let words = fault.words();
+    let description = fault.description.to_ascii_lowercase();
     // RFC 6749, 5.2. X calls a dead token an invalid request about the token; Instagram has code 190 for it.
-    let about_token = fault.description.to_ascii_lowercase().contains("token");
-    let is_dead = match fault.code.as_str() {
-        "invalid_grant" | "190" => true,
-        "invalid_request" => {
-            used == TokenUse::Refresh && about_token && matches!(platform, Platform::X | Platform::LinkedIn)
+    let is_dead = match (fault.code.as_str(), used) {
+        ("invalid_grant" | "190", _) => true,
+        ("invalid_request", TokenUse::Refresh) => {
+            description.contains("token") && matches!(platform, Platform::X | Platform::LinkedIn)
         }
+        // The same for codes, which only their words tell from a wrong set-up.
+        (_, TokenUse::Code) => DEAD_CODES.iter().any(|words| description.contains(words)),
         _ => false,
     };
     if is_dead {
@@ -307,6 +316,24 @@ mod tests {
         for (platform, status, body, expected) in table {
             assert_eq!(kind(platform, status, body), expected, "{platform} {status} {body}");
         }
+        let code = |platform, body: &str| match answer(platform, TokenUse::Code, 400, body) {
+            TokenAnswer::Dead { .. } => "dead",
+            TokenAnswer::AppRefused { .. } => "app",
+            other => panic!("{other:?}"),
+        };
+        let x = |words: &str| {
+            code(
+                X,
+                &format!(r#"{{"error":"invalid_request","error_description":"{words}"}}"#),
+            )
+        };
+        assert_eq!(x("Value passed for the authorization code was invalid."), "dead");
+        assert_eq!(
+            x("Value passed for the redirect uri did not match the uri of the authorization code."),
+            "app"
+        );
+        let used = r#"{"error_type":"OAuthException","code":400,"error_message":"Matching code was not found or was already used"}"#;
+        assert_eq!(code(Instagram, used), "dead");
         let error = |kind| HttpError {
             kind,
             message: "reset".to_owned(),

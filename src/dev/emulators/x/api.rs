@@ -3,39 +3,11 @@
 use super::problems::{self, Problem};
 use super::settings::{Settings, names};
 use super::spec::{self, Violation};
-use super::state::{Change, DAY_MS, Post, State};
-use super::{text, view};
+use super::state::{Change, DAY_MS, Post};
+use super::{State, oauth, text, view};
+use crate::dev::emulators::engine::{Body, Done, Reply, Request, pairs};
 use crate::domain::time::{Millis, Timestamp};
-use bytes::Bytes;
 use serde_json::{Value, json};
-
-/// A request as it arrived.
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub method: String,
-    pub path: String,
-    pub query: String,
-    pub is_json: bool,
-    /// The account of the token, and whether there was a token at all.
-    pub account: Option<String>,
-    pub body: Bytes,
-}
-
-/// An answer, before any fault spoils it.
-#[derive(Clone, Debug)]
-pub(super) struct Reply {
-    pub status: u16,
-    pub body: Value,
-    pub headers: Vec<(&'static str, String)>,
-}
-
-/// What a request led to.
-pub(super) struct Done {
-    pub reply: Reply,
-    pub change: Change,
-    /// The endpoint whose rate limit counts the request.
-    pub counted: Option<&'static str>,
-}
 
 enum Operation<'a> {
     Create,
@@ -74,39 +46,25 @@ impl<'a> Operation<'a> {
 }
 
 /// Performs a request at `now`. The state is not changed: the caller enters what is answered here.
-pub(super) fn perform(state: &State, now: Timestamp, request: &Request) -> Done {
+pub(super) fn perform(state: &State, now: Timestamp, request: &Request) -> Done<Change> {
     let settings = &state.plan.settings;
-    let refuse = |(status, body): Problem| Done {
-        reply: Reply {
-            status,
-            body,
-            headers: Vec::new(),
-        },
-        change: Change::None,
-        counted: None,
-    };
     let Some(operation) = Operation::of(&request.method, &request.path) else {
-        return refuse(problems::no_such_route());
+        return done(problems::no_such_route(), Vec::new(), Change::None, None);
     };
-    let Some(account) = request
-        .account
-        .as_deref()
-        .filter(|id| !names(&settings.dead_tokens, id))
-    else {
-        return refuse(problems::unauthorized());
+    let account = request.bearer.as_ref().map(|bearer| bearer.account.as_str());
+    let Some(account) = account.filter(|id| !names(&settings.dead_tokens, id)) else {
+        return done(problems::unauthorized(), Vec::new(), Change::None, None);
     };
     let endpoint = operation.names().3;
     let (mut headers, spent) = limits(state, account, endpoint, now);
     if spent {
-        let (status, body) = problems::too_many();
-        return Done {
-            reply: Reply { status, body, headers },
-            change: Change::None,
-            counted: None,
-        };
+        return done(problems::too_many(), headers, Change::None, None);
     }
+    let writes = matches!(operation, Operation::Create | Operation::Delete(_));
     let result = if settings.credits_depleted {
         Err(problems::credits_depleted(settings.vocabulary, account))
+    } else if let Some(problem) = oauth::lacks_scope(request, writes) {
+        Err(problem)
     } else {
         run(state, now, account, &operation, request)
     };
@@ -115,10 +73,25 @@ pub(super) fn perform(state: &State, now: Timestamp, request: &Request) -> Done 
         Err((status, body)) => (status, body, Change::None),
     };
     headers.push(("x-transaction-id", format!("{:016x}", now.0)));
+    done((status, body), headers, change, Some(endpoint))
+}
+
+fn done(
+    (status, body): Problem,
+    headers: Vec<(&'static str, String)>,
+    change: Change,
+    counted: Option<&'static str>,
+) -> Done<Change> {
+    let body = if status < 400 {
+        Body::Json(body)
+    } else {
+        Body::Problem(body)
+    };
     Done {
         reply: Reply { status, body, headers },
         change,
-        counted: Some(endpoint),
+        counted,
+        oauth: Vec::new(),
     }
 }
 
@@ -133,7 +106,7 @@ fn run(
 ) -> Result<Answer, Problem> {
     let settings = &state.plan.settings;
     let invalid = |violations: &[Violation]| problems::invalid(settings.vocabulary, violations);
-    let query: Vec<(String, String)> = serde_urlencoded(&request.query);
+    let query: Vec<(String, String)> = pairs(&request.query);
     let body = match operation {
         Operation::Create => Some(json_body(request).map_err(|violation| invalid(&[violation]))?),
         _ => None,
@@ -153,21 +126,6 @@ fn run(
         Operation::Several => Ok(several(state, now, &query)),
         Operation::Timeline(user) => timeline(state, now, user, &query),
     }
-}
-
-/// The pairs of a query, decoded.
-fn serde_urlencoded(query: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| {
-        let spaced = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&spaced)
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect()
 }
 
 fn json_body(request: &Request) -> Result<Value, Violation> {
@@ -196,7 +154,7 @@ fn limits(state: &State, account: &str, endpoint: &str, now: Timestamp) -> (Vec<
     let mut headers = Vec::with_capacity(9);
     let mut spent = false;
     let mut family = |names: [&'static str; 3], limit: u64, owner: &str, counter: &str, length_ms: i64| {
-        let window = state.windows.get(&(owner.to_owned(), counter.to_owned()));
+        let window = state.own.windows.get(&(owner.to_owned(), counter.to_owned()));
         let window = window.filter(|window| now.since(window.from).0 < length_ms);
         let (from, calls) = window.map_or((now, 0), |window| (window.from, window.calls));
         spent |= calls >= limit;
@@ -263,12 +221,12 @@ fn create(state: &State, now: Timestamp, account: &str, body: &Value) -> Result<
     let kept = text::kept(sent);
     check_text(settings, account, &kept, !media.is_empty())?;
     if settings.duplicate_check
-        && let Some(earlier) = state.with_text(account, &kept)
+        && let Some(earlier) = state.own.with_text(account, &kept)
         && now.since(earlier.at).0 < settings.duplicate_window_ms
     {
         return Err(problems::duplicate(settings.legacy_errors));
     }
-    let id = next_id(state.last_id, now);
+    let id = next_id(state.own.last_id, now);
     let post = Post {
         id,
         at: now,
@@ -294,7 +252,7 @@ fn parent(state: &State, now: Timestamp, account: &str, id: &str) -> Result<u64,
     if names(&settings.replies_refused, account) {
         return Err(problems::reply_refused());
     }
-    let post = id.parse().ok().and_then(|id| state.standing(id));
+    let post = id.parse().ok().and_then(|id| state.own.standing(id));
     match post {
         Some(post) if now.since(post.at).0 >= settings.parent_visible_after_ms => Ok(post.id),
         _ => Err(problems::parent_not_visible(settings.legacy_errors)),
@@ -339,7 +297,7 @@ const X_EPOCH_MS: i64 = 1_288_834_974_657;
 
 fn delete(state: &State, account: &str, id: &str) -> Result<Answer, Problem> {
     let settings = &state.plan.settings;
-    let Some(post) = id.parse().ok().and_then(|id| state.standing(id)) else {
+    let Some(post) = id.parse().ok().and_then(|id| state.own.standing(id)) else {
         return Err((404, problems::missing(settings.vocabulary, "tweet", "id", id)));
     };
     if post.account != account {
@@ -349,7 +307,7 @@ fn delete(state: &State, account: &str, id: &str) -> Result<Answer, Problem> {
 }
 
 fn readable<'a>(state: &'a State, now: Timestamp, id: &str) -> Option<&'a Post> {
-    let post = id.parse().ok().and_then(|id| state.standing(id))?;
+    let post = id.parse().ok().and_then(|id| state.own.standing(id))?;
     is_visible(post, &state.plan.settings, now).then_some(post)
 }
 
@@ -450,8 +408,12 @@ fn timeline(state: &State, now: Timestamp, user: &str, query: &[(String, String)
     let count = given("max_results")
         .and_then(|text| text.parse().ok())
         .unwrap_or(10_usize);
-    let own = state.by_account.get(user).map(Vec::as_slice).unwrap_or_default();
-    let newest = own.iter().rev().take(TIMELINE_MAX).map(|index| &state.posts[*index]);
+    let own = state.own.by_account.get(user).map(Vec::as_slice).unwrap_or_default();
+    let newest = own
+        .iter()
+        .rev()
+        .take(TIMELINE_MAX)
+        .map(|index| &state.own.posts[*index]);
     // Ids only fall from here on: what is too old ends the search.
     let mut listed: Vec<&Post> = newest
         .take_while(|post| since.is_none_or(|since| post.id > since))

@@ -1,6 +1,8 @@
 //! The switches of the X emulator: the `settings` of its fault plan.
 
 use super::spec::Accepted;
+use crate::dev::emulators::engine::{Switches, check_latency};
+use crate::dev::emulators::oauth;
 use serde::{Deserialize, Serialize};
 
 /// How the emulated X behaves. What a plan leaves out has the start value, which is how X is documented.
@@ -49,6 +51,8 @@ pub struct Settings {
     pub app_limit_24h: Option<u64>,
     /// Posts that one account may create in 24 h.
     pub user_limit_24h: Option<u64>,
+    /// Lives of codes and tokens, and how they are renewed.
+    pub oauth: oauth::Settings,
 }
 
 /// Which of X's two vocabularies.
@@ -102,28 +106,34 @@ impl Default for Settings {
             rate_window_ms: 900_000,
             app_limit_24h: None,
             user_limit_24h: None,
+            oauth: oauth::Settings::default(),
         }
     }
 }
 
-impl Settings {
-    /// Says what is wrong with the settings.
-    ///
-    /// # Errors
-    /// One sentence.
-    pub fn check(&self) -> Result<(), String> {
-        let [least, most] = self.latency_ms;
-        if least > most {
-            return Err(format!(
-                "`latency_ms` is [{least}, {most}]: the first must not exceed the second"
-            ));
-        }
+impl Switches for Settings {
+    fn check(&self) -> Result<(), String> {
+        check_latency(self.latency_ms)?;
         if self.rate_window_ms <= 0 {
             return Err("`rate_window_ms` must be more than 0".to_owned());
         }
-        Ok(())
+        self.oauth.check()
     }
 
+    fn latency_ms(&self) -> [u64; 2] {
+        self.latency_ms
+    }
+
+    fn effect_despite_disconnect(&self) -> bool {
+        self.effect_despite_disconnect
+    }
+
+    fn oauth(&self) -> &oauth::Settings {
+        &self.oauth
+    }
+}
+
+impl Settings {
     /// Which documents requests are held against.
     #[must_use]
     pub const fn accepted(&self) -> Accepted {

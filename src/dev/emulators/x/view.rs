@@ -1,8 +1,8 @@
 //! Posts as X answers them, in either vocabulary.
 
 use super::settings::{Settings, Vocabulary, names};
-use super::state::{Post, State};
-use super::text;
+use super::state::Post;
+use super::{State, text};
 use serde_json::{Map, Value, json};
 
 /// What a read asks for: the names in `tweet.fields`, `post.fields` and `expansions`.
@@ -87,9 +87,9 @@ pub(super) fn post(post: &Post, state: &State, settings: &Settings, asked: &Aske
             put(word("referenced_tweets", "referenced_posts"), reference);
         }
         if asked.any(&["in_reply_to_user_id"])
-            && let Some(index) = state.by_id.get(&parent)
+            && let Some(index) = state.own.by_id.get(&parent)
         {
-            put("in_reply_to_user_id", state.posts[*index].account.clone().into());
+            put("in_reply_to_user_id", state.own.posts[*index].account.clone().into());
         }
     }
     if let Some((text, urls)) = note
@@ -120,7 +120,11 @@ fn root(post: &Post, state: &State) -> u64 {
     let mut parent = post.reply_to;
     while let Some(up) = parent {
         id = up;
-        parent = state.by_id.get(&up).and_then(|index| state.posts[*index].reply_to);
+        parent = state
+            .own
+            .by_id
+            .get(&up)
+            .and_then(|index| state.own.posts[*index].reply_to);
     }
     id
 }

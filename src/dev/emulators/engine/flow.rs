@@ -1,8 +1,7 @@
 //! The life of one call: arrival, latency, holds and faults, effect, answer.
 
-use super::api::{self, Reply, Request};
-use super::problems;
 use super::state::{Entered, State};
+use super::{Body as Content, Moment, Reply, Request, Site, Switches as _};
 use crate::dev::emulators::server::{Connection, Connections, lock};
 use crate::dev::faults::{Action, CallFacts, How, Point, Then};
 use crate::dev::ledger::{Arrival, Ended};
@@ -22,14 +21,14 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// What all requests share.
-pub(super) struct Shared {
-    pub state: Mutex<State>,
+pub(super) struct Shared<S: Site> {
+    pub state: Mutex<State<S>>,
     pub live: Mutex<BTreeMap<u64, Live>>,
     /// Ticks when a call is held or one ends.
     pub changed: watch::Sender<u64>,
     pub clock: Arc<dyn Clock>,
     pub entropy: SeededEntropy,
-    pub connections: Connections,
+    pub connections: Vec<Connections>,
     /// When calls came and were answered, finer than the ledger tells; not kept over a restart.
     pub timings: Mutex<Vec<Timing>>,
 }
@@ -97,7 +96,7 @@ impl Drop for Gone {
 }
 
 /// Serves one call. The work goes on when this future is dropped because the client went away.
-pub(super) async fn serve(shared: Arc<Shared>, connection: Connection, request: Request) -> Response {
+pub(super) async fn serve<S: Site>(shared: Arc<Shared<S>>, connection: Connection, request: Request) -> Response {
     let (gone, gone_too) = watch::channel(false);
     let call = arrive(&shared, request, gone_too);
     let mut guard = Gone(Some(gone));
@@ -117,7 +116,7 @@ pub(super) async fn serve(shared: Arc<Shared>, connection: Connection, request: 
     }
 }
 
-fn arrive(shared: &Shared, request: Request, gone: watch::Receiver<bool>) -> Call {
+fn arrive<S: Site>(shared: &Shared<S>, request: Request, gone: watch::Receiver<bool>) -> Call {
     let text = if request.method == "POST" {
         text_of(&request.body)
     } else {
@@ -128,6 +127,7 @@ fn arrive(shared: &Shared, request: Request, gone: watch::Receiver<bool>) -> Cal
         path: &request.path,
         text: text.as_deref(),
         account: request.account.as_deref(),
+        grant: request.field("grant_type"),
     };
     let at = shared.clock.now().to_rfc3339();
     let arrived_us = now_us();
@@ -141,7 +141,7 @@ fn arrive(shared: &Shared, request: Request, gone: watch::Receiver<bool>) -> Cal
         at: at.clone(),
         method: request.method.clone(),
         path: request.path.clone(),
-        query: request.query.clone(),
+        query: request.shown_query(),
         body_sha256: hex(&Sha256::digest(&request.body)),
         account: request.account.clone(),
         effect: "none".to_owned(),
@@ -197,7 +197,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-async fn work(shared: &Shared, mut call: Call, answer: oneshot::Sender<Ending>) {
+async fn work<S: Site>(shared: &Shared<S>, mut call: Call, answer: oneshot::Sender<Ending>) {
     let (before_ms, after_ms, stops) = latency(shared, &call);
     if wait(before_ms, stops.then_some(&mut call.gone)).await {
         return end(shared, &call, Ended::ClientGoneBeforeEffect);
@@ -211,7 +211,7 @@ async fn work(shared: &Shared, mut call: Call, answer: oneshot::Sender<Ending>) 
     if call.action.fail == Some(Point::Before) {
         end(shared, &call, Ended::FailedBeforeEffect);
         let ending = match call.action.how.unwrap_or_default() {
-            How::Status(status) => Ending::Answer(Box::new(respond(&refusal(status)))),
+            How::Status(status) => Ending::Answer(Box::new(respond(&S::failure(status)))),
             How::Hang => Ending::Hang,
             _ => Ending::Reset,
         };
@@ -233,7 +233,7 @@ async fn work(shared: &Shared, mut call: Call, answer: oneshot::Sender<Ending>) 
     }
     if call.action.fail == Some(Point::After) {
         end(shared, &call, Ended::FailedAfterEffect);
-        let _ = answer.send(spoiled(call.action.how.unwrap_or_default(), reply));
+        let _ = answer.send(spoiled::<S>(call.action.how.unwrap_or_default(), reply));
         return;
     }
     // Said before it is sent, so that whoever has the answer finds it in the ledger.
@@ -247,12 +247,12 @@ async fn work(shared: &Shared, mut call: Call, answer: oneshot::Sender<Ending>) 
 }
 
 /// The latency before and after the effect, and whether a client that leaves during the first stops the call.
-fn latency(shared: &Shared, call: &Call) -> (u64, u64, bool) {
+fn latency<S: Site>(shared: &Shared<S>, call: &Call) -> (u64, u64, bool) {
     let (range, despite) = {
         let state = lock(&shared.state);
         (
-            state.plan.settings.latency_ms,
-            state.plan.settings.effect_despite_disconnect,
+            state.plan.settings.latency_ms(),
+            state.plan.settings.effect_despite_disconnect(),
         )
     };
     let up_to = |most: u64| u64::from(shared.entropy.up_to(u32::try_from(most).unwrap_or(u32::MAX)));
@@ -291,7 +291,7 @@ async fn left(gone: &mut watch::Receiver<bool>) {
 }
 
 /// Holds the call until it is released (`false`) or its client goes away (`true`).
-async fn hold(shared: &Shared, call: &mut Call, point: Point) -> bool {
+async fn hold<S: Site>(shared: &Shared<S>, call: &mut Call, point: Point) -> bool {
     let mut released = {
         let mut live = lock(&shared.live);
         let Some(entry) = live.get_mut(&call.n) else {
@@ -316,27 +316,29 @@ async fn hold(shared: &Shared, call: &mut Call, point: Point) -> bool {
 }
 
 /// Lets the effect happen; `None` when there was a reset since the call arrived.
-fn effect(shared: &Shared, call: &Call) -> Option<Reply> {
+fn effect<S: Site>(shared: &Shared<S>, call: &Call) -> Option<Reply> {
     let mut state = lock(&shared.state);
     if state.generation != call.generation {
         return None;
     }
     let now = shared.clock.now();
-    let done = api::perform(&state, now, &call.request);
+    let moment = Moment {
+        now,
+        n: call.n,
+        entropy: &shared.entropy,
+    };
+    let done = S::perform(&state, &moment, &call.request);
     state.enter(Entered::Effect {
         n: call.n,
         at: now,
         status: done.reply.status,
         counted: done.counted.map(str::to_owned),
         change: done.change,
+        oauth: done.oauth,
     });
     if let Some(why) = &state.broken {
         // What is not in the state file would be forgotten by a restart: nobody may be told of it.
-        return Some(Reply {
-            status: 500,
-            body: serde_json::json!({"title": why}),
-            headers: Vec::new(),
-        });
+        return Some(Reply::json(500, serde_json::json!({"title": why})));
     }
     drop(state);
     if let Some(entry) = lock(&shared.live).get_mut(&call.n) {
@@ -346,7 +348,7 @@ fn effect(shared: &Shared, call: &Call) -> Option<Reply> {
     Some(done.reply)
 }
 
-fn end(shared: &Shared, call: &Call, ended: Ended) {
+fn end<S: Site>(shared: &Shared<S>, call: &Call, ended: Ended) {
     {
         let mut state = lock(&shared.state);
         if state.generation != call.generation {
@@ -358,12 +360,12 @@ fn end(shared: &Shared, call: &Call, ended: Ended) {
     tick(shared);
 }
 
-pub(super) fn tick(shared: &Shared) {
+pub(super) fn tick<S: Site>(shared: &Shared<S>) {
     shared.changed.send_modify(|count| *count += 1);
 }
 
 /// Releases held calls: that one, or all. Says how many.
-pub(super) fn release(shared: &Shared, only: Option<u64>) -> usize {
+pub(super) fn release<S: Site>(shared: &Shared<S>, only: Option<u64>) -> usize {
     let live = lock(&shared.live);
     let mut released = 0;
     for entry in live
@@ -377,31 +379,19 @@ pub(super) fn release(shared: &Shared, only: Option<u64>) -> usize {
 }
 
 /// The calls that are under way, in the order of arrival.
-pub(super) fn in_flight(shared: &Shared) -> Vec<InFlight> {
+pub(super) fn in_flight<S: Site>(shared: &Shared<S>) -> Vec<InFlight> {
     lock(&shared.live).values().map(|entry| entry.shown.clone()).collect()
 }
 
-fn refusal(status: u16) -> Reply {
-    let (status, body) = problems::of_status(status);
-    Reply {
-        status,
-        body,
-        headers: Vec::new(),
-    }
-}
-
-fn spoiled(how: How, mut reply: Reply) -> Ending {
+fn spoiled<S: Site>(how: How, mut reply: Reply) -> Ending {
     match how {
         How::Reset => Ending::Reset,
         How::Hang => Ending::Hang,
-        How::Status(status) => Ending::Answer(Box::new(respond(&refusal(status)))),
+        How::Status(status) => Ending::Answer(Box::new(respond(&S::failure(status)))),
         How::CutBody => Ending::Answer(Box::new(cut(&reply))),
         How::NoId => {
-            match &mut reply.body["data"] {
-                serde_json::Value::Object(data) => {
-                    data.retain(|name, _| name == "text");
-                }
-                data => *data = serde_json::json!({}),
+            if let Content::Json(body) = &mut reply.body {
+                without_id(body);
             }
             Ending::Answer(Box::new(respond(&reply)))
         }
@@ -409,17 +399,29 @@ fn spoiled(how: How, mut reply: Reply) -> Ending {
     }
 }
 
+/// Takes away what the client is after: the id of a post, or the tokens.
+fn without_id(body: &mut serde_json::Value) {
+    if let Some(fields) = body
+        .as_object_mut()
+        .filter(|fields| fields.contains_key("access_token"))
+    {
+        fields.retain(|name, _| !name.ends_with("_token"));
+        return;
+    }
+    match &mut body["data"] {
+        serde_json::Value::Object(data) => data.retain(|name, _| name == "text"),
+        data => *data = serde_json::json!({}),
+    }
+}
+
 fn respond(reply: &Reply) -> Response {
-    build(reply, Body::from(reply.body.to_string()))
+    build(reply, Body::from(reply.body.bytes()))
 }
 
 fn build(reply: &Reply, body: Body) -> Response {
-    let kind = if reply.status < 400 {
-        "application/json; charset=utf-8"
-    } else {
-        "application/problem+json"
-    };
-    let mut builder = Response::builder().status(reply.status).header("content-type", kind);
+    let mut builder = Response::builder()
+        .status(reply.status)
+        .header("content-type", reply.body.kind());
     for (name, value) in &reply.headers {
         builder = builder.header(*name, value);
     }
@@ -428,7 +430,7 @@ fn build(reply: &Reply, body: Body) -> Response {
 
 /// Says the whole length, sends half of it, and breaks off.
 fn cut(reply: &Reply) -> Response {
-    let whole = Bytes::from(reply.body.to_string());
+    let whole = reply.body.bytes();
     let half = whole.slice(..whole.len() / 2);
     let steps = futures_util::stream::unfold(Some(half), |half| async {
         match half {

@@ -1,8 +1,7 @@
-//! The emulator's own routes, all below `/_`: ledger, faults, holds, accounts.
+//! The emulator's own routes, all below `/_`: ledger, faults, holds, accounts, apps, tokens.
 
-use super::XHandle;
-use super::settings::Settings;
-use super::state::XAccount;
+use super::{Account, Handle, Site};
+use crate::dev::emulators::oauth::App;
 use crate::dev::faults::Plan;
 use axum::body::Body;
 use axum::response::Response;
@@ -12,7 +11,13 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Answers a control route. They take no part in the ledger and are never failed.
-pub(super) async fn serve(handle: &XHandle, method: &str, path: &str, query: &str, body: &Bytes) -> Response {
+pub(super) async fn serve<S: Site>(
+    handle: &Handle<S>,
+    method: &str,
+    path: &str,
+    query: &str,
+    body: &Bytes,
+) -> Response {
     match route(handle, method, path, query, body).await {
         Ok(value) => answer(200, &value),
         Err((status, message)) => answer(status, &json!({"title": message, "status": status})),
@@ -21,13 +26,24 @@ pub(super) async fn serve(handle: &XHandle, method: &str, path: &str, query: &st
 
 type Refusal = (u16, String);
 
-async fn route(handle: &XHandle, method: &str, path: &str, query: &str, body: &Bytes) -> Result<Value, Refusal> {
+async fn route<S: Site>(
+    handle: &Handle<S>,
+    method: &str,
+    path: &str,
+    query: &str,
+    body: &Bytes,
+) -> Result<Value, Refusal> {
     let bad = |message: String| (400, message);
+    let given = |name: &str| super::pairs(query).into_iter().find(|(given, _)| given == name);
+    let account = || {
+        let account = given("account").map(|(_, account)| account);
+        account.ok_or_else(|| bad("`?account=ID` is missing".to_owned()))
+    };
     match (method, path) {
         ("GET", "/_ledger") => to_value(&handle.ledger()),
         ("GET", "/_faults") => to_value(&handle.faults()),
         ("PUT", "/_faults") => {
-            handle.set_faults(read::<Plan<Settings>>(body)?).map_err(bad)?;
+            handle.set_faults(read::<Plan<S::Settings>>(body)?).map_err(bad)?;
             to_value(&handle.faults())
         }
         ("PATCH", "/_faults") => {
@@ -67,10 +83,25 @@ async fn route(handle: &XHandle, method: &str, path: &str, query: &str, body: &B
             Ok(json!({"released": handle.release(id)}))
         }
         ("PUT", "/_accounts") => {
-            let account: XAccount = read(body)?;
+            let account: Account = read(body)?;
             handle.add_account(account).map_err(bad)?;
             Ok(json!({"accounts": accounts(handle)}))
         }
+        ("PUT", "/_apps") => {
+            let app: App = read(body)?;
+            handle.add_app(app).map_err(bad)?;
+            Ok(json!({"apps": apps(handle)}))
+        }
+        ("GET", "/_apps") => Ok(json!({"apps": apps(handle)})),
+        ("POST", "/_grant") => {
+            let app = match given("app") {
+                Some((_, app)) => app,
+                None => handle.apps().into_iter().next().map(|app| app.id).unwrap_or_default(),
+            };
+            to_value(&handle.grant(&app, &account()?).map_err(bad)?)
+        }
+        ("POST", "/_expire") => Ok(json!({"expired": handle.expire(&account()?)})),
+        ("POST", "/_withdraw") => Ok(json!({"withdrawn": handle.withdraw(&account()?)})),
         ("GET", "/_accounts") => Ok(json!({"accounts": accounts(handle)})),
         _ => Err((
             404,
@@ -79,8 +110,15 @@ async fn route(handle: &XHandle, method: &str, path: &str, query: &str, body: &B
     }
 }
 
+/// The apps without their secrets.
+fn apps<S: Site>(handle: &Handle<S>) -> Vec<Value> {
+    let apps = handle.apps().into_iter();
+    apps.map(|one| json!({"id": one.id, "name": one.name, "redirect_uris": one.redirect_uris}))
+        .collect()
+}
+
 /// The accounts without their tokens.
-fn accounts(handle: &XHandle) -> Vec<Value> {
+fn accounts<S: Site>(handle: &Handle<S>) -> Vec<Value> {
     handle
         .accounts()
         .into_iter()

@@ -1,0 +1,8 @@
+//! The OAuth client against the emulated platforms: consent, code, tokens, identity, renewal, revocation, and everything
+//! that can be wrong with each.
+#![allow(clippy::unwrap_used, reason = "a failed test says where")]
+
+#[path = "oauth/bench.rs"]
+mod bench;
+#[path = "oauth/x.rs"]
+mod x;
