@@ -1,6 +1,6 @@
 //! `psn account connect`: one command and one click.
 
-use super::finish::{Ground, failure_page};
+use super::finish::{Ground, failure_page, names, not_in};
 use super::pending::{KEPT_MS, Question};
 use super::wait::{self, Came};
 use super::{platform_named, relay};
@@ -13,7 +13,7 @@ use crate::cli::config::Settings;
 use crate::cli::error::{CliError, CliResult};
 use crate::domain::platform::Platform;
 use crate::platforms::oauth::redirect::{self, Consented, bare_code};
-use crate::platforms::oauth::{Consent, Verifier, consent_url};
+use crate::platforms::oauth::{Consent, Verifier, consent_url, needed_scopes};
 use crate::ports::clock::Clock;
 use clap::Args;
 use http::Uri;
@@ -73,7 +73,7 @@ pub async fn run(context: &Context, args: ConnectArgs) -> CliResult {
     let ground = Ground::lay(context).await?;
     let redirect_uri = redirect_uri(platform, args.redirect_uri.as_deref(), &ground.settings)?;
     let way = way(&redirect_uri, &ground.settings)?;
-    let scopes = match &args.scopes {
+    let scopes: Vec<String> = match &args.scopes {
         Some(list) => list
             .split([',', ' '])
             .filter(|scope| !scope.is_empty())
@@ -81,6 +81,14 @@ pub async fn run(context: &Context, args: ConnectArgs) -> CliResult {
             .collect(),
         None => ground.oauth.settings().scopes(platform),
     };
+    let lacking = not_in(needed_scopes(platform), &scopes);
+    if !lacking.is_empty() {
+        let message = format!(
+            "{} is not asked for, and nothing can be published without",
+            names(&lacking)
+        );
+        return Err(CliError::input(message).hint("add it to the scopes, or leave them to psn"));
+    }
     let question = Question {
         platform,
         user: args.user,

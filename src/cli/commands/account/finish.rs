@@ -103,10 +103,8 @@ impl Ground {
         };
         let at = SYSTEM.now();
         let missing = missing_scopes(&question.scopes, &tokens);
-        let needed: Vec<&String> = missing
-            .iter()
-            .filter(|scope| needed_scopes(platform).contains(&scope.as_str()))
-            .collect();
+        let granted = tokens.scopes.as_ref().unwrap_or(&question.scopes);
+        let needed = not_in(needed_scopes(platform), granted);
         if !needed.is_empty() {
             let message = format!(
                 "{} did not grant {}, without which nothing can be published: nothing was connected",
@@ -129,7 +127,7 @@ impl Ground {
             access_token: tokens.access_token.clone(),
             refresh_token: tokens.refresh_token.clone(),
             expires_at: tokens.expires_in.map(|length| at + length),
-            scopes: Some(tokens.scopes.as_ref().unwrap_or(&question.scopes).join(",")),
+            scopes: Some(granted.join(",")),
         };
         let account = self
             .database
@@ -175,6 +173,12 @@ impl Ground {
     }
 }
 
+/// Those that are not in a list.
+pub fn not_in(scopes: &[&'static str], list: &[String]) -> Vec<&'static str> {
+    let is_in = |scope: &str| list.iter().any(|one| one == scope);
+    scopes.iter().copied().filter(|scope| !is_in(scope)).collect()
+}
+
 /// What was asked for and not granted.
 fn missing_scopes(asked: &[String], tokens: &Tokens) -> Vec<String> {
     match &tokens.scopes {
@@ -199,7 +203,8 @@ fn legacy_metadata(platform: Platform, identity: &Identity) -> Map<String, Value
     metadata
 }
 
-fn names(scopes: &[impl AsRef<str>]) -> String {
+/// Names in backticks.
+pub fn names(scopes: &[impl AsRef<str>]) -> String {
     let quoted: Vec<String> = scopes
         .iter()
         .map(|scope| format!("`{}`", excerpt(scope.as_ref(), 60)))
