@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use psn::api::auth::ApiToken;
 use psn::api::rows::{Cursor, RowFilter, RowSummary, Rows, RowsError};
-use psn::api::{ApiSettings, App, MissingVariable, TaskAnswer, TaskRunner, router};
+use psn::api::{Accounts, AccountsAnswer, ApiSettings, App, MissingVariable, TaskAnswer, TaskRunner, router};
 use psn::domain::account::{Account, HoldScope};
 use psn::domain::id::{AccountId, PostId, RemoteId, UserId};
 use psn::domain::platform::Platform;
@@ -19,6 +19,8 @@ use psn::ports::memory::{ManualClock, MemoryTable, SeededEntropy};
 use psn::ports::objects::{
     ConsentAnswer, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
 };
+use psn::store::account_list::AccountRow;
+use psn::tasks::accounts::{AccountReport, Revocation, by_hand, reports};
 use psn::tasks::consent::Consents;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -41,6 +43,7 @@ struct World {
     database_down: bool,
     rows: Vec<RowSummary>,
     consents: MemoryTable,
+    disconnected: bool,
 }
 
 #[derive(Clone, Default)]
@@ -247,6 +250,7 @@ fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
         clock: Box::new(ManualClock::new(NOW)),
         entropy: Box::new(SeededEntropy::new(7)),
         tasks: Box::new(Tasks),
+        accounts: Box::new(fake.clone()),
         settings: ApiSettings {
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),
@@ -857,6 +861,64 @@ async fn the_description_names_every_route() {
         let pointer = piece.split('"').next().unwrap();
         assert!(document.pointer(pointer).is_some(), "{pointer}");
     }
+}
+
+impl Accounts for Fake {
+    fn list<'a>(&'a self, user: &'a UserId) -> AccountsAnswer<'a, Vec<AccountReport>> {
+        Box::pin(async move {
+            let world = self.0.lock().unwrap();
+            if world.database_down {
+                return Err(RowsError::Unavailable("secret of the database".to_owned()));
+            }
+            assert_eq!(user.as_str(), "default");
+            let rows = [AccountRow {
+                account: account(),
+                expires_at: Some(NOW + Millis::from_secs(3 * 86_400)),
+                has_refresh_token: false,
+                scopes: Some(["tweet.read", "tweet.write", "users.read"].map(str::to_owned).to_vec()),
+                ended: None,
+                waiting_posts: 2,
+            }];
+            let is_there = !world.disconnected;
+            Ok(reports(&rows[..usize::from(is_there)], NOW))
+        })
+    }
+
+    fn disconnect<'a>(&'a self, _: &'a UserId, id: &'a AccountId) -> AccountsAnswer<'a, Option<Revocation>> {
+        Box::pin(async move {
+            let mut world = self.0.lock().unwrap();
+            let is_it = *id == account().id && !world.disconnected;
+            world.disconnected |= is_it;
+            let message = by_hand(Platform::Instagram).to_owned();
+            Ok(is_it.then_some(Revocation::ByHand { message }))
+        })
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_shown_and_taken_away() {
+    let mut client = Client::new();
+    let id = account().id;
+    let path = format!("/v1/accounts/{id}");
+    let list = client.call("GET", "/v1/accounts", Value::Null).await;
+    insta::assert_json_snapshot!("accounts", list.whole());
+    let one = client.call("GET", &path, Value::Null).await;
+    assert_eq!(one.body, list.body["items"][0]);
+    let gone = client.call("DELETE", &path, Value::Null).await;
+    insta::assert_json_snapshot!("account_gone", gone.whole());
+    for (method, path) in [
+        ("DELETE", path.as_str()),
+        ("GET", &path),
+        ("GET", "/v1/accounts/42"),
+        ("DELETE", "/v1/accounts/42"),
+    ] {
+        let answer = client.call(method, path, Value::Null).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");
+    }
+    client.fake.0.lock().unwrap().database_down = true;
+    let away = client.call("GET", "/v1/accounts", Value::Null).await;
+    assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!away.body.to_string().contains("secret"));
 }
 
 /// A page that a browser gets: status and text.

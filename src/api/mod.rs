@@ -10,6 +10,7 @@ pub mod post_json;
 pub mod problem;
 pub mod request;
 pub mod rows;
+pub mod store_accounts;
 pub mod store_rows;
 
 mod accounts;
@@ -21,11 +22,12 @@ mod posts;
 mod tasks;
 mod validate;
 
-use crate::domain::id::UserId;
+use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::objects::Objects;
+use crate::tasks::accounts::{AccountReport, Revocation};
 use auth::ApiToken;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -35,7 +37,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use problem::{MEDIA_TYPE, Problem, ProblemKind};
-use rows::Rows;
+use rows::{Rows, RowsError};
 use serde::Serialize;
 use std::future::Future;
 use std::pin::Pin;
@@ -53,6 +55,8 @@ pub struct App<O, R> {
     pub entropy: Box<dyn Entropy>,
     /// The cron tasks.
     pub tasks: Box<dyn TaskRunner>,
+    /// The connected accounts.
+    pub accounts: Box<dyn Accounts>,
     /// What the operator set.
     pub settings: ApiSettings,
 }
@@ -91,6 +95,18 @@ pub trait TaskRunner: Send + Sync {
     fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a>;
 }
 
+/// What accounts answer, in time.
+pub type AccountsAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<T, RowsError>> + Send + 'a>>;
+
+/// The connected accounts of a user.
+pub trait Accounts: Send + Sync {
+    /// All of them.
+    fn list<'a>(&'a self, user: &'a UserId) -> AccountsAnswer<'a, Vec<AccountReport>>;
+
+    /// Takes one away, with its grant on the platform; `None` when there is none of that id.
+    fn disconnect<'a>(&'a self, user: &'a UserId, id: &'a AccountId) -> AccountsAnswer<'a, Option<Revocation>>;
+}
+
 /// What handlers get.
 type Shared<O, R> = State<Arc<App<O, R>>>;
 
@@ -112,6 +128,11 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/posts/{id}/resolve", post(commands::resolve::<O, R>))
         .route("/v1/posts/{id}/events", get(commands::events::<O, R>))
         .route("/v1/validate", post(validate::validate::<O, R>))
+        .route("/v1/accounts", get(accounts::list::<O, R>))
+        .route(
+            "/v1/accounts/{id}",
+            get(accounts::show::<O, R>).delete(accounts::disconnect::<O, R>),
+        )
         .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
         .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
         .route(oauth::RESULT_PATH, post(oauth::result::<O, R>))

@@ -1,11 +1,14 @@
 //! What the runtime calls from outside: requests and cron events.
 
 use crate::api::auth::ApiToken;
-use crate::api::{self, ApiSettings, App, MissingVariable, TaskAnswer, TaskRunner};
+use crate::api::store_accounts::{NoAccounts, StoreAccounts};
+use crate::api::{self, Accounts, ApiSettings, App, MissingVariable, TaskAnswer, TaskRunner};
 use crate::domain::id::UserId;
 use crate::net;
+use crate::platforms::oauth;
+use crate::store::seal::Sealer;
 use crate::store::{Neon, Secret, Store};
-use crate::tasks::settings::Missing;
+use crate::tasks::settings::{Missing, Settings};
 use crate::tasks::watchdog;
 use crate::worker::ambient::Runtime;
 use crate::worker::objects::Bindings;
@@ -60,6 +63,14 @@ fn store(database_url: Secret, sql_url: Option<&str>) -> Result<Database, String
     Ok(Store::new(neon, Runtime))
 }
 
+/// The accounts of an environment whose settings are complete.
+fn connected(settings: &Settings, store: Arc<Database>) -> Result<Box<dyn Accounts>, String> {
+    let http = net::Client::new().map_err(|error| error.to_string())?;
+    let sealer = Sealer::new(&settings.encryption_key).map_err(|error| error.to_string())?;
+    let oauth = oauth::Client::new(http, Runtime, settings.platforms.oauth.clone());
+    Ok(Box::new(StoreAccounts { store, oauth, sealer }))
+}
+
 #[event(fetch)]
 async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Result<http::Response<Body>> {
     let objects = Bindings::new(env.clone());
@@ -70,12 +81,16 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
         missing: Vec::new(),
     };
     let mut database = None;
+    let mut accounts: Box<dyn Accounts> = Box::new(NoAccounts);
     match settings(&env) {
         Ok(settings) => {
             api_settings.api_token = ApiToken::new(settings.api_token.expose());
             api_settings.user_id = settings.user_id.clone();
-            match store(settings.database_url.clone(), settings.sql_url.as_deref()) {
-                Ok(store) => database = Some(Arc::new(store)),
+            match store(settings.database_url.clone(), settings.sql_url.as_deref()).map(Arc::new) {
+                Ok(store) => {
+                    accounts = connected(&settings, Arc::clone(&store)).map_err(worker::Error::RustError)?;
+                    database = Some(store);
+                }
                 Err(hint) => api_settings.missing.push(MissingVariable {
                     name: "DATABASE_URL".to_owned(),
                     hint,
@@ -95,6 +110,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
             store: database.clone(),
             objects: objects.clone(),
         }),
+        accounts,
         rows: api::store_rows::StoreRows(database),
         objects,
         clock: Box::new(Runtime),

@@ -250,7 +250,7 @@ fn way(address: &str, settings: &Settings) -> CliResult<Way> {
         CliError::input(format!("the redirect address {why}"))
             .hint("it looks like `http://127.0.0.1:18923/callback`, the same as in the platform's console")
     };
-    let uri: Uri = address.parse().map_err(|_| wrong("is none"))?;
+    let uri: Uri = address.parse().map_err(|_| wrong("is not a whole address"))?;
     let (Some(scheme @ ("http" | "https")), Some(host)) = (uri.scheme_str(), uri.host()) else {
         return Err(wrong("does not begin with `http://` or `https://`"));
     };

@@ -51,7 +51,7 @@ pub async fn run(context: &Context, args: DisconnectArgs) -> CliResult {
         ),
     };
     printer.talk(format!(
-        "{title}: {} ({}) is disconnected; {stops}",
+        "this disconnects {title}: {} ({}); {stops}",
         list::who(report),
         account.id
     ));
