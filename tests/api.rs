@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 //! The HTTP API from outside: requests through the router, answers compared as a whole.
 
+#[path = "api/described.rs"]
+mod described;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -22,6 +25,8 @@ use psn::ports::objects::{
 use psn::store::account_list::AccountRow;
 use psn::tasks::accounts::{AccountReport, Revocation, by_hand, reports};
 use psn::tasks::consent::Consents;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -269,6 +274,7 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Value,
+    text: String,
 }
 
 impl Answer {
@@ -308,12 +314,18 @@ impl Client {
     }
 
     async fn send(&mut self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().to_string());
         let (parts, body) = self.router.call(request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = match bytes.is_empty() {
             true => Value::Null,
             false => serde_json::from_slice(&bytes).unwrap(),
         };
+        let kind = parts
+            .headers
+            .get("content-type")
+            .map_or("", |kind| kind.to_str().unwrap());
+        described::check_answer(method.as_str(), &path, parts.status.as_u16(), kind, &body);
         if parts.status.is_client_error() {
             assert_eq!(parts.headers["content-type"], "application/problem+json");
             assert_eq!(body["status"], parts.status.as_u16());
@@ -322,6 +334,7 @@ impl Client {
             status: parts.status,
             headers: parts.headers,
             body,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
         }
     }
 
@@ -335,6 +348,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        let sent = body.clone();
         let body = match body {
             Value::Null => Body::empty(),
             body => {
@@ -342,7 +356,11 @@ impl Client {
                 Body::from(body.to_string())
             }
         };
-        self.send(request.body(body).unwrap()).await
+        let answer = self.send(request.body(body).unwrap()).await;
+        if answer.status.is_success() && !sent.is_null() && answer.body["valid"] != false {
+            described::check_request(method, path, &sent);
+        }
+        answer
     }
 
     async fn create(&mut self, body: Value) -> Answer {
@@ -368,6 +386,60 @@ async fn a_post_is_made_and_shown() {
         .call("DELETE", &format!("/v1/posts/{}", id.to_uppercase()), Value::Null)
         .await;
     assert_eq!(removed.status, StatusCode::NO_CONTENT);
+}
+
+/// The names of an object's members, as they stand there.
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[tokio::test]
+async fn a_post_looks_the_same_in_every_answer() {
+    #[derive(Deserialize)]
+    struct Posts {
+        #[serde(alias = "items")]
+        posts: Vec<Names>,
+    }
+    let mut client = Client::new();
+    let made = client.create(hello()).await;
+    let id = made.body["posts"][0]["id"].as_str().unwrap().to_owned();
+    client.fake.0.lock().unwrap().rows.push(row(1, "another"));
+    let shown = client.call("GET", &format!("/v1/posts/{id}"), Value::Null).await;
+    let amended = json!({ "content": "new" });
+    let amended = client.call("PATCH", &format!("/v1/posts/{id}"), amended).await;
+    let listed = client.call("GET", "/v1/posts", Value::Null).await;
+    let Names(expected) = serde_json::from_str(&shown.text).unwrap();
+    assert_eq!(expected[..4], ["id", "platform", "status", "sub_status"]);
+    let Names(amended) = serde_json::from_str(&amended.text).unwrap();
+    assert_eq!(amended, expected);
+    for answer in [made, listed] {
+        let Posts { posts } = serde_json::from_str(&answer.text).unwrap();
+        let [Names(names)] = &posts[..] else {
+            panic!("{}", answer.text)
+        };
+        let common: Vec<&String> = names.iter().filter(|name| *name != "content").collect();
+        assert_eq!(common, expected.iter().collect::<Vec<_>>(), "{}", answer.text);
+    }
 }
 
 #[tokio::test]
@@ -562,6 +634,11 @@ async fn replies_of_the_object_become_problems() {
         client.fake.answer_next(reply);
         answers.push(client.create(hello()).await.whole());
     }
+    let mine = vec![account()];
+    client.fake.answer_next(PostReply::Account { accounts: mine });
+    let mut elsewhere = hello();
+    elsewhere["account_id"] = json!("00000000-0000-4000-8000-00000000000c");
+    answers.push(client.create(elsewhere).await.whole());
     client.fake.0.lock().unwrap().next = Some(Err(ObjectError("secret".to_owned())));
     answers.push(client.create(hello()).await.whole());
     insta::assert_json_snapshot!("object_problems", answers);
@@ -709,11 +786,12 @@ async fn the_same_key_gets_the_same_answer() {
     let running = client.call_with("POST", "/v1/posts", hello(), &key).await;
     insta::assert_json_snapshot!("key_still_running", running.whole());
     assert_eq!(client.fake.asked(), []);
-    for bad in ["", "a b", &"k".repeat(256)] {
+    for (bad, wrong) in [("", "empty"), ("a b", "not a key"), (&"k".repeat(256), "not a key")] {
         let answer = client
             .call_with("POST", "/v1/posts", hello(), &[("idempotency-key", bad)])
             .await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        let expected = "expected one of 1 to 255 visible ASCII characters";
+        assert_eq!(answer.detail(), format!("400 `Idempotency-Key` is {wrong}: {expected}"));
     }
 }
 
@@ -841,6 +919,11 @@ async fn accounts_wake_and_tasks_run() {
 
 #[tokio::test]
 async fn the_description_names_every_route() {
+    let routes = include_str!("../src/api/mod.rs").split(".route(").skip(1);
+    let routes: Vec<&str> = routes.map(|rest| rest.split('"').nth(1).unwrap()).collect();
+    let described = described::document()["paths"].as_object().unwrap();
+    assert_eq!(routes.len(), described.len());
+    assert!(routes.iter().all(|route| described.contains_key(*route)), "{routes:?}");
     let mut client = Client::new();
     let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
     let document = client.send(request).await.body;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 
 const TOKEN: &str = "right-token";
 const ID: &str = "07070707-0707-4707-8707-070707070707";
+const NOBODYS: &str = "00000000-0000-4000-8000-000000000000";
 
 /// What reached the server: method, path with query, body.
 type Seen = Arc<Mutex<Vec<(String, Value)>>>;
@@ -37,7 +38,7 @@ fn a_post(status: &str, sub_status: Option<&str>) -> Value {
 }
 
 fn problem(status: u16, slug: &str, detail: &str, errors: Value) -> Response {
-    let body = json!({"type": slug, "title": slug, "status": status, "detail": detail, "errors": errors});
+    let body = json!({"type": format!("/problems/{slug}"), "title": slug, "status": status, "detail": detail, "errors": errors});
     (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
 }
 
@@ -127,6 +128,13 @@ fn server() -> Server {
             }),
         )
         .route(
+            "/emulator/v1/posts",
+            get(|| async {
+                let body = json!({"type": "about:blank", "title": "Not Found", "status": 404});
+                (StatusCode::NOT_FOUND, axum::Json(body))
+            }),
+        )
+        .route(
             "/v1/tasks/{name}/run",
             post(|| async { axum::Json(json!({"woken": 2, "adopted": 0})) }),
         )
@@ -200,7 +208,10 @@ fn help() {
             &["post", "--help"],
             &["post", "create", "--help"],
             &["post", "resolve", "--help"],
+            &["account", "--help"],
+            &["account", "connect", "--help"],
             &["account", "import", "--help"],
+            &["account", "disconnect", "--help"],
             &["migrate", "--help"],
             &["dev", "--help"],
             &["demo", "--help"],
@@ -245,6 +256,7 @@ fn with_json_stdout_is_one_document() {
         &["post", "watch", ID, "--json"],
         &["post", "validate", "--text", "t", "--json"],
         &["task", "run", "watchdog", "--json"],
+        &["post", "show", NOBODYS, "--json"],
         &["post", "show", "42", "--json"],
     ] {
         let said = psn(Some(&server.url), TOKEN, arguments, "");
@@ -327,14 +339,27 @@ fn mistakes() {
             &["post", "create"],
             &["post", "create", "--text", "a", "--file", "b"],
             &["post", "create", "--file", "missing.txt"],
+            &["post", "create", "--file", "/"],
             &["post", "create", "--text", "a", "--at", "2026-11-23T09:00:00"],
             &["post", "create", "--text", "a", "--at", "tomorrow"],
             &["post", "edit", ID],
             &["post", "show", "../accounts"],
+            &["post", "show", NOBODYS],
+            &["post", "watch", ""],
+            &["post", "watch", ID, "--timeout", "soon"],
+            &["post", "list", "--limit", "-1"],
             &["post", "cancel", ID],
             &["post", "resolve", ID],
             &["post", "resolve", ID, "--part", "0", "--absent"],
+            &["post", "resolve", ID, "--part", "two", "--absent"],
             &["post", "pblish", ID],
+            &["account", "import", "x"],
+            &["account", "list", "--user", ""],
+            &["task", "run"],
+            &["dev", "--port", "http"],
+            &["dev", "--port", "65536"],
+            &["demo", "--text", "missing.txt"],
+            &["demo", "--text", "-"],
         ]
     ));
 }
@@ -367,7 +392,10 @@ fn a_token_that_cannot_be_imported() {
         import(&["x", "--file", "missing.json"], ""),
         import(&["x", "--file", "-"], "\"s3cret\""),
         import(&["x", "--file", "-"], "{\"access_token\": \"s3cret\", \"colour\": 1}"),
+        import(&["linkedin", "--file", "-"], "{\"access_token\": \"s3cret\"}"),
+        import(&["x", "--file", "-"], "{\"access_token\": \"s3cret s3cret\"}"),
         import(&["x", "--file", "-"], "{\"access_token\": \"s3cret\"}"),
+        import(&["x", "--file", "/"], ""),
         psn(None, TOKEN, &["migrate"], ""),
     ];
     let said = said.join("\n");
@@ -378,6 +406,9 @@ fn a_token_that_cannot_be_imported() {
 #[test]
 fn a_server_that_is_no_worker() {
     let server = server();
-    let url = format!("{}/nowhere", server.url);
-    insta::assert_snapshot!(psn(Some(&url), TOKEN, &["post", "list"], ""));
+    let said = ["nowhere", "emulator"].map(|place| {
+        let url = format!("{}/{place}", server.url);
+        psn(Some(&url), TOKEN, &["post", "list"], "")
+    });
+    insta::assert_snapshot!(said.join("\n"));
 }

@@ -4,5 +4,11 @@
 
 #[path = "oauth/bench.rs"]
 mod bench;
+#[path = "oauth/instagram.rs"]
+mod instagram;
+#[path = "oauth/linkedin.rs"]
+mod linkedin;
+#[path = "oauth/tiktok.rs"]
+mod tiktok;
 #[path = "oauth/x.rs"]
 mod x;

@@ -292,9 +292,18 @@ async fn the_built_worker_answers() {
     let killed = runtime.pid();
     for round in 0..2 {
         let answer = reqwest::get(format!("{}/healthz", runtime.url())).await.unwrap();
-        assert!([200, 503].contains(&answer.status().as_u16()), "{}", answer.status());
+        assert_eq!(answer.status(), 503);
         let body: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-        assert!(body["missing"].is_array(), "{body}");
+        assert_eq!(body["status"], "not_configured");
+        let missing = body["missing"].as_array().unwrap();
+        let names: Vec<&str> = missing.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["DATABASE_URL", "HUB_ENCRYPTION_KEY", "PSN_API_TOKEN"]);
+        assert!(
+            missing
+                .iter()
+                .all(|one| one["hint"].as_str().unwrap().starts_with("set it to ")),
+            "{body}"
+        );
         if round == 0 {
             kill_hard(killed);
             eventually("another process", async || runtime.pid() != killed).await;

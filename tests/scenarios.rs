@@ -11,3 +11,5 @@ mod people;
 mod refusals;
 #[path = "scenarios/rows.rs"]
 mod rows;
+#[path = "scenarios/similar.rs"]
+mod similar;

@@ -3,7 +3,15 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use psn::cli::local::WORKER_VARIABLES;
+use psn::dev::emulators::x::settings::Settings as XSettings;
+use psn::dev::emulators::x::{XAccount, XEmulator, XHandle, XOptions};
+use psn::dev::faults::{Action, How, Match, Plan, Point, Rule};
+use psn::dev::ledger::judge;
+use psn::dev::neon::{NeonEndpoint, NeonOptions};
+use psn::dev::postgres::{DATABASE, Postgres, PostgresOptions, Version, package_dir};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -17,16 +25,9 @@ const START_MAX: Duration = Duration::from_secs(60);
 fn command(state_dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_psn"));
     command.args(arguments).env("PSN_ROOT", env!("CARGO_MANIFEST_DIR"));
-    for name in [
-        "DATABASE_URL",
-        "NEON_SQL_URL",
-        "X_API_URL",
-        "PSN_URL",
-        "PSN_API_TOKEN",
-        "HUB_ENCRYPTION_KEY",
-    ] {
+    WORKER_VARIABLES.iter().chain(&["PSN_URL"]).for_each(|name| {
         command.env_remove(name);
-    }
+    });
     if arguments[0] == "dev" {
         command.arg("--json").arg("--state-dir").arg(state_dir);
     }
@@ -52,8 +53,8 @@ impl Drop for Stack {
 }
 
 impl Stack {
-    fn start(state_dir: &Path, more: &[&str]) -> Self {
-        let mut child = command(state_dir, &[&["dev"], more].concat()).spawn().unwrap();
+    fn start(state_dir: &Path, given: &BTreeMap<&str, String>) -> Self {
+        let mut child = command(state_dir, &["dev"]).envs(given).spawn().unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         rest.read_line(&mut line).unwrap();
@@ -88,15 +89,15 @@ impl Stack {
 
     /// Every address that the stack listens on.
     fn ports(&self) -> Vec<u16> {
-        let x = self.line["emulators"]["x"].as_str().unwrap();
-        [
-            self.text("worker_url"),
-            self.text("neon_sql_url"),
-            self.text("database_url"),
-            x,
-        ]
-        .map(port_of)
-        .to_vec()
+        let emulators = self.line["emulators"].as_object().unwrap();
+        assert!(
+            emulators.keys().eq(["instagram", "linkedin", "tiktok", "x"]),
+            "{emulators:?}"
+        );
+        let own = ["worker_url", "neon_sql_url", "database_url"].map(|name| self.text(name));
+        let emulated = emulators.values().map(|url| url.as_str().unwrap());
+        let second = ["LINKEDIN_AUTH_URL", "INSTAGRAM_TOKEN_URL"].map(|name| self.line["env"][name].as_str().unwrap());
+        own.into_iter().chain(emulated).chain(second).map(port_of).collect()
     }
 }
 
@@ -152,7 +153,7 @@ fn said(output: &Output) -> String {
 fn a_stack_from_start_to_second_start() {
     let folder = tempfile::tempdir().unwrap();
     let state_dir = folder.path().join("state");
-    let mut first = Stack::start(&state_dir, &[]);
+    let mut first = Stack::start(&state_dir, &BTreeMap::new());
     assert!(is_healthy(first.text("worker_url")));
     its_files_are_private_and_complete(&first, &state_dir);
     a_second_stack_is_refused(&state_dir);
@@ -172,7 +173,7 @@ fn a_stack_from_start_to_second_start() {
     first.rest.read_to_string(&mut more).unwrap();
     assert_eq!(more, "", "stdout holds one line");
 
-    let second = Stack::start(&state_dir, &[]);
+    let second = Stack::start(&state_dir, &BTreeMap::new());
     for name in [
         "worker_url",
         "api_token",
@@ -247,6 +248,9 @@ fn a_token_is_imported(stack: &Stack, state_dir: &Path) {
         said(&unknown)
     );
     assert!(!said(&unknown).contains("t-3"));
+    let name = import(&[], r#"{"access_token": "t-3", "remote_user_id": "@ada"}"#);
+    assert_eq!(name.status.code(), Some(2));
+    assert!(said(&name).contains("expected digits only"), "{}", said(&name));
 }
 
 /// Each time another process with another instance of a post's object, on the journal that was there before.
@@ -304,4 +308,223 @@ fn an_occupied_port_is_said() {
          choose another with `--port`\n"
     );
     assert_eq!(said(&refused), expected);
+}
+
+/// Waiting would not help: the worker names all of it at its first answer.
+#[test]
+fn settings_that_the_worker_refuses_are_said_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let refused = command(folder.path(), &["dev"])
+        .envs([("LOOKUP_DELAYS_MS", "5000,1000"), ("CALL_DEADLINE_MS", "soon")])
+        .output()
+        .unwrap();
+    // It waits 20 s for a worker that does not answer.
+    assert!(began.elapsed() < Duration::from_secs(20), "{}", said(&refused));
+    let expected = "\
+error: the worker does not start with these settings
+  - `CALL_DEADLINE_MS`: it is not a number of milliseconds: expected digits only
+  - `LOOKUP_DELAYS_MS` is not a list of ascending numbers: give at least one, such as `15000,60000,300000`
+
+hint: correct them in the environment and start again
+";
+    assert_eq!(said(&refused), expected);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.stdout.is_empty());
+}
+
+/// The account that somebody has on the emulated X.
+const ADA: &str = "4711";
+
+/// What a user has outside of the stack: a database, X, and variables that name them.
+struct Outside {
+    given: BTreeMap<&'static str, String>,
+    x: XHandle,
+    _neon: NeonEndpoint,
+    _postgres: Postgres,
+}
+
+impl Outside {
+    async fn start() -> Self {
+        let package = package_dir(Path::new(env!("CARGO_MANIFEST_DIR")), Version::V15).unwrap();
+        let postgres = Postgres::start(PostgresOptions::temporary(package)).await.unwrap();
+        let neon = NeonEndpoint::start(NeonOptions::local(postgres.port())).await.unwrap();
+        let x = XEmulator::start(XOptions::default()).await.unwrap();
+        x.add_account(XAccount {
+            id: ADA.to_owned(),
+            username: "ada".to_owned(),
+            access_token: "token-of-ada".to_owned(),
+        })
+        .unwrap();
+        let mut given: BTreeMap<&str, String> = WORKER_VARIABLES
+            .iter()
+            .map(|name| (*name, format!("given-{name}")))
+            .collect();
+        given.extend([
+            ("DATABASE_URL", postgres.connection_string(DATABASE)),
+            ("NEON_SQL_URL", neon.sql_url()),
+            ("X_API_URL", x.url().to_owned()),
+            ("HUB_ENCRYPTION_KEY", "0123456789abcdef".repeat(4)),
+            ("CALL_DEADLINE_MS", "500".to_owned()),
+            ("LOOKUP_DELAYS_MS", "200,600".to_owned()),
+            ("LATE_AFTER_MS", "60000".to_owned()),
+            ("PART_PAUSE_MS", "0".to_owned()),
+            ("CLAIM_LEAD_MS", "0".to_owned()),
+        ]);
+        Self {
+            given,
+            x,
+            _neon: neon,
+            _postgres: postgres,
+        }
+    }
+
+    /// Runs the program with these variables; it has to end well.
+    fn psn(&self, stack: Option<&Stack>, arguments: &[&str], stdin: &str) -> Value {
+        let output = self.tried(stack, arguments, stdin);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn tried(&self, stack: Option<&Stack>, arguments: &[&str], stdin: &str) -> Output {
+        let mut command = command(Path::new("/"), &[arguments, &["--json"]].concat());
+        command.envs(&self.given);
+        if let Some(stack) = stack {
+            command.env("PSN_URL", stack.text("worker_url"));
+        }
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    fn faults(&self, settings: XSettings, rules: Vec<Rule>) {
+        self.x.set_faults(Plan { settings, rules }).unwrap();
+    }
+}
+
+/// Another database, another X and every other variable, as somebody has them who tries psn beside what is there. The
+/// two ways out of a thread that stopped are tried there too.
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_that_are_given_go_before_those_of_the_stack() {
+    let outside = Outside::start().await;
+    let migrated = outside.psn(None, &["migrate"], "");
+    assert_eq!(
+        migrated["applied"].as_array().unwrap().len(),
+        migrated["known"],
+        "{migrated}"
+    );
+    let token = r#"{"access_token": "token-of-ada"}"#;
+    let user = outside.given["PSN_USER"].clone();
+    let import = ["account", "import", "x", "--file", "-", "--user", &user];
+    let imported = outside.psn(None, &import, token);
+    assert_eq!(imported["account"]["remote_user_id"], ADA);
+    assert_eq!(imported["woken"], false, "no worker is named");
+
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::start(folder.path(), &outside.given);
+    for (name, value) in &outside.given {
+        assert_eq!(stack.line["env"][name], *value, "{name}");
+    }
+    assert_eq!(stack.text("database_url"), outside.given["DATABASE_URL"]);
+    assert_eq!(stack.text("neon_sql_url"), outside.given["NEON_SQL_URL"]);
+    assert_eq!(stack.text("api_token"), "given-PSN_API_TOKEN");
+    let config = std::fs::read_to_string(folder.path().join("runtime/config.capnp")).unwrap();
+    for value in outside.given.values() {
+        assert!(config.contains(value), "the worker does not get `{value}`");
+    }
+    assert!(
+        !folder.path().join("postgres").exists(),
+        "a database that nobody asked for"
+    );
+
+    a_part_is_declared_absent(&outside, &stack);
+    a_thread_is_rolled_back(&outside, &stack);
+}
+
+fn published_now(outside: &Outside, stack: &Stack, parts: &[&str]) -> String {
+    let parts = parts.iter().flat_map(|part| ["--part", part]);
+    let arguments: Vec<&str> = ["post", "create", "--now"].into_iter().chain(parts).collect();
+    let created = outside.psn(Some(stack), &arguments, "");
+    created["posts"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// Follows the post until it rests.
+fn rested(outside: &Outside, stack: &Stack, id: &str) -> Value {
+    let output = outside.tried(Some(stack), &["post", "watch", id, "--timeout", "60"], "");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["post"]["resting"], true, "{document}{}", said(&output));
+    document["post"].clone()
+}
+
+/// The first call of part 2 never arrives, and X takes the second for a repetition of an older post: only a person can
+/// know that the part is not out.
+fn a_part_is_declared_absent(outside: &Outside, stack: &Stack) {
+    let older = published_now(outside, stack, &["the middle"]);
+    assert_eq!(rested(outside, stack, &older)["status"], "published");
+    let lost = Rule {
+        matches: Match {
+            text_contains: Some("the middle".to_owned()),
+            ..Match::default()
+        },
+        action: Action {
+            fail: Some(Point::Before),
+            how: Some(How::Reset),
+            ..Action::default()
+        },
+        times: Some(1),
+    };
+    outside.faults(XSettings::default(), vec![lost]);
+    let parts = ["the beginning", "the middle", "the end"];
+    let id = published_now(outside, stack, &parts);
+    let stopped = rested(outside, stack, &id);
+    assert_eq!(stopped["sub_status"], "needs_review", "{stopped}");
+    assert_eq!(stopped["in_doubt"][0]["part"], 2, "{stopped}");
+    let refused = outside.tried(Some(stack), &["post", "resolve", &id, "--roll-back"], "");
+    assert!(
+        said(&refused).contains("a part is in doubt: resolve it first"),
+        "{}",
+        said(&refused)
+    );
+
+    let no_check = XSettings {
+        duplicate_check: false,
+        ..XSettings::default()
+    };
+    outside.faults(no_check, Vec::new());
+    outside.psn(Some(stack), &["post", "resolve", &id, "--part", "2", "--absent"], "");
+    let post = rested(outside, stack, &id);
+    assert_eq!(post["status"], "published", "{post}");
+    let entries = outside.x.ledger().entries;
+    let thread: Vec<_> = entries
+        .into_iter()
+        .filter(|entry| {
+            post["platform_post_ids"]
+                .as_array()
+                .unwrap()
+                .contains(&Value::from(entry.id.as_str()))
+        })
+        .collect();
+    let verdict = judge(&thread, &parts.map(str::to_owned), ADA);
+    assert!(verdict.exact(), "{verdict:?}");
+}
+
+fn a_thread_is_rolled_back(outside: &Outside, stack: &Stack) {
+    let refusing = XSettings {
+        replies_refused: vec![ADA.to_owned()],
+        ..XSettings::default()
+    };
+    outside.faults(refusing, Vec::new());
+    let id = published_now(outside, stack, &["a start", "without an end"]);
+    let stopped = rested(outside, stack, &id);
+    assert_eq!(stopped["sub_status"], "thread_partial", "{stopped}");
+    outside.psn(Some(stack), &["post", "resolve", &id, "--roll-back"], "");
+    let post = rested(outside, stack, &id);
+    assert_eq!(
+        (&post["status"], &post["sub_status"]),
+        (&Value::from("failed"), &Value::Null),
+        "{post}"
+    );
+    let entries = outside.x.ledger().entries;
+    let out = entries.iter().find(|entry| entry.text == "a start").unwrap();
+    assert!(out.deleted_at.is_some(), "{out:?}");
 }

@@ -44,11 +44,10 @@ pub fn check(token: Option<&ApiToken>, headers: &HeaderMap) -> Result<(), Proble
         let (scheme, shown) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| shown.trim())
     });
-    if shown.is_some_and(|shown| token.is(shown)) {
-        return Ok(());
-    }
-    Err(Problem::new(
-        ProblemKind::Unauthorized,
-        "the token is not the one this worker was given: check `PSN_API_TOKEN`",
-    ))
+    let detail = match shown {
+        Some(shown) if token.is(shown) => return Ok(()),
+        Some(_) => "the token is not the one this worker was given: check `PSN_API_TOKEN`",
+        None => "the header `authorization` holds no bearer token: send `authorization: Bearer <PSN_API_TOKEN>`",
+    };
+    Err(Problem::new(ProblemKind::Unauthorized, detail))
 }

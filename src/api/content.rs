@@ -7,15 +7,6 @@ use crate::domain::text;
 
 pub use crate::domain::content::{Content, ContentError, Plan as PlannedContent, PlannedPart};
 
-/// The text as one, for comparing.
-#[must_use]
-pub fn joined(content: &Content) -> String {
-    match content {
-        Content::Text(text) => text.clone(),
-        Content::Parts(parts) => parts.join("\n\n"),
-    }
-}
-
 /// How long a part may be, as the platform counts (platforms that are not available yet are refused before this matters).
 const fn limit(platform: Platform) -> u32 {
     match platform {

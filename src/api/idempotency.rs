@@ -32,10 +32,13 @@ pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let fits = (1..=KEY_LENGTH_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
     match std::str::from_utf8(bytes) {
         Ok(text) if fits && values.next().is_none() => Ok(Some(text.to_owned())),
-        _ => Err(Problem::new(
-            ProblemKind::BadRequest,
-            format!("`Idempotency-Key` is not a key: expected one of 1 to {KEY_LENGTH_MAX} visible ASCII characters"),
-        )),
+        _ => {
+            let wrong = if bytes.is_empty() { "empty" } else { "not a key" };
+            Err(Problem::new(
+                ProblemKind::BadRequest,
+                format!("`Idempotency-Key` is {wrong}: expected one of 1 to {KEY_LENGTH_MAX} visible ASCII characters"),
+            ))
+        }
     }
 }
 

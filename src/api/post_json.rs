@@ -8,14 +8,15 @@ use crate::domain::publish::view::TimelineItem;
 use crate::ports::objects::PostSnapshot;
 use crate::store::content;
 use serde::Serialize;
+use std::borrow::Cow;
 
-/// A post.
+/// A post: every answer that shows one is written by this. A row may hold names that this version does not know.
 #[derive(Clone, Debug, Serialize)]
 pub struct PostJson {
     id: PostId,
-    platform: &'static str,
-    status: &'static str,
-    sub_status: Option<&'static str>,
+    platform: Cow<'static, str>,
+    status: Cow<'static, str>,
+    sub_status: Option<Cow<'static, str>>,
     resting: bool,
     scheduled_at: Option<String>,
     published_at: Option<String>,
@@ -26,6 +27,9 @@ pub struct PostJson {
     group_id: Option<String>,
     account_id: Option<AccountId>,
     created_at: String,
+    /// The text as the row holds it, in lists only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -70,9 +74,9 @@ impl PostJson {
         let remote_ids = view.remote_ids();
         Self {
             id: plan.post_id.clone(),
-            platform: plan.platform.name(),
-            status: view.status.name(),
-            sub_status: view.sub_status.map(SubStatus::name),
+            platform: plan.platform.name().into(),
+            status: view.status.name().into(),
+            sub_status: view.sub_status.map(|sub_status| sub_status.name().into()),
             resting: view.resting,
             scheduled_at: view.scheduled_at.map(|at| at.to_rfc3339()),
             published_at: view.published_at.map(|at| at.to_rfc3339()),
@@ -83,6 +87,7 @@ impl PostJson {
             group_id: plan.group_id.clone(),
             account_id: view.account_id.clone().or_else(|| plan.account_id.clone()),
             created_at: plan.created_at.to_rfc3339(),
+            content: None,
             warnings,
             in_doubt: doubts(snapshot),
         }
@@ -157,27 +162,7 @@ fn where_to_look(platform: Platform, username: Option<&str>, parent: Option<&Rem
     }
 }
 
-/// A post in a list.
-#[derive(Clone, Debug, Serialize)]
-pub struct RowJson {
-    id: PostId,
-    platform: String,
-    status: String,
-    sub_status: Option<String>,
-    resting: bool,
-    content: String,
-    scheduled_at: Option<String>,
-    published_at: Option<String>,
-    fail_reason: Option<String>,
-    parts: Vec<PartJson>,
-    platform_post_ids: Vec<RemoteId>,
-    external_post_id: Option<RemoteId>,
-    group_id: Option<String>,
-    account_id: Option<AccountId>,
-    created_at: String,
-}
-
-impl From<RowSummary> for RowJson {
+impl From<RowSummary> for PostJson {
     fn from(row: RowSummary) -> Self {
         let resting = match Status::parse(&row.status) {
             Some(Status::Draft | Status::Published | Status::Failed | Status::PartiallyPosted) | None => true,
@@ -190,15 +175,17 @@ impl From<RowSummary> for RowJson {
             published_at: row.published_at.map(|at| at.to_rfc3339()),
             created_at: row.created_at.to_rfc3339(),
             id: row.id,
-            platform: row.platform,
-            status: row.status,
-            sub_status: row.sub_status,
-            content: row.content,
+            platform: row.platform.into(),
+            status: row.status.into(),
+            sub_status: row.sub_status.map(Cow::from),
             fail_reason: row.fail_reason,
             platform_post_ids: row.platform_post_ids,
             external_post_id: row.external_post_id,
             group_id: row.group_id,
             account_id: row.account_id,
+            content: Some(row.content),
+            warnings: Vec::new(),
+            in_doubt: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Making, showing, listing, changing and removing posts.
 
-use crate::api::content::{is_similar, joined};
-use crate::api::post_json::{PostJson, RowJson, has_doubt};
+use crate::api::content::is_similar;
+use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, PostRequestBody};
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
@@ -20,10 +20,23 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde::Serialize;
 
 const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 100;
+
+/// The answer to a creation.
+#[derive(Serialize)]
+struct Created {
+    posts: Vec<PostJson>,
+}
+
+/// A page of posts.
+#[derive(Serialize)]
+struct PostList {
+    items: Vec<PostJson>,
+    next_cursor: Option<String>,
+}
 
 /// `POST /v1/posts`
 pub async fn create<O: Objects, R: Rows>(
@@ -58,7 +71,7 @@ pub async fn create<O: Objects, R: Rows>(
         warnings.extend(snapshot.similar.iter().map(similar_warning));
         posts.push(PostJson::new(&snapshot, warnings));
     }
-    Ok((StatusCode::CREATED, Json(json!({ "posts": posts }))).into_response())
+    Ok((StatusCode::CREATED, Json(Created { posts })).into_response())
 }
 
 /// The plans that a request asks for, each with its warnings.
@@ -131,9 +144,9 @@ pub async fn amend<O: Objects, R: Rows>(
         }
         warnings.extend(planned.warnings);
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
+        warnings.extend(similar_warnings(&app, platform, &parts, Some(&id)).await);
         let hash = content_hash(&parts);
         content = Some((parts, hash));
-        warnings.extend(similar_warnings(&app, platform, &joined(wanted), Some(&id)).await);
     }
     let request = PostRequest::Amend {
         content,
@@ -172,9 +185,11 @@ pub async fn list<O: Objects, R: Rows>(
         RowsError::Unavailable(_) => Problem::database_away(),
         RowsError::Cursor => bad_cursor(),
     })?;
-    let items: Vec<RowJson> = rows.into_iter().map(RowJson::from).collect();
-    let next_cursor = next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.0));
-    Ok(Json(json!({ "items": items, "next_cursor": next_cursor })).into_response())
+    let list = PostList {
+        items: rows.into_iter().map(PostJson::from).collect(),
+        next_cursor: next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.0)),
+    };
+    Ok(Json(list).into_response())
 }
 
 struct Page {
@@ -196,7 +211,10 @@ impl Page {
                     let status = Status::parse(&value).ok_or_else(|| {
                         let all =
                             "`draft`, `scheduled`, `publishing`, `published`, `failed`, `retry`, `partially_posted`";
-                        Problem::field("status", format!("`status` is not a status: expected one of {all}"))
+                        Problem::field(
+                            "status",
+                            format!("`{}` is not a status: expected one of {all}", short(&value)),
+                        )
                     })?;
                     page.filter.status = Some(status);
                 }
@@ -205,7 +223,7 @@ impl Page {
                         let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
                         Problem::field(
                             "platform",
-                            format!("`platform` is not a platform: expected one of {all}"),
+                            format!("`{}` is not a platform: expected one of {all}", short(&value)),
                         )
                     })?;
                     page.filter.platform = Some(platform);
@@ -224,7 +242,7 @@ impl Page {
                     page.cursor = Some(Cursor(text.ok_or_else(bad_cursor)?));
                 }
                 _ => {
-                    let name: String = name.chars().take(64).collect();
+                    let name = short(&name);
                     let message = format!(
                         "`{name}` is not a parameter of this list: expected `status`, `platform`, `limit`, `cursor`"
                     );
@@ -234,6 +252,11 @@ impl Page {
         }
         Ok(page)
     }
+}
+
+/// As much of a text as is worth repeating.
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 fn bad_cursor() -> Problem {
@@ -343,13 +366,14 @@ fn similar_warning(id: &PostId) -> String {
 pub(super) async fn similar_warnings<O, R: Rows>(
     app: &App<O, R>,
     platform: Platform,
-    text: &str,
+    parts: &[String],
     except: Option<&PostId>,
 ) -> Vec<String> {
+    let text = parts.join("\n\n");
     match app.rows.similar(&app.settings.user_id, platform).await {
         Ok(others) => others
             .iter()
-            .filter(|(id, other)| Some(id) != except && is_similar(text, other))
+            .filter(|(id, other)| Some(id) != except && is_similar(&text, other))
             .map(|(id, _)| similar_warning(id))
             .collect(),
         Err(_) => vec!["whether there are similar posts could not be looked up: the database is away".to_owned()],

@@ -228,7 +228,7 @@ fn time(fields: &mut Fields, value: &Value, now: Timestamp) -> Option<Timestamp>
         Ok(at) if at < now - limits::PAST_TOLERANCE_MS => {
             fields.refuse(
                 "scheduled_at",
-                format!("{at} is in the past: give a later time, or `\"publish\": \"now\"` for a new post"),
+                format!("{at} is in the past: give a later time, or publish it now"),
             );
             None
         }

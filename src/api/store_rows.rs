@@ -58,7 +58,7 @@ impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
             .map_err(unavailable)?;
         Ok(found
             .into_iter()
-            .map(|candidate| (candidate.id, candidate.content))
+            .map(|candidate| (candidate.id, candidate.parts.join("\n\n")))
             .collect())
     }
 

@@ -1,6 +1,6 @@
 //! Says what a post would become, and stores nothing.
 
-use crate::api::content::{has_link, joined};
+use crate::api::content::has_link;
 use crate::api::posts::similar_warnings;
 use crate::api::problem::{FieldError, Problem};
 use crate::api::rows::Rows;
@@ -36,6 +36,7 @@ pub async fn validate<O: Objects, R: Rows>(
         let (planned, wrong) = request::plan(content, wanted.numbering, platform);
         errors.extend(wrong);
         warnings.extend(planned.warnings);
+        let texts: Vec<String> = planned.parts.iter().map(|part| part.text.clone()).collect();
         for part in planned.parts {
             cost_milli_usd += if has_link(&part.text) {
                 X_LINK_POST_MILLI_USD
@@ -51,7 +52,7 @@ pub async fn validate<O: Objects, R: Rows>(
                 "warnings": part.warnings,
             }));
         }
-        warnings.extend(similar_warnings(&app, platform, &joined(content), None).await);
+        warnings.extend(similar_warnings(&app, platform, &texts, None).await);
     }
     let errors: Vec<FieldError> = errors;
     let cost = json!({ "currency": "USD", "amount": f64::from(cost_milli_usd) / 1000.0 });

@@ -145,7 +145,7 @@ impl Worker {
         match (response.status, body) {
             (200..=299, Some(body)) => Ok(body),
             (200..=299, None) if response.body.is_empty() => Ok(Value::Null),
-            (_, Some(problem)) if problem.get("type").is_some() || problem.get("title").is_some() => {
+            (_, Some(problem)) if is_ours(&problem) => {
                 Err(problem_error(response.status, problem, response.header("retry-after")))
             }
             (status, _) => Err(CliError::outcome(format!(
@@ -155,6 +155,12 @@ impl Worker {
             .hint("check that `PSN_URL` is the address of a psn worker")),
         }
     }
+}
+
+/// Whether a problem document is one of a psn worker: other servers answer such documents too.
+fn is_ours(problem: &Value) -> bool {
+    let kind = problem.get("type").and_then(Value::as_str);
+    kind.is_some_and(|kind| kind.starts_with("/problems/"))
 }
 
 fn fresh_key() -> CliResult<HeaderValue> {
@@ -170,21 +176,28 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
     };
-    let message = text("detail")
-        .or_else(|| text("title"))
-        .unwrap_or("the worker refused")
-        .to_owned();
-    let details: Vec<String> = problem
+    let detail = text("detail").or_else(|| text("title")).unwrap_or("the worker refused");
+    let errors = problem
         .get("errors")
         .and_then(Value::as_array)
-        .map(|errors| {
-            let said = |error: &&Value| error.get("message").and_then(Value::as_str) == Some(message.as_str());
-            errors.iter().filter(|error| !said(error)).map(field_error).collect()
-        })
-        .unwrap_or_default();
+        .map_or(&[][..], Vec::as_slice);
+    let first = errors
+        .first()
+        .and_then(|error| error.get("message"))
+        .and_then(Value::as_str);
+    // The sentence of a problem is that of its first error: it is said once.
+    let (message, listed) = match first {
+        Some(first) if first == detail && errors.len() == 1 => (detail, &errors[1..]),
+        Some(first) if detail.starts_with(first) => (text("title").unwrap_or("several things are wrong"), errors),
+        _ => (detail, errors),
+    };
+    let (message, details) = (message.to_owned(), listed.iter().map(field_error).collect());
     let hint = text("hint").map(str::to_owned).or_else(|| match status {
         401 if !message.contains("PSN_API_TOKEN") => {
             Some("check `PSN_API_TOKEN`: it must be the secret that the worker was given".to_owned())
+        }
+        422 if errors.iter().any(|error| error["field"] == "account_id") && !message.contains("psn account") => {
+            Some("`psn account list` shows the accounts there are".to_owned())
         }
         404 if message.contains("post") => Some("`psn post list` shows the posts there are".to_owned()),
         429 | 503 => Some(match retry_after {
@@ -238,6 +251,29 @@ mod tests {
         let problem = json!({"type": "content", "title": "Invalid content", "detail": "2 parts cannot be published",
             "errors": [{"part": 3, "message": "part 3 is 312/280 characters"}, {"part": 5, "message": "is empty"}]});
         let error = problem_error(422, problem, None);
+        assert_eq!(error.message, "2 parts cannot be published");
         assert_eq!(error.details, ["part 3 is 312/280 characters", "part 5: is empty"]);
+    }
+
+    #[test]
+    fn every_sentence_is_said_once() {
+        let said = |detail: &str, messages: &[&str]| {
+            let errors: Vec<Value> = messages.iter().map(|message| json!({ "message": message })).collect();
+            let problem = json!({"title": "the content cannot go out", "detail": detail, "errors": errors});
+            let error = problem_error(422, problem, None);
+            (error.message, error.details)
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(
+            said("it is empty", &["it is empty"]),
+            ("it is empty".to_owned(), none.map(str::to_owned).into())
+        );
+        assert_eq!(
+            said("one (and 1 more: see `errors`)", &["one", "two"]),
+            (
+                "the content cannot go out".to_owned(),
+                ["one", "two"].map(str::to_owned).into()
+            )
+        );
     }
 }

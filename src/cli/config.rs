@@ -3,7 +3,7 @@
 //! A hub file is `.hubs/<slug>.json`, a keys file `config/keys.env` (and the older `config/hub.env`). One bad file makes
 //! the whole loading fail, with the file, the line and the reason, and never with a value out of it.
 
-use crate::cli::error::{CliError, CliResult, json_reason};
+use crate::cli::error::{CliError, CliResult, file_reason, json_reason};
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -130,7 +130,7 @@ fn read_file(path: &Path) -> CliResult<Option<String>> {
             }
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(bad_file(path, &error.to_string(), "make the file readable for you")),
+        Err(error) => Err(bad_file(path, &file_reason(&error), "make it a file that you may read")),
     }
 }
 
@@ -138,7 +138,13 @@ fn hub_paths(folder: &Path) -> CliResult<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(bad_file(folder, &error.to_string(), "make the folder readable for you")),
+        Err(error) => {
+            return Err(bad_file(
+                folder,
+                &file_reason(&error),
+                "make it a folder that you may read",
+            ));
+        }
     };
     let mut paths: Vec<PathBuf> = entries
         .filter_map(Result::ok)

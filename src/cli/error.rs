@@ -1,7 +1,7 @@
 //! What went wrong, as a person reads it: one sentence, its details, an empty line, a hint.
 
 use serde_json::{Value, json};
-use std::fmt;
+use std::{fmt, io};
 
 /// Who can put it right decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,18 @@ impl fmt::Display for CliError {
 }
 
 impl std::error::Error for CliError {}
+
+/// Why a file could not be used, in words.
+#[must_use]
+pub fn file_reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "you may not use it".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::NotADirectory => "it is not a folder, or lies in something that is none".to_owned(),
+        _ => error.to_string(),
+    }
+}
 
 /// Why a JSON text could not be read, with line and column, and without any value in it: values may be secrets.
 #[must_use]

@@ -9,6 +9,7 @@ use crate::dev::stack::{Foundation, Stack, StackError, StackOptions, write_priva
 use crate::domain::platform::Platform;
 use crate::domain::time::Millis;
 use crate::net::Client;
+use crate::platforms::oauth;
 use crate::ports::clock::Clock;
 use crate::ports::http::{HttpClient, HttpRequest};
 use bytes::Bytes;
@@ -29,12 +30,14 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "INSTAGRAM_APP_ID",
     "INSTAGRAM_APP_SECRET",
     "INSTAGRAM_AUTH_URL",
+    "INSTAGRAM_SCOPES",
     "INSTAGRAM_TOKEN_URL",
     "LATE_AFTER_MS",
     "LINKEDIN_API_URL",
     "LINKEDIN_AUTH_URL",
     "LINKEDIN_CLIENT_ID",
     "LINKEDIN_CLIENT_SECRET",
+    "LINKEDIN_SCOPES",
     "LINKEDIN_VERSION",
     "LOOKUP_DELAYS_MS",
     "META_VERSION",
@@ -46,6 +49,7 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "TIKTOK_AUTH_URL",
     "TIKTOK_CLIENT_KEY",
     "TIKTOK_CLIENT_SECRET",
+    "TIKTOK_SCOPES",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_AUTH_TOKEN",
     "TWILIO_FROM_NUMBER",
@@ -56,6 +60,7 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "X_AUTH_URL",
     "X_CLIENT_ID",
     "X_CLIENT_SECRET",
+    "X_SCOPES",
 ];
 
 /// The slug of the stack's own hub.
@@ -184,7 +189,8 @@ fn variables(foundation: &Foundation, state_dir: &Path) -> CliResult<Variables> 
     if let Some(database) = &foundation.database {
         env.insert("NEON_SQL_URL".to_owned(), database.neon.sql_url());
     }
-    env.insert("X_API_URL".to_owned(), foundation.x.url().to_owned());
+    let platforms = foundation.platforms(random_hex::<24>);
+    env.extend(platforms.map_err(|error| stack_error(&error))?);
     Ok(env)
 }
 
@@ -257,8 +263,8 @@ async fn prepare_database(foundation: &Foundation, own: &Variables, env: &Variab
     };
     let user = env.get("PSN_USER").map_or("default", String::as_str);
     let key = value(env, "HUB_ENCRYPTION_KEY");
-    let x_api_url = value(own, "X_API_URL");
-    database::import(&store, Platform::X, &token, user, &key, Some(&x_api_url)).await?;
+    let endpoints = oauth::Settings::read(oauth::CALL_DEADLINE_MS, |name| own.get(name).cloned());
+    database::import(&store, Platform::X, &token, user, &key, &endpoints).await?;
     write(&marker, "")
 }
 
@@ -267,7 +273,7 @@ fn is_loopback(url: &str) -> bool {
     uri.is_some_and(|uri| matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]")))
 }
 
-/// Waits until `/healthz` answers 200.
+/// Waits until `/healthz` answers 200. Settings that the worker refuses stay refused: then nothing is waited for.
 async fn healthy(stack: &Stack) -> CliResult {
     let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
     let began = Instant::now();
@@ -282,16 +288,15 @@ async fn healthy(stack: &Stack) -> CliResult {
         let said = match http.send(request).await {
             Ok(answer) if answer.status == 200 => return Ok(()),
             Ok(answer) => {
-                let missing = serde_json::from_slice::<Value>(&answer.body).ok();
-                let missing = missing
-                    .as_ref()
-                    .and_then(|body| body.get("missing"))
-                    .filter(|list| **list != Value::Null);
-                format!(
-                    "it answers {}{}",
-                    answer.status,
-                    missing.map(missing_words).unwrap_or_default()
-                )
+                let refused = refused_settings(&answer.body);
+                if !refused.is_empty() {
+                    return Err(CliError {
+                        details: refused,
+                        ..CliError::input("the worker does not start with these settings")
+                            .hint("correct them in the environment and start again")
+                    });
+                }
+                format!("it answers {}", answer.status)
             }
             Err(error) => error.message,
         };
@@ -304,15 +309,17 @@ async fn healthy(stack: &Stack) -> CliResult {
     }
 }
 
-/// What the worker names as missing or wrong, as words.
-fn missing_words(list: &Value) -> String {
-    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+/// What `/healthz` names as missing or wrong, a sentence each.
+fn refused_settings(body: &[u8]) -> Vec<String> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let items = body.get("missing").and_then(Value::as_array);
     let text = |item: &Value, name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     items
-        .iter()
+        .into_iter()
+        .flatten()
         .map(|item| match (text(item, "name"), text(item, "hint")) {
-            (name, hint) if hint.contains(&name) => format!("; {hint}"),
-            (name, hint) => format!("; `{name}`: {hint}"),
+            (name, hint) if hint.contains(&name) => hint,
+            (name, hint) => format!("`{name}`: {hint}"),
         })
         .collect()
 }
@@ -338,5 +345,28 @@ pub fn stack_error(error: &StackError) -> CliError {
         CliError::input(message)
     } else {
         CliError::outcome(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WORKER_VARIABLES;
+    use crate::tasks::settings::Settings;
+
+    #[test]
+    fn every_variable_that_the_worker_reads_can_be_given() {
+        let _ = Settings::read(|name| {
+            assert!(
+                WORKER_VARIABLES.contains(&name),
+                "`{name}` is not in `WORKER_VARIABLES`"
+            );
+            // Complete, so that nothing is left unread.
+            Some(match name {
+                "DATABASE_URL" => "postgresql://u:p@h.example/d".to_owned(),
+                "HUB_ENCRYPTION_KEY" => "0".repeat(64),
+                "LOOKUP_DELAYS_MS" => "99999".to_owned(),
+                _ => "1000".to_owned(),
+            })
+        });
     }
 }

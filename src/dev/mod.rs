@@ -9,4 +9,5 @@ pub mod neon;
 pub mod postgres;
 pub mod runtime;
 pub mod runtime_config;
+pub mod scratch;
 pub mod stack;

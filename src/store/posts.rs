@@ -206,7 +206,7 @@ pub enum InsertResult {
     },
     /// The user has no account there, or not that one.
     NoAccount,
-    /// The user has several accounts there and did not say which.
+    /// The user has accounts there and did not say which of several, or named none of them.
     AmbiguousAccount(Vec<Account>),
     /// The id belongs to somebody else's row.
     IdTaken,
@@ -217,8 +217,8 @@ pub enum InsertResult {
 pub struct SimilarCandidate {
     /// The post.
     pub id: PostId,
-    /// The beginning of its stored content (2,000 characters).
-    pub content: String,
+    /// Its text, part by part.
+    pub parts: Vec<String>,
 }
 
 /// Which posts a list holds. Empty members allow everything.
@@ -287,14 +287,17 @@ pub enum DeleteResult {
     Gone,
 }
 
-/// The accounts a post may go to: `$1` user, `$2` platform, `$3` account or NULL.
-pub(crate) const ACCOUNTS_OF: &str = "select id, platform, metadata from oauth_tokens \
-    where user_id = $1 and platform = $2 and ($3::text is null or id::text = $3) order by created_at, id limit 50";
+/// The accounts of a user: `$1` user, `$2` platform, `$3` the one that is meant (it comes first) or NULL.
+const ACCOUNTS_OF: &str = "select id, platform, metadata from oauth_tokens \
+    where user_id = $1 and platform = $2 order by id::text is distinct from $3, created_at, id limit 50";
 
-const SIMILAR: &str = "select id, left(content, 2000) as content from posts \
-    where user_id = $1 and platform = $2 and id <> $3::uuid and status not in ('draft', 'failed') \
-    and coalesce(published_at, scheduled_at, updated_at) >= $4::timestamptz - interval '7 days' \
-    order by coalesce(published_at, scheduled_at, updated_at) desc, id limit 200";
+/// The list is cut where its contents reach 400 kB, so that no answer is too large.
+const SIMILAR: &str = "select id, content from \
+    (select id, content, at, sum(octet_length(content)) over (order by at desc, id) as bytes from \
+      (select id, content, coalesce(published_at, scheduled_at, updated_at) as at from posts \
+        where user_id = $1 and platform = $2 and id <> $3::uuid and status not in ('draft', 'failed')) live \
+      where at >= $4::timestamptz - interval '7 days') recent \
+    where bytes <= 400000 order by at desc, id limit 200";
 
 const INSERT: &str = "with owned as (select id::text as id from oauth_tokens \
       where user_id = $2 and platform = $3 and ($4::text is null or id::text = $4)), \
@@ -343,27 +346,24 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let [accounts, similar, inserted, row] = results.as_slice() else {
             return Err(StoreError::malformed("four results were expected"));
         };
-        let mut accounts = accounts.map(read_account)?;
-        let similar = similar.map(|row| {
-            Ok(SimilarCandidate {
-                id: PostId::from(row.text("id")?),
-                content: row.text("content")?.to_owned(),
-            })
-        })?;
+        let accounts = accounts.map(read_account)?;
+        let similar = similar.map(read_similar)?;
         if let (true, Some(row)) = (inserted.is_empty(), row.first()) {
             return Ok(InsertResult::AlreadyThere {
                 row: Box::new(read_post(row)?),
                 similar,
             });
         }
-        Ok(match (accounts.pop(), accounts.len()) {
-            (None, _) => InsertResult::NoAccount,
-            (Some(_), 0) if inserted.is_empty() => InsertResult::IdTaken,
-            (Some(account), 0) => InsertResult::Inserted { account, similar },
-            (Some(last), _) => {
-                accounts.push(last);
-                InsertResult::AmbiguousAccount(accounts)
-            }
+        let is_meant = |account: &&Account| new.account_id.as_ref().is_none_or(|id| *id == account.id);
+        let meant: Vec<&Account> = accounts.iter().filter(is_meant).collect();
+        Ok(match meant.as_slice() {
+            _ if accounts.is_empty() => InsertResult::NoAccount,
+            [_] if inserted.is_empty() => InsertResult::IdTaken,
+            [account] => InsertResult::Inserted {
+                account: (*account).clone(),
+                similar,
+            },
+            _ => InsertResult::AmbiguousAccount(accounts),
         })
     }
 
@@ -423,8 +423,8 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         Ok(PostPage { items, next })
     }
 
-    /// The ids and contents (their first 2,000 characters) of posts that a new text on that platform is compared with: live
-    /// ones of the last seven days and of the future, at most 200.
+    /// The posts that a new text on that platform is compared with: live ones of the last seven days and of the future,
+    /// at most 200 of 400 kB together.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -440,12 +440,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let rows = results
             .first()
             .ok_or_else(|| StoreError::malformed("a result was expected"))?;
-        rows.map(|row| {
-            Ok(SimilarCandidate {
-                id: PostId::from(row.text("id")?),
-                content: row.text("content")?.to_owned(),
-            })
-        })
+        rows.map(read_similar)
     }
 
     /// Makes a row that may have turned up after its creation was given up a draft without a time, so that it is never
@@ -512,6 +507,13 @@ fn insert_batch(new: &NewPostRow) -> [Statement; 4] {
         ),
         Statement::new(GET, [param(&new.id), param(&new.user)]),
     ]
+}
+
+fn read_similar(row: Row<'_>) -> Result<SimilarCandidate, StoreError> {
+    Ok(SimilarCandidate {
+        id: PostId::from(row.text("id")?),
+        parts: content::decode(row.text("content")?),
+    })
 }
 
 /// Reads the columns of `post_columns!`.

@@ -302,6 +302,13 @@ pub fn granted(answer: TokenAnswer) -> Tokens {
     }
 }
 
+/// Grants and outcomes to be compared with [`Bench::outcomes`].
+pub fn calls(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter()
+        .map(|(grant, outcome)| ((*grant).to_owned(), (*outcome).to_owned()))
+        .collect()
+}
+
 /// Which answer it is, and its words.
 pub fn kind(answer: TokenAnswer) -> (&'static str, String) {
     match answer {

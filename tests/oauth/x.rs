@@ -1,6 +1,6 @@
 //! X.
 
-use crate::bench::{Bench, REDIRECT, account, app, granted, kind};
+use crate::bench::{Bench, REDIRECT, account, app, calls, granted, kind};
 use psn::dev::emulators::x::X;
 use psn::domain::platform::Platform;
 use psn::domain::secret::Secret;
@@ -18,12 +18,6 @@ async fn bench_with(oauth: Value) -> Bench<X> {
 
 async fn bench() -> Bench<X> {
     bench_with(json!({})).await
-}
-
-fn outcomes(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter()
-        .map(|(grant, outcome)| ((*grant).to_owned(), (*outcome).to_owned()))
-        .collect()
 }
 
 #[tokio::test]
@@ -65,7 +59,7 @@ async fn from_consent_to_revocation() {
         ("revoke", "revoked"),
         ("refresh_token", "withdrawn"),
     ];
-    assert_eq!(bench.outcomes(), outcomes(&expected));
+    assert_eq!(bench.outcomes(), calls(&expected));
     let ledger = bench.ledger();
     assert_eq!((ledger.refreshes, ledger.replays, ledger.retries_after_loss), (1, 0, 0));
     assert!(ledger.calls.iter().all(|call| call.account.as_deref() == Some("7")));
@@ -151,7 +145,7 @@ async fn wrong_exchanges_are_refused() {
     ];
     assert_eq!(
         bench.outcomes(),
-        outcomes(&expected.map(|outcome| ("authorization_code", outcome)))
+        calls(&expected.map(|outcome| ("authorization_code", outcome)))
     );
 }
 

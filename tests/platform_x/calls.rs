@@ -178,6 +178,7 @@ async fn a_token_that_no_header_can_carry_is_dead_and_nothing_is_sent() {
 fn only_x_is_available() {
     let settings = Settings {
         x: x::Config::new(Millis(1)),
+        oauth: psn::platforms::oauth::Settings::new(Millis(1)),
     };
     for platform in Platform::ALL {
         let client = Client::new(platform, Fake::new([]), ManualClock::new(NOW), &settings);

@@ -34,6 +34,8 @@ async fn cancel_edit_reschedule_and_remove() {
     let row = stage.row(&id).await;
     assert_eq!((row.status.as_str(), row.scheduled_at), ("draft", None));
     assert_eq!(stage.arrivals(), 0);
+    let why = stage.refused(&id, PostRequest::RollBack).await;
+    assert!(why.starts_with("nothing is out"), "{why}");
 
     // New text and a new time, both at once, and the old ones are forgotten.
     let parts = texts("edited", 3);

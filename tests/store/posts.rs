@@ -77,7 +77,8 @@ pub async fn insert_finds_the_account(bed: Bed) {
     assert!(matches!(result, InsertResult::Inserted { account, .. } if account == second));
     chosen.account_id = Some(AccountId::from("not-an-id"));
     chosen.id = post_id(3);
-    assert_eq!(store.post_insert(&chosen).await.unwrap(), InsertResult::NoAccount);
+    let result = store.post_insert(&chosen).await.unwrap();
+    assert_eq!(result, InsertResult::AmbiguousAccount(vec![first, second]));
 }
 
 pub async fn insert_twice(bed: Bed) {
@@ -133,7 +134,8 @@ pub async fn similar_candidates(bed: Bed) {
     let store = ready(&bed).await;
     bed.owner(
         "insert into posts (user_id, platform, content, status, published_at, scheduled_at, updated_at) values \
-         ('default', 'x', 'recent', 'published', '2026-11-20Z', null, now()), \
+         ('default', 'x', '[\"recent\", \"thread\"]', 'published', '2026-11-20Z', null, now()), \
+         ('default', 'x', repeat('too much ', 50000), 'published', '2026-11-19Z', null, now()), \
          ('default', 'x', 'old', 'published', '2026-10-01Z', null, now()), \
          ('default', 'x', 'future', 'scheduled', null, '2030-01-01Z', now()), \
          ('default', 'x', 'draft', 'draft', null, null, now()), \
@@ -145,8 +147,8 @@ pub async fn similar_candidates(bed: Bed) {
     let InsertResult::Inserted { similar, .. } = result else {
         panic!("{result:?}")
     };
-    let contents: Vec<_> = similar.iter().map(|candidate| candidate.content.as_str()).collect();
-    assert_eq!(contents, ["future", "recent"]);
+    let texts: Vec<_> = similar.iter().map(|candidate| candidate.parts.join("\n")).collect();
+    assert_eq!(texts, ["future", "recent\nthread"]);
 }
 
 pub async fn list_pages(bed: Bed) {

@@ -5,8 +5,10 @@ use crate::cli::error::{CliError, CliResult};
 use crate::cli::local::{self, Local, LocalOptions};
 use crate::cli::printer::{Printer, Style};
 use crate::dev::emulators::x::settings::Settings as XSettings;
+use crate::dev::scratch::Scratch;
 use clap::Args;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,11 +17,16 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Args)]
 pub struct DevArgs {
     /// The worker's port; left out, the one of the last start
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = port)]
     port: Option<u16>,
     /// Where everything is kept; left out, .psn/dev in the project
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| "expected a port from 1 to 65535".to_owned())
 }
 
 /// The clone that the stack is started from.
@@ -47,6 +54,21 @@ pub fn interrupted() -> CliResult<impl Future<Output = ()>> {
             _ = term.recv() => {}
             _ = hup.recv() => {}
         }
+    })
+}
+
+/// A folder for a stack that ends with its command.
+///
+/// # Errors
+/// When there is no place for it.
+pub fn scratch() -> CliResult<Scratch> {
+    let base = std::env::temp_dir();
+    Scratch::make(&base, 0o700).map_err(|error| {
+        CliError::outcome(format!(
+            "no temporary folder could be made in `{}`: {error}",
+            base.display()
+        ))
+        .hint("set `TMPDIR` to a folder that you may write to")
     })
 }
 
@@ -103,7 +125,7 @@ fn announce(printer: &Printer, local: &Local, state_dir: &std::path::Path) {
             "database_url": local.env.get("DATABASE_URL"),
             "neon_sql_url": local.env.get("NEON_SQL_URL"),
             "runtime_pid": local.stack.runtime.pid(),
-            "emulators": { "x": local.stack.x().url() },
+            "emulators": BTreeMap::from(local.stack.emulators()),
             "state_dir": state_dir,
             "env": local.env,
         }));
@@ -112,7 +134,9 @@ fn announce(printer: &Printer, local: &Local, state_dir: &std::path::Path) {
     let line = |name: &str, value: &str| printer.data(format!("  {name:<10}{}", printer.paint(Style::Strong, value)));
     printer.data("the local stack runs");
     line("worker", local.get("PSN_URL"));
-    line("x", local.stack.x().url());
+    for (name, url) in local.stack.emulators() {
+        line(name, url);
+    }
     if let Some(neon) = local.stack.neon() {
         line("neon", &neon.sql_url());
     }

@@ -4,6 +4,9 @@
 //! and the life of tokens. The rest is one folder per platform.
 
 pub mod engine;
+pub mod instagram;
+pub mod linkedin;
 pub mod oauth;
 pub mod server;
+pub mod tiktok;
 pub mod x;

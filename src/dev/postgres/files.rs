@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::PostgresError;
+use crate::dev::scratch::Scratch;
 
 /// User and group number that the server runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,12 +178,12 @@ pub(super) fn data_folder(wanted: &Path, identity: Option<Identity>) -> Result<P
     }
 }
 
-/// A new folder name for data that ends with the server.
-pub(super) fn temporary_folder(identity: Option<Identity>) -> Result<PathBuf, PostgresError> {
+/// A folder around data that ends with the server. The server's user may read it.
+pub(super) fn temporary_folder(identity: Option<Identity>) -> Result<Scratch, PostgresError> {
     let preferred = std::env::temp_dir();
     let usable = identity.is_none_or(|identity| reachable(&preferred, identity));
     let base = if usable { preferred } else { PathBuf::from("/tmp") };
-    Ok(base.join(format!("psn-postgres-{}-{}", std::process::id(), super::random_hex(6)?)))
+    Scratch::make(&base, 0o755).map_err(io_error("make a temporary folder for the database"))
 }
 
 /// Whether `data` holds a database cluster already; an error when it holds something else.

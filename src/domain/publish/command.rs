@@ -271,7 +271,7 @@ fn roll_back(draft: &mut Draft<'_>) -> Result<(), Refused> {
         Phase::Resting(_) if draft.state.unsettled().is_some() => {
             Err(conflict("a part is in doubt: resolve it first, then roll back"))
         }
-        Phase::Resting(_) if draft.state.confirmed_count() == 0 => {
+        Phase::Resting(_) | Phase::Draft | Phase::Scheduled if draft.state.confirmed_count() == 0 => {
             Err(conflict("nothing is out: there is nothing to roll back"))
         }
         Phase::Resting(_) => {

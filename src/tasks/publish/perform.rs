@@ -542,9 +542,7 @@ fn similar_ids(plan: &Plan, candidates: &[SimilarCandidate]) -> String {
     let ids: Vec<_> = candidates
         .iter()
         .filter(|candidate| candidate.id != plan.post_id)
-        .filter(|candidate| {
-            text::similarity(&said, &content::decode(&candidate.content).join("\n\n")) >= text::SIMILARITY_MIN
-        })
+        .filter(|candidate| text::similarity(&said, &candidate.parts.join("\n\n")) >= text::SIMILARITY_MIN)
         .map(|candidate| &candidate.id)
         .collect();
     serde_json::to_string(&ids).unwrap_or_default()

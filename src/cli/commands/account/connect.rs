@@ -16,6 +16,7 @@ use crate::platforms::oauth::redirect::{self, Consented, bare_code};
 use crate::platforms::oauth::{Consent, Verifier, consent_url, needed_scopes};
 use crate::ports::clock::Clock;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use http::Uri;
 use serde_json::json;
 
@@ -25,7 +26,7 @@ pub struct ConnectArgs {
     /// The platform: x, linkedin, instagram or tiktok
     platform: String,
     /// Whose account it is here
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
     user: String,
     /// Print the address instead of opening a browser
     #[arg(long)]

@@ -7,11 +7,12 @@ use crate::cli::database;
 use crate::cli::error::{CliError, CliResult};
 use crate::domain::id::UserId;
 use crate::net::Client as Http;
-use crate::platforms::oauth::{self, CALL_DEADLINE_MS};
+use crate::platforms::oauth;
 use crate::store::Secret;
 use crate::store::seal::Sealer;
 use crate::tasks::accounts::{self, DisconnectError, Revocation};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
 
@@ -21,7 +22,7 @@ pub struct DisconnectArgs {
     /// Its id, its @name, or its platform when that has only one
     account: String,
     /// Whose account it is here
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
     user: String,
     /// Do not ask
     #[arg(long)]
@@ -59,8 +60,7 @@ pub async fn run(context: &Context, args: DisconnectArgs) -> CliResult {
         return Err(CliError::outcome("nothing was changed"));
     }
     let http = Http::new().map_err(|error| CliError::outcome(error.message))?;
-    let endpoints = oauth::Settings::read(CALL_DEADLINE_MS, |name| settings.get(name).map(str::to_owned));
-    let client = oauth::Client::new(http, SystemClock, endpoints);
+    let client = oauth::Client::new(http, SystemClock, database::endpoints(&settings));
     let user = UserId(args.user.clone());
     let revocation = accounts::disconnect(&store, &client, &sealer, &user, &account.id).await;
     let revocation = revocation.map_err(|error| match error {

@@ -14,15 +14,13 @@ use crate::domain::id::UserId;
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::net::Client as Http;
-use crate::platforms::oauth::{
-    self, CALL_DEADLINE_MS, Client, Code, Identity, IdentityError, TokenAnswer, Tokens, needed_scopes,
-};
+use crate::platforms::oauth::{Client, Code, Identity, IdentityError, TokenAnswer, Tokens, needed_scopes};
 use crate::ports::clock::Clock;
 use crate::store::Secret;
 use crate::store::accounts::AccountImport;
 use crate::store::seal::Sealer;
 use axum::http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 /// How often it is asked whose tokens these are: the code is spent, and without an answer the consent would be for nothing.
@@ -66,9 +64,8 @@ impl Ground {
             database::migrate(&database).await?;
         }
         let http = Http::new().map_err(|error| CliError::outcome(error.message))?;
-        let endpoints = oauth::Settings::read(CALL_DEADLINE_MS, |name| settings.get(name).map(str::to_owned));
         Ok(Self {
-            oauth: Client::new(http, SystemClock, endpoints),
+            oauth: Client::new(http, SystemClock, database::endpoints(&settings)),
             settings,
             database,
             sealer,
@@ -121,7 +118,7 @@ impl Ground {
         let import = AccountImport {
             user: UserId(question.user.clone()),
             platform,
-            metadata: legacy_metadata(platform, &identity),
+            metadata: database::legacy_metadata(platform, &identity.remote_user_id, identity.username.as_deref()),
             remote_user_id: identity.remote_user_id,
             username: identity.username,
             access_token: tokens.access_token.clone(),
@@ -185,22 +182,6 @@ fn missing_scopes(asked: &[String], tokens: &Tokens) -> Vec<String> {
         Some(granted) => asked.iter().filter(|scope| !granted.contains(scope)).cloned().collect(),
         None => Vec::new(),
     }
-}
-
-/// The keys under which the legacy program looks for the account.
-fn legacy_metadata(platform: Platform, identity: &Identity) -> Map<String, Value> {
-    let id = json!(identity.remote_user_id);
-    let (id_key, name_key) = match platform {
-        Platform::X => return Map::new(),
-        Platform::LinkedIn => ("personUrn", Some("userName")),
-        Platform::Instagram => ("accountId", None),
-        Platform::TikTok => ("openId", Some("displayName")),
-    };
-    let mut metadata = Map::from_iter([(id_key.to_owned(), id)]);
-    if let (Some(key), Some(name)) = (name_key, &identity.username) {
-        metadata.insert(key.to_owned(), json!(name));
-    }
-    metadata
 }
 
 /// Names in backticks.

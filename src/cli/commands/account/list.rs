@@ -11,13 +11,14 @@ use crate::domain::platform::Platform;
 use crate::ports::clock::Clock;
 use crate::tasks::accounts::{AccountReport, reports};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 /// Whose accounts.
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Whose accounts
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
     user: String,
 }
 
@@ -48,7 +49,7 @@ pub async fn run(context: &Context, args: ListArgs) -> CliResult {
 /// What the database says.
 pub async fn read(store: &Database, user: &str) -> CliResult<Vec<AccountReport>> {
     let rows = store.account_rows(&UserId(user.to_owned())).await;
-    let rows = rows.map_err(|error| CliError::outcome(format!("the accounts cannot be listed: {error}")))?;
+    let rows = rows.map_err(|error| database::store_error("the accounts cannot be listed", &error))?;
     Ok(reports(&rows, SYSTEM.now()))
 }
 

@@ -18,6 +18,7 @@ use crate::cli::printer::excerpt;
 use crate::domain::account::Account;
 use crate::domain::id::AccountId;
 use crate::domain::platform::Platform;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -37,13 +38,13 @@ pub enum AccountCommand {
 /// Which token, whose.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The platform: x
+    /// The platform: x, linkedin, instagram or tiktok
     platform: String,
     /// A JSON file with access_token, refresh_token?, expires_at?, remote_user_id?, scopes? (`-` is stdin)
     #[arg(long, value_name = "FILE")]
     file: String,
     /// Whose account it is here
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
     user: String,
 }
 
@@ -101,7 +102,15 @@ async fn import(context: &Context, args: ImportArgs) -> CliResult {
     let settings = context.settings()?;
     let [_, key] = settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
     let store = database::open(&settings)?;
-    let account = database::import(&store, platform, &token, &args.user, &key, settings.get("X_API_URL")).await?;
+    let account = database::import(
+        &store,
+        platform,
+        &token,
+        &args.user,
+        &key,
+        &database::endpoints(&settings),
+    )
+    .await?;
     let woken = wake(&settings, &account.id).await;
     let printer = &context.printer;
     if let Err(error) = &woken {

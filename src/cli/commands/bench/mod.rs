@@ -7,8 +7,7 @@ mod process;
 mod row;
 mod thread;
 
-use super::demo::Scratch;
-use super::dev::{interrupted, project_root, report};
+use super::dev::{interrupted, project_root, report, scratch};
 use crate::cli::Context;
 use crate::cli::config::Variables;
 use crate::cli::error::{CliError, CliResult};
@@ -40,9 +39,9 @@ fn say(sentence: &str) {
 pub async fn run(context: &Context, args: BenchArgs) -> CliResult {
     let root = project_root(context)?;
     let interrupted = interrupted()?;
-    let scratch = Scratch::make()?;
+    let scratch = scratch()?;
     let rows = tokio::select! {
-        rows = measure(&root, &scratch.0, &args) => rows?,
+        rows = measure(&root, scratch.path(), &args) => rows?,
         // Dropping what runs ends its processes.
         () = interrupted => return Err(CliError::outcome("the measurement was interrupted")),
     };

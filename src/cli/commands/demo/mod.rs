@@ -3,10 +3,12 @@
 
 mod timeline;
 
-use super::dev::{interrupted, project_root, report};
+use super::dev::{interrupted, project_root, report, scratch};
 use super::post::read_text;
+use crate::api::content::Content;
+use crate::api::request;
 use crate::cli::Context;
-use crate::cli::ambient::{SYSTEM, random_hex};
+use crate::cli::ambient::SYSTEM;
 use crate::cli::client::{Worker, segment};
 use crate::cli::config::Variables;
 use crate::cli::error::{CliError, CliResult};
@@ -16,13 +18,13 @@ use crate::dev::emulators::x::settings::Settings as XSettings;
 use crate::dev::faults::{Action, Match, Plan, Point, Rule};
 use crate::dev::ledger::judge;
 use crate::dev::stack::X_ACCOUNT_ID;
+use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use timeline::Timeline;
 
@@ -65,28 +67,6 @@ struct Crash {
     back: String,
 }
 
-/// A folder that ends with the demo.
-pub(super) struct Scratch(pub(super) PathBuf);
-
-impl Scratch {
-    pub(super) fn make() -> CliResult<Self> {
-        let path = std::env::temp_dir().join(format!("psn-demo-{}", random_hex::<6>()));
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(|error| CliError::outcome(format!("`{}` could not be made: {error}", path.display())))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What was killed this moment may still write: then the second try finds it ended.
-        if std::fs::remove_dir_all(&self.0).is_err() {
-            std::thread::sleep(Duration::from_millis(200));
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -97,10 +77,17 @@ pub async fn run(context: &Context, args: DemoArgs) -> CliResult {
         Some(file) => read_text(file)?,
         None => TEXT.trim_end().to_owned(),
     };
+    let (_, wrong) = request::plan(&Content::Text(text.clone()), false, Platform::X);
+    if !wrong.is_empty() {
+        return Err(CliError {
+            details: wrong.into_iter().map(|error| error.message).collect(),
+            ..CliError::input("this text cannot be published")
+        });
+    }
     let interrupted = interrupted()?;
-    let scratch = Scratch::make()?;
+    let scratch = scratch()?;
     tokio::select! {
-        result = play(context, &root, &scratch.0, &text) => result,
+        result = play(context, &root, scratch.path(), &text) => result,
         // Dropping what runs ends its processes.
         () = interrupted => Err(CliError::outcome("the demo was interrupted")),
     }

@@ -7,9 +7,12 @@ mod write;
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::error::{CliError, CliResult};
+use crate::cli::printer::excerpt;
+use crate::domain::id::PostId;
 use crate::domain::time::Timestamp;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::str::FromStr;
 
 pub use render::{detail_text, event_line, state_words};
 pub use write::read_text;
@@ -66,7 +69,7 @@ pub struct ResolveArgs {
     /// The post's id
     id: String,
     /// Which part, counted from 1
-    #[arg(long, value_name = "N", required_unless_present = "roll_back", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", required_unless_present = "roll_back", value_parser = part)]
     part: Option<u32>,
     /// It is out: its address or id on the platform
     #[arg(long, value_name = "URL", group = "what", requires = "part")]
@@ -92,11 +95,16 @@ pub struct ListArgs {
     #[arg(long)]
     platform: Option<String>,
     /// How many at most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>, allow_negative_numbers = true)]
     limit: Option<u32>,
     /// Go on where an earlier list ended (its `next_cursor`)
     #[arg(long)]
     cursor: Option<String>,
+}
+
+fn part(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected the number of a part, counted from 1".to_owned())
 }
 
 /// Checks a time as the worker will, so that a mistake is told before anything is sent.
@@ -118,7 +126,7 @@ impl PostCommand {
             Self::Edit(args) => write::edit(context, args).await,
             Self::Validate(args) => write::validate(context, args).await,
             Self::Schedule { id, at } => {
-                let post = worker()?.patch(&path(&id), &json!({ "scheduled_at": at })).await?;
+                let post = worker()?.patch(&path(&id)?, &json!({ "scheduled_at": at })).await?;
                 render::post(context, &post)
             }
             Self::Now { id } => act(context, &worker()?, &id, "publish").await,
@@ -132,12 +140,25 @@ impl PostCommand {
     }
 }
 
-fn path(id: &str) -> String {
-    format!("/v1/posts/{}", segment(id))
+/// Reads a whole number, with words for people who write something else.
+fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "expected a whole number".to_owned())
+}
+
+/// Where a post is. What cannot be an id is not asked for.
+fn path(id: &str) -> CliResult<String> {
+    let Some(id) = PostId::parse(id) else {
+        let given = excerpt(id, 60);
+        return Err(CliError::input(format!(
+            "`{given}` is not the id of a post: expected one such as `0d7f2a4e-9c31-4b58-a6e0-5f1c8b3d2e97`"
+        ))
+        .hint("`psn post list` shows the posts there are"));
+    };
+    Ok(format!("/v1/posts/{id}"))
 }
 
 async fn act(context: &Context, worker: &Worker, id: &str, action: &str) -> CliResult {
-    let post = worker.post(&format!("{}/{action}", path(id)), None).await?;
+    let post = worker.post(&format!("{}/{action}", path(id)?), None).await?;
     render::post(context, &post)
 }
 
@@ -151,7 +172,9 @@ async fn resolve(context: &Context, worker: &Worker, args: ResolveArgs) -> CliRe
     } else {
         json!({ "part": args.part, "outcome": "not_published" })
     };
-    let post = worker.post(&format!("{}/resolve", path(&args.id)), Some(&body)).await?;
+    let post = worker
+        .post(&format!("{}/resolve", path(&args.id)?), Some(&body))
+        .await?;
     render::post(context, &post)
 }
 
@@ -195,8 +218,9 @@ async fn list(context: &Context, worker: &Worker, args: ListArgs) -> CliResult {
 }
 
 async fn show(context: &Context, worker: &Worker, id: &str) -> CliResult {
-    let post = worker.get(&path(id)).await?;
-    let answer = worker.get(&format!("{}/events", path(id))).await?;
+    let path = path(id)?;
+    let post = worker.get(&path).await?;
+    let answer = worker.get(&format!("{path}/events")).await?;
     let events = answer.get("events").cloned().unwrap_or_default();
     if context.printer.is_json() {
         context.printer.document(&json!({ "post": post, "events": events }));

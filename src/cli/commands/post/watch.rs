@@ -1,6 +1,6 @@
 //! `psn post watch`: follows a post until it rests.
 
-use super::{event_line, path, state_words};
+use super::{event_line, path, state_words, whole};
 use crate::cli::Context;
 use crate::cli::client::Worker;
 use crate::cli::error::{CliError, CliResult};
@@ -20,7 +20,7 @@ pub struct WatchArgs {
     /// The post's id
     id: String,
     /// Stop waiting after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<u64>)]
     timeout: Option<u64>,
 }
 
@@ -29,9 +29,10 @@ pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliRe
     let printer = &context.printer;
     let began = Instant::now();
     let mut away_since: Option<Instant> = None;
+    let path = path(&args.id)?;
     let mut seen = 0;
     loop {
-        match look(worker, &args.id).await {
+        match look(worker, &path).await {
             Ok((post, events)) => {
                 away_since = None;
                 if !printer.is_json() {
@@ -63,9 +64,9 @@ pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliRe
     }
 }
 
-async fn look(worker: &Worker, id: &str) -> CliResult<(Value, Vec<Value>)> {
-    let post = worker.get(&path(id)).await?;
-    let mut answer = worker.get(&format!("{}/events", path(id))).await?;
+async fn look(worker: &Worker, path: &str) -> CliResult<(Value, Vec<Value>)> {
+    let post = worker.get(path).await?;
+    let mut answer = worker.get(&format!("{path}/events")).await?;
     let events = match answer.get_mut("events").map(Value::take) {
         Some(Value::Array(events)) => events,
         _ => Vec::new(),

@@ -3,7 +3,7 @@
 use super::{path, posts_of, render, time};
 use crate::cli::Context;
 use crate::cli::client::{Worker, field_error};
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, file_reason};
 use crate::cli::printer::{Printer, Style, excerpt};
 use crate::domain::limits::BODY_BYTES_MAX;
 use clap::Args;
@@ -102,7 +102,7 @@ pub fn read_text(file: &str) -> CliResult<String> {
     } else {
         std::fs::File::open(file).and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
     };
-    read.map_err(|error| cannot(&error.to_string()))?;
+    read.map_err(|error| cannot(&file_reason(&error)))?;
     if bytes.len() > BODY_BYTES_MAX {
         return Err(cannot(&format!(
             "it is longer than {} KiB, the most that a post may have",
@@ -179,7 +179,7 @@ pub async fn edit(context: &Context, args: EditArgs) -> CliResult {
             .hint("give `--text`, `--file`, `--part`, `--at` or `--numbering`"));
     }
     let post = Worker::from_settings(&context.settings()?)?
-        .patch(&path(&args.id), &Value::Object(body))
+        .patch(&path(&args.id)?, &Value::Object(body))
         .await?;
     render::post(context, &post)
 }

@@ -72,6 +72,49 @@ pub(super) struct Done<C> {
     pub oauth: Vec<oauth::Event>,
 }
 
+/// What a call did where there is nothing to publish yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// Nothing.
+    None,
+    /// It read.
+    Read,
+}
+
+impl Look {
+    /// As the ledger tells it.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::None => "none".to_owned(),
+            Self::Read => "read".to_owned(),
+        }
+    }
+}
+
+impl Done<Look> {
+    /// A read, if it was answered with what was asked for.
+    pub fn look((status, body): (u16, serde_json::Value)) -> Self {
+        Self {
+            reply: Reply::json(status, body),
+            change: if status < 400 { Look::Read } else { Look::None },
+            counted: None,
+            oauth: Vec::new(),
+        }
+    }
+
+    /// An answer of OAuth's.
+    pub fn token((reply, oauth): (Reply, Vec<oauth::Event>)) -> Self {
+        Self {
+            reply,
+            change: Look::None,
+            counted: None,
+            oauth,
+        }
+    }
+}
+
 /// When and as which arrival something is decided.
 pub(super) struct Moment<'a> {
     pub now: Timestamp,
@@ -93,7 +136,7 @@ pub trait Site: Sized + Send + Sync + 'static {
     /// Its name.
     const NAME: &'static str;
     /// How it speaks OAuth.
-    const DIALECT: Dialect;
+    const DIALECT: &'static Dialect;
 
     /// Says what is wrong with an account's id.
     ///
@@ -102,14 +145,20 @@ pub trait Site: Sized + Send + Sync + 'static {
     fn check_id(id: &str) -> Result<(), String>;
     /// Performs a request.
     fn perform(state: &State<Self>, moment: &Moment<'_>, request: &Request) -> Done<Self::Change>;
-    /// Keeps what a request changed.
-    fn apply(kept: &mut Self::Kept, settings: &Self::Settings, effected: Effected<Self::Change>);
+    /// Keeps what a request changed beside tokens.
+    fn apply(_kept: &mut Self::Kept, _settings: &Self::Settings, _effected: Effected<Self::Change>) {}
     /// A change as the ledger tells it.
     fn words(change: &Self::Change) -> String;
     /// What was published.
-    fn entries(kept: &Self::Kept) -> Vec<Entry>;
+    #[must_use]
+    fn entries(_kept: &Self::Kept) -> Vec<Entry> {
+        Vec::new()
+    }
     /// What a reset does not forget.
-    fn carry_over(kept: &Self::Kept) -> Self::Kept;
+    #[must_use]
+    fn carry_over(_kept: &Self::Kept) -> Self::Kept {
+        Self::Kept::default()
+    }
     /// Its answer when it fails with that status.
     fn failure(status: u16) -> Reply;
 }
@@ -323,7 +372,7 @@ impl<S: Site> Handle<S> {
     /// # Errors
     /// One sentence when it has no id, or no secret where the platform has no apps without one.
     pub fn add_app(&self, app: App) -> Result<(), String> {
-        app.check(&S::DIALECT)?;
+        app.check(S::DIALECT)?;
         lock(&self.shared.state).enter(state::Entered::Oauth(vec![oauth::Event::App(app)]));
         Ok(())
     }
@@ -343,18 +392,12 @@ impl<S: Site> Handle<S> {
         if !state.accounts.contains_key(account) {
             return Err(format!("there is no account `{account}`: add it with `PUT /_accounts`"));
         }
-        let desk = oauth::Desk {
-            oauth: &state.oauth,
-            accounts: &state.accounts,
-            settings: state.plan.settings.oauth(),
-            dialect: &S::DIALECT,
-            moment: &Moment {
-                now: self.shared.clock.now(),
-                n: 0,
-                entropy: &self.shared.entropy,
-            },
+        let moment = Moment {
+            now: self.shared.clock.now(),
+            n: 0,
+            entropy: &self.shared.entropy,
         };
-        let (grant, events) = desk.grant_all(app, account)?;
+        let (grant, events) = state.desk(&moment).grant_all(app, account)?;
         state.enter(state::Entered::Oauth(events));
         Ok(grant)
     }

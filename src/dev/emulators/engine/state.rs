@@ -1,8 +1,8 @@
 //! What an emulated platform knows. Every change is a record: appended to the state file before the answer leaves, and
 //! read back at the next start.
 
-use super::{Account, Effected, Site};
-use crate::dev::emulators::oauth::{self, Oauth};
+use super::{Account, Effected, Moment, Site, Switches as _};
+use crate::dev::emulators::oauth::{self, Desk, Oauth};
 use crate::dev::faults::{Counts, Decision, Plan, RuleBook};
 use crate::dev::ledger::{Arrival, Ended, Ledger};
 use crate::domain::time::Timestamp;
@@ -263,6 +263,17 @@ impl<S: Site> State<S> {
     /// Whose token that never ends it is.
     pub(super) fn owner(&self, token: &str) -> Option<&str> {
         self.by_token.get(token).map(String::as_str)
+    }
+
+    /// Where token calls are decided.
+    pub fn desk<'a>(&'a self, moment: &'a Moment<'a>) -> Desk<'a> {
+        Desk {
+            oauth: &self.oauth,
+            accounts: &self.accounts,
+            settings: self.plan.settings.oauth(),
+            dialect: S::DIALECT,
+            moment,
+        }
     }
 
     /// What each rule has seen so far.

@@ -9,6 +9,7 @@ mod state;
 pub(super) use desk::{Desk, Fault};
 pub(super) use page::authorize;
 use serde::{Deserialize, Serialize};
+pub(super) use state::Worth;
 pub use state::{Event, Oauth};
 
 /// An app as its maker registered it with the platform.

@@ -50,7 +50,7 @@ impl Site for X {
     type Change = Change;
     type Kept = Kept;
     const NAME: &'static str = "X";
-    const DIALECT: Dialect = oauth::DIALECT;
+    const DIALECT: &'static Dialect = &oauth::DIALECT;
 
     fn check_id(id: &str) -> Result<(), String> {
         if (1..=19).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -49,13 +49,7 @@ pub(super) const DIALECT: Dialect = Dialect {
 
 /// Performs a request, if it is one of OAuth's.
 pub(super) fn perform(state: &State, moment: &Moment<'_>, request: &Request) -> Option<Done<Change>> {
-    let desk = Desk {
-        oauth: &state.oauth,
-        accounts: &state.accounts,
-        settings: &state.plan.settings.oauth,
-        dialect: &DIALECT,
-        moment,
-    };
+    let desk = state.desk(moment);
     let (reply, oauth) = match (request.method.as_str(), request.path.as_str()) {
         ("GET" | "POST", "/i/oauth2/authorize") => authorize(&desk, request),
         ("POST", "/2/oauth2/token") => {
