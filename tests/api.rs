@@ -20,10 +20,11 @@ use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::{Millis, Timestamp};
 use psn::ports::memory::{ManualClock, MemoryTable, SeededEntropy};
 use psn::ports::objects::{
-    ConsentAnswer, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
+    AccountReply, AccountRequest, ConsentAnswer, IndexReply, IndexRequest, ObjectError, Objects, PostReply,
+    PostRequest, PostSnapshot,
 };
 use psn::store::account_list::AccountRow;
-use psn::tasks::accounts::{AccountReport, Revocation, by_hand, reports};
+use psn::tasks::connected::{AccountReport, Revocation, by_hand, reports};
 use psn::tasks::consent::Consents;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -43,6 +44,8 @@ struct World {
     posts: BTreeMap<PostId, PostSnapshot>,
     asked: Vec<PostRequest>,
     index_asked: Vec<IndexRequest>,
+    account_next: Option<AccountReply>,
+    accounts_asked: Vec<(AccountId, AccountRequest)>,
     keys: BTreeMap<String, (String, Option<(u16, String)>)>,
     next: Option<Result<PostReply, ObjectError>>,
     database_down: bool,
@@ -100,6 +103,15 @@ impl Objects for Fake {
             });
         }
         Ok(PostReply::Post(Box::new(post.clone())))
+    }
+
+    async fn account(&self, id: &AccountId, request: AccountRequest) -> Result<AccountReply, ObjectError> {
+        let mut world = self.0.lock().unwrap();
+        world.accounts_asked.push((id.clone(), request));
+        Ok(world
+            .account_next
+            .take()
+            .unwrap_or(AccountReply::Usable { renewed: false }))
     }
 
     async fn index(&self, request: IndexRequest) -> Result<IndexReply, ObjectError> {
@@ -906,9 +918,13 @@ async fn accounts_wake_and_tasks_run() {
         .call("POST", &format!("/v1/accounts/{id}/wake"), Value::Null)
         .await;
     assert_eq!(woken.status, StatusCode::OK);
-    let user = UserId::from("default");
+    let user_id = UserId::from("default");
+    assert_eq!(
+        client.fake.0.lock().unwrap().accounts_asked,
+        [(id.clone(), AccountRequest::Connected { user_id })]
+    );
     let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id)];
-    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(user.clone(), platform)));
+    scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(UserId::from("default"), platform)));
     assert_eq!(
         client.fake.0.lock().unwrap().index_asked,
         [IndexRequest::Lift { scopes }]
@@ -1002,6 +1018,38 @@ async fn accounts_are_shown_and_taken_away() {
     let away = client.call("GET", "/v1/accounts", Value::Null).await;
     assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(!away.body.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn an_account_is_renewed_when_a_person_asks() {
+    let mut client = Client::new();
+    let id = account().id;
+    let path = format!("/v1/accounts/{id}/refresh");
+    let message = || "X limits the rate of token calls".to_owned();
+    let mut answers = Vec::new();
+    for reply in [
+        AccountReply::Usable { renewed: true },
+        AccountReply::Later {
+            until: NOW,
+            message: message(),
+        },
+        AccountReply::NeedsReauth { message: message() },
+        AccountReply::NotFound,
+    ] {
+        client.fake.0.lock().unwrap().account_next = Some(reply);
+        let answer = client.call("POST", &path, Value::Null).await;
+        answers.push(format!("{} {}", answer.status.as_u16(), answer.body));
+    }
+    insta::assert_snapshot!("refreshed", answers.join("\n"));
+    let user_id = UserId::from("default");
+    let renew = AccountRequest::Renew { user_id, force: true };
+    let world = client.fake.0.lock().unwrap();
+    assert!(
+        world
+            .accounts_asked
+            .iter()
+            .all(|asked| *asked == (id.clone(), renew.clone()))
+    );
 }
 
 /// A page that a browser gets: status and text.

@@ -13,3 +13,5 @@ mod refusals;
 mod rows;
 #[path = "scenarios/similar.rs"]
 mod similar;
+#[path = "scenarios/tokens.rs"]
+mod tokens;

@@ -15,6 +15,8 @@ mod migrations;
 mod posts;
 #[path = "store/projections.rs"]
 mod projections;
+#[path = "store/renewal.rs"]
+mod renewal;
 #[path = "store/setup.rs"]
 mod setup;
 
@@ -58,6 +60,8 @@ const CASES: &[Case] = cases![
     accounts::several_per_platform,
     accounts::imports_at_the_same_time,
     accounts::legacy_rows_are_read,
+    renewal::stored_where_the_row_is_what_was_read,
+    renewal::what_ends_first_is_found_first,
     faults::retries_what_did_not_run,
     faults::deadline_and_statement_timeout,
     faults::wrong_password_is_said,

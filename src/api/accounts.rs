@@ -6,8 +6,8 @@ use crate::api::{App, Shared, body};
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId};
 use crate::domain::platform::Platform;
-use crate::ports::objects::{IndexReply, IndexRequest, Objects};
-use crate::tasks::accounts::AccountReport;
+use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, Objects};
+use crate::tasks::connected::AccountReport;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -70,6 +70,31 @@ fn unknown() -> Problem {
     Problem::new(ProblemKind::NotFound, "there is no account with this id")
 }
 
+/// `POST /v1/accounts/{id}/refresh`: its tokens are renewed now, whether or not it is time to.
+pub async fn refresh<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    body::none(&headers, &bytes)?;
+    let id = account_id(&id)?;
+    let request = AccountRequest::Renew {
+        user_id: app.settings.user_id.clone(),
+        force: true,
+    };
+    let answer = match app.objects.account(&id, request).await {
+        Ok(AccountReply::Usable { renewed }) => json!({ "account_id": id, "renewed": renewed }),
+        Ok(AccountReply::Later { until, message }) => {
+            json!({ "account_id": id, "renewed": false, "until": until.to_rfc3339(), "message": message })
+        }
+        Ok(AccountReply::NeedsReauth { message }) => return Err(Problem::new(ProblemKind::Conflict, message)),
+        Ok(AccountReply::NotFound) => return Err(unknown()),
+        Err(_) => return Err(Problem::object_away()),
+    };
+    Ok(Json(answer).into_response())
+}
+
 /// `POST /v1/accounts/{id}/wake`: the account was connected again, so posts that wait for it go on.
 pub async fn wake<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
@@ -83,6 +108,9 @@ pub async fn wake<O: Objects, R: Rows>(
     // Rows that other programs made may name no account; waking one that waits for another platform costs it a look.
     let user = &app.settings.user_id;
     scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(user.clone(), platform)));
+    // What its object knew of the former tokens is of the past; unreachable, it finds out when it is asked next.
+    let user_id = user.clone();
+    let _ = app.objects.account(&id, AccountRequest::Connected { user_id }).await;
     match app.objects.index(IndexRequest::Lift { scopes }).await {
         Ok(IndexReply::Done) => Ok(Json(json!({ "account_id": id, "woken": true })).into_response()),
         Ok(_) | Err(_) => Err(Problem::object_away()),

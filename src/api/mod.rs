@@ -27,7 +27,7 @@ use crate::domain::limits;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::objects::Objects;
-use crate::tasks::accounts::{AccountReport, Revocation};
+use crate::tasks::connected::{AccountReport, Revocation};
 use auth::ApiToken;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -133,10 +133,11 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
             "/v1/accounts/{id}",
             get(accounts::show::<O, R>).delete(accounts::disconnect::<O, R>),
         )
+        .route("/v1/accounts/{id}/refresh", post(accounts::refresh::<O, R>))
         .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
         .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
-        .route(oauth::RESULT_PATH, post(oauth::result::<O, R>))
-        .route(oauth::CALLBACK_PATH, get(oauth::callback::<O, R>))
+        .route("/v1/oauth/result", post(oauth::result::<O, R>))
+        .route("/oauth/callback", get(oauth::callback::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         .layer(from_fn_with_state(Arc::clone(&app), guard::<O, R>))
         .with_state(app)

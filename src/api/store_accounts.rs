@@ -9,7 +9,7 @@ use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::seal::Sealer;
 use crate::store::{Store, StoreError};
-use crate::tasks::accounts::{AccountReport, DisconnectError, Revocation, disconnect, reports};
+use crate::tasks::connected::{AccountReport, DisconnectError, Revocation, disconnect, reports};
 use std::sync::Arc;
 
 /// The accounts of a database.

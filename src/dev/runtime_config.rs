@@ -249,6 +249,7 @@ mod tests {
             r#"(name = "PSN_API_TOKEN", text = "a\"b\\c\nd"),"#,
             r#"(name = "POST", durableObjectNamespace = "Post"),"#,
             r#"(className = "Index", uniqueKey = "psn-Index", enableSql = true),"#,
+            r#"(className = "Account", uniqueKey = "psn-Account", enableSql = true),"#,
             r#"(name = "http", address = "127.0.0.1:4000", http = (), service = "psn"),"#,
         ] {
             assert!(text.contains(line), "{line} in\n{text}");

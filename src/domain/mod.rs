@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod platform;
 pub mod post;
 pub mod publish;
+pub mod renewal;
 pub mod retry;
 pub mod secret;
 pub mod text;

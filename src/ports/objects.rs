@@ -1,4 +1,4 @@
-//! The objects: one per post, and one index over them. Requests and replies are what travels between the Worker's `fetch`
+//! The objects: one per post, one per account, and one index over them. Requests and replies are what travels between the Worker's `fetch`
 //! and its Durable Objects; natively the same cores answer in the same process.
 
 use crate::domain::account::{Account, HoldScope};
@@ -16,6 +16,16 @@ pub trait Objects: Send + Sync {
     /// # Errors
     /// [`ObjectError`] when it could not be reached; the request may have been carried out.
     fn post(&self, id: &PostId, request: PostRequest) -> impl Future<Output = Result<PostReply, ObjectError>> + Send;
+
+    /// Asks the object of an account.
+    ///
+    /// # Errors
+    /// [`ObjectError`] when it could not be reached; the request may have been carried out.
+    fn account(
+        &self,
+        id: &AccountId,
+        request: AccountRequest,
+    ) -> impl Future<Output = Result<AccountReply, ObjectError>> + Send;
 
     /// Asks the index.
     ///
@@ -244,6 +254,25 @@ pub enum IndexRequest {
         /// The last row that was read, when there were more: the next sweep goes on behind it, and is due at once.
         until: Option<PostId>,
     },
+    /// When an account's tokens are to be renewed (`None`: nothing is known to be done for it).
+    NoteAccount {
+        /// Whose it is.
+        user_id: crate::domain::id::UserId,
+        /// The account.
+        account_id: AccountId,
+        /// When.
+        renew_at: Option<Timestamp>,
+    },
+    /// Which accounts' tokens are to be renewed by now, and is a sweep of the database for others due?
+    Renewals {
+        /// At most so many.
+        limit: usize,
+    },
+    /// A sweep of the database for accounts was made as far as this place; `None`: to its end.
+    AccountsSwept {
+        /// Where to go on.
+        after: Option<AccountCursor>,
+    },
     /// A request with an idempotency key begins.
     Begin {
         /// User, route and key.
@@ -314,6 +343,9 @@ pub enum IndexReply {
     Held {
         /// It.
         hold: Option<Hold>,
+        /// Scopes whose hold is over: the asker is the first to try again, and lifts them when that succeeds.
+        #[serde(default)]
+        turns: Vec<HoldScope>,
     },
     /// The candidates that belong to other posts.
     Foreign {
@@ -328,6 +360,15 @@ pub enum IndexReply {
         sweep: bool,
         /// Behind which row to go on, when the last sweep did not come to the end.
         swept_until: Option<PostId>,
+    },
+    /// What there is to renew.
+    Renewals {
+        /// Accounts whose time has come, with their owners, the longest due first.
+        accounts: Vec<(crate::domain::id::UserId, AccountId)>,
+        /// Whether the database should be swept for accounts that are not known here.
+        sweep: bool,
+        /// Where the last sweep stopped.
+        after: Option<AccountCursor>,
     },
     /// Go on: the key is new.
     Fresh,
@@ -358,6 +399,15 @@ pub enum IndexReply {
         /// How, in words.
         message: String,
     },
+}
+
+/// A place in the order of accounts by the end of their tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountCursor {
+    /// When the token ends.
+    pub expires_at: Timestamp,
+    /// The account.
+    pub account_id: AccountId,
 }
 
 /// Reads a field that is there, null or not, as `Some`.

@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(4, "grants", "0004_grants.sql"),
     migration!(5, "row_level_security", "0005_row_level_security.sql"),
     migration!(6, "indexes", "0006_indexes.sql"),
+    migration!(7, "token_sweep", "0007_token_sweep.sql"),
 ];
 
 /// What happened to one migration.

@@ -14,6 +14,7 @@ pub mod migrate;
 pub mod neon;
 pub mod posts;
 pub mod project;
+pub mod renewal;
 pub mod row;
 pub mod seal;
 

@@ -12,12 +12,15 @@
 //! - `consent/{state}` → `crate::tasks::consent`
 //! - `swept_at` → when the database was last swept to its end
 //! - `swept_until` → the last row that a sweep read which did not come to the end
+//! - `account/{account}` → [`StoredAccount`]
+//! - `renew/{time}/{account}` → `""`, the same accounts by the time of their renewal
+//! - `accounts_swept` → [`StoredSweep`]
 
 use crate::domain::account::HoldScope;
-use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::id::{AccountId, PostId, RemoteId, UserId};
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
-use crate::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostRequest};
+use crate::ports::objects::{AccountCursor, IndexReply, IndexRequest, ObjectError, Objects, PostRequest};
 use crate::ports::table::Table;
 use crate::tasks::consent::Consents;
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,8 @@ use serde::{Deserialize, Serialize};
 pub const OVERDUE_MS: Millis = Millis(2 * 60_000);
 /// The database is swept for rows that others put there every two hours.
 pub const SWEEP_EVERY_MS: Millis = Millis(2 * 3_600_000 - 60_000);
+/// The database is swept for accounts that nobody told of once a day.
+const ACCOUNT_SWEEP_EVERY_MS: Millis = Millis(24 * 3_600_000 - 10 * 60_000);
 /// Whoever takes the turn of trying again has so long before the next may.
 const TURN_MS: Millis = Millis(10 * 60_000);
 /// Without credit, one post tries again every six hours.
@@ -61,6 +66,18 @@ struct StoredKey {
     body_hash: String,
     at: Timestamp,
     answer: Option<(u16, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAccount {
+    user_id: UserId,
+    renew_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSweep {
+    at: Timestamp,
+    after: Option<AccountCursor>,
 }
 
 /// The index over a table, at an instant.
@@ -135,6 +152,21 @@ impl Index<'_> {
                 self.consents().prune()?;
                 Ok(IndexReply::Done)
             }
+            IndexRequest::NoteAccount {
+                user_id,
+                account_id,
+                renew_at,
+            } => {
+                let account = renew_at.map(|renew_at| StoredAccount { user_id, renew_at });
+                self.note_account(&account_id, account.as_ref())?;
+                Ok(IndexReply::Done)
+            }
+            IndexRequest::Renewals { limit } => self.renewals(limit),
+            IndexRequest::AccountsSwept { after } => {
+                let at = self.now;
+                self.table.put("accounts_swept", &encode(&StoredSweep { at, after })?)?;
+                Ok(IndexReply::Done)
+            }
             IndexRequest::Begin { key, body_hash } => self.begin(&key, body_hash),
             IndexRequest::End { key, answer } => self.end(&key, answer),
             IndexRequest::ConsentExpect { state } => self.consents().expect(&state),
@@ -202,36 +234,44 @@ impl Index<'_> {
     /// The hold that covers one of the scopes, if any. Where it is time to try again, the asker takes that turn: the others
     /// go on waiting until it reports.
     fn holds(&self, scopes: &[HoldScope]) -> Result<IndexReply, String> {
-        let mut held: Option<Hold> = None;
+        let mut hold: Option<Hold> = None;
+        let mut over = Vec::new();
         for scope in scopes {
-            let key = format!("hold/{scope}");
-            let Some(mut stored) = self.read::<StoredHold>(&key)? else {
+            let Some(stored) = self.read::<StoredHold>(&format!("hold/{scope}"))? else {
                 continue;
             };
-            if stored.until > self.now {
-                let later = held.as_ref().is_none_or(|hold| hold.until < stored.until);
-                if later {
-                    let (reason, until, message) = (stored.reason, stored.until, stored.message);
-                    held = Some(Hold {
-                        scope: scope.clone(),
-                        reason,
-                        until,
-                        message,
-                    });
-                }
-            } else if stored.reason == WaitReason::RateLimited {
-                self.table.delete(&key)?;
-            } else {
-                let turn = if stored.reason == WaitReason::Paused {
-                    CREDIT_TURN_MS
-                } else {
-                    TURN_MS
-                };
-                stored.until = self.now + turn;
-                self.table.put(&key, &encode(&stored)?)?;
+            if stored.until <= self.now {
+                over.push((scope, stored));
+            } else if hold.as_ref().is_none_or(|hold| hold.until < stored.until) {
+                let (reason, until, message) = (stored.reason, stored.until, stored.message);
+                hold = Some(Hold {
+                    scope: scope.clone(),
+                    reason,
+                    until,
+                    message,
+                });
             }
         }
-        Ok(IndexReply::Held { hold: held })
+        let mut turns = Vec::new();
+        // Who is held by one scope does not try for another.
+        if hold.is_none() {
+            for (scope, stored) in over {
+                self.take_turn(scope, stored)?;
+                turns.push(scope.clone());
+            }
+        }
+        Ok(IndexReply::Held { hold, turns })
+    }
+
+    fn take_turn(&self, scope: &HoldScope, mut stored: StoredHold) -> Result<(), String> {
+        let key = format!("hold/{scope}");
+        let turn = match stored.reason {
+            WaitReason::RateLimited => return self.table.delete(&key),
+            WaitReason::Paused => CREDIT_TURN_MS,
+            WaitReason::NeedsReauth => TURN_MS,
+        };
+        stored.until = self.now + turn;
+        self.table.put(&key, &encode(&stored)?)
     }
 
     fn hold(&self, hold: &Hold) -> Result<IndexReply, String> {
@@ -264,6 +304,41 @@ impl Index<'_> {
             sweep,
             swept_until,
         })
+    }
+
+    fn note_account(&self, account_id: &AccountId, account: Option<&StoredAccount>) -> Result<(), String> {
+        let key = format!("account/{account_id}");
+        let by_time = |at: Timestamp| format!("renew/{}/{account_id}", time_key(at));
+        if let Some(before) = self.read::<StoredAccount>(&key)? {
+            self.table.delete(&by_time(before.renew_at))?;
+        }
+        match account {
+            None => self.table.delete(&key),
+            Some(account) => {
+                self.table.put(&key, &encode(account)?)?;
+                self.table.put(&by_time(account.renew_at), "")
+            }
+        }
+    }
+
+    fn renewals(&self, limit: usize) -> Result<IndexReply, String> {
+        // What is due at this very instant is due.
+        let until = format!("renew/{}", time_key(self.now + Millis(1)));
+        let mut accounts = Vec::new();
+        for (key, _) in self.table.scan("renew/", &until, limit)? {
+            let Some(account_id) = key.rsplit('/').next().map(AccountId::from) else {
+                continue;
+            };
+            if let Some(stored) = self.read::<StoredAccount>(&format!("account/{account_id}"))? {
+                accounts.push((stored.user_id, account_id));
+            }
+        }
+        let swept = self.read::<StoredSweep>("accounts_swept")?;
+        let sweep = swept
+            .as_ref()
+            .is_none_or(|swept| swept.after.is_some() || self.now.since(swept.at) >= ACCOUNT_SWEEP_EVERY_MS);
+        let after = swept.and_then(|swept| swept.after);
+        Ok(IndexReply::Renewals { accounts, sweep, after })
     }
 
     fn begin(&self, key: &str, body_hash: String) -> Result<IndexReply, String> {
@@ -488,13 +563,21 @@ mod tests {
                 scopes: vec![scope.clone()],
             };
             match at(&table, secs).answer(request) {
-                IndexReply::Held { hold } => hold.is_some(),
+                IndexReply::Held { hold, turns } => (hold.is_some(), turns),
                 other => panic!("{other:?}"),
             }
         };
-        assert!(asks(99));
-        assert!(!asks(101), "the first to ask takes the turn");
-        assert!(asks(102), "the next one waits for what the first finds out");
+        assert_eq!(asks(99), (true, vec![]));
+        assert_eq!(
+            asks(101),
+            (false, vec![scope.clone()]),
+            "the first to ask takes the turn"
+        );
+        assert_eq!(
+            asks(102),
+            (true, vec![]),
+            "the next one waits for what the first finds out"
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! What runs by itself: the driver of the publishing machine, the index over the posts, and the cron tasks.
+//! What runs by itself: the drivers of publishing and of renewing tokens, the index, and the cron tasks.
 
-pub mod accounts;
+pub mod account;
+pub mod connected;
 pub mod consent;
 pub mod index;
 pub mod journal;
 pub mod publish;
 pub mod settings;
+pub mod token_refresher;
 pub mod watchdog;

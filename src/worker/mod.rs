@@ -4,6 +4,7 @@
     reason = "the macros of `worker` generate public items without documentation"
 )]
 
+mod account;
 mod ambient;
 mod index;
 mod objects;
@@ -18,6 +19,7 @@ use worker::Env;
 /// The names of bindings, as `wrangler.toml` has them.
 mod binding {
     pub const POST: &str = "POST";
+    pub const ACCOUNT: &str = "ACCOUNT";
     pub const INDEX: &str = "INDEX";
     /// The one index object.
     pub const INDEX_NAME: &str = "index";

@@ -1,7 +1,9 @@
 //! Asking Durable Objects: one JSON request to each, one JSON answer back.
 
-use crate::domain::id::PostId;
-use crate::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest};
+use crate::domain::id::{AccountId, PostId};
+use crate::ports::objects::{
+    AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest,
+};
 use crate::worker::binding;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -48,6 +50,14 @@ impl Bindings {
 impl Objects for Bindings {
     fn post(&self, id: &PostId, request: PostRequest) -> impl Future<Output = Result<PostReply, ObjectError>> + Send {
         SendFuture::new(async move { self.ask(binding::POST, id.as_str(), &request).await })
+    }
+
+    fn account(
+        &self,
+        id: &AccountId,
+        request: AccountRequest,
+    ) -> impl Future<Output = Result<AccountReply, ObjectError>> + Send {
+        SendFuture::new(async move { self.ask(binding::ACCOUNT, id.as_str(), &request).await })
     }
 
     fn index(&self, request: IndexRequest) -> impl Future<Output = Result<IndexReply, ObjectError>> + Send {

@@ -9,7 +9,7 @@ use crate::platforms::oauth;
 use crate::store::seal::Sealer;
 use crate::store::{Neon, Secret, Store};
 use crate::tasks::settings::{Missing, Settings};
-use crate::tasks::watchdog;
+use crate::tasks::{token_refresher, watchdog};
 use crate::worker::ambient::Runtime;
 use crate::worker::objects::Bindings;
 use crate::worker::{describe, settings};
@@ -21,10 +21,17 @@ use worker::{Context, Env, HttpRequest, ScheduleContext, ScheduledEvent, event};
 
 type Database = Store<net::Client, Runtime>;
 
-/// The tasks that have a name, in the order of `wrangler.toml`.
-const TASKS: [&str; 1] = ["watchdog"];
-/// The watchdog's cron string, as in `wrangler.toml`.
-const WATCHDOG_CRON: &str = "*/15 * * * *";
+/// The tasks and their cron strings, in the order of `wrangler.toml`.
+const TASKS: [(&str, &str); 2] = [("watchdog", "*/15 * * * *"), ("token_refresher", "7 * * * *")];
+
+/// Runs a task; `None` when there is none of that name. `by_person`: whether or not the database is due to be asked.
+async fn run_task(name: &str, store: &Database, objects: &Bindings, by_person: bool) -> Option<serde_json::Value> {
+    match name {
+        "watchdog" => serde_json::to_value(watchdog::run(store, objects, by_person).await).ok(),
+        "token_refresher" => serde_json::to_value(token_refresher::run(store, objects, by_person).await).ok(),
+        _ => None,
+    }
+}
 
 struct Tasks {
     store: Option<Arc<Database>>,
@@ -33,17 +40,13 @@ struct Tasks {
 
 impl TaskRunner for Tasks {
     fn names(&self) -> Vec<&'static str> {
-        TASKS.to_vec()
+        TASKS.iter().map(|(name, _)| *name).collect()
     }
 
     fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a> {
         Box::pin(SendFuture::new(async move {
             let store = self.store.as_ref()?;
-            let report = match name {
-                "watchdog" => watchdog::run(store, &self.objects, true).await,
-                _ => return None,
-            };
-            serde_json::to_value(report).ok()
+            run_task(name, store, &self.objects, true).await
         }))
     }
 }
@@ -125,22 +128,23 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
 #[event(scheduled)]
 async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     let cron = event.cron();
-    if cron != WATCHDOG_CRON {
-        worker::console_error!("no task runs at `{cron}`: known is `{WATCHDOG_CRON}` (watchdog)");
+    let Some((name, _)) = TASKS.iter().find(|(_, known)| *known == cron) else {
+        let known: Vec<_> = TASKS.iter().map(|(name, cron)| format!("`{cron}` ({name})")).collect();
+        worker::console_error!("no task runs at `{cron}`: known are {}", known.join(" and "));
         return;
-    }
+    };
     let settings = match settings(&env) {
         Ok(settings) => settings,
         Err(items) => {
-            worker::console_error!("the watchdog cannot run: {}", describe(&items));
+            worker::console_error!("{name} cannot run: {}", describe(&items));
             return;
         }
     };
     match store(settings.database_url.clone(), settings.sql_url.as_deref()) {
         Ok(store) => {
-            let report = watchdog::run(&store, &Bindings::new(env), false).await;
-            worker::console_log!("watchdog: {}", serde_json::to_string(&report).unwrap_or_default());
+            let report = run_task(name, &store, &Bindings::new(env), false).await;
+            worker::console_log!("{name}: {}", report.unwrap_or_default());
         }
-        Err(message) => worker::console_error!("the watchdog cannot run: {message}"),
+        Err(message) => worker::console_error!("{name} cannot run: {message}"),
     }
 }

@@ -26,6 +26,7 @@ async fn the_row_follows_and_costs_little() {
     assert_eq!(stage.status(&id).await, PUBLISHED);
     stage.assert_exact(&parts);
     assert!(stage.row(&id).await.thread_progress().is_none());
+    assert_eq!(stage.world.lifts(), 0, "there was no hold to end");
 
     // While it waits: the progress, and the keys of others stay.
     let parts = texts("waits", 4);

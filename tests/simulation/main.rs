@@ -256,7 +256,7 @@ const KINDS: [&str; 35] = [
     "deletion_delayed",
 ];
 
-const MARKS: [&str; 50] = [
+const MARKS: [&str; 52] = [
     "5xx after the effect",
     "5xx before the effect",
     "accepted",
@@ -306,5 +306,7 @@ const MARKS: [&str; 50] = [
     "throttled with a time",
     "throttled without a time",
     "token dead",
+    "token renewed",
+    "token renewed later",
     "told of a hold",
 ];

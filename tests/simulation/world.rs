@@ -6,10 +6,10 @@ use psn::domain::account::HoldScope;
 use psn::domain::hash::content_hash;
 use psn::domain::id::{AccountId, RemoteId};
 use psn::domain::limits;
-use psn::domain::outcome::{Deletion, LookUp, Outcome};
+use psn::domain::outcome::{LookUp, Outcome};
 use psn::domain::publish::{
     Circumstances, ClaimAnswer, Command, Decision, Effect, Entry, Event, Fact, Hold, InsertAnswer, Phase, Plan, Policy,
-    State, WaitReason, check, decide, evolve, replay,
+    State, TokenState, WaitReason, check, decide, evolve, replay,
 };
 use psn::domain::time::{Millis, Timestamp};
 use std::cmp::Reverse;
@@ -303,20 +303,6 @@ impl World {
                     if let Event::Call { outcome, .. } = &mut event {
                         self.instances[instance].in_flight = false;
                         self.reserve(instance, outcome);
-                    }
-                    // A token that was called dead is forgotten: the next call claims, and reads the one of that time.
-                    let dead = matches!(
-                        &event,
-                        Event::Deletion {
-                            answer: Deletion::NotNow { token_dead: true, .. },
-                            ..
-                        } | Event::Look {
-                            answer: LookUp::Unreadable { token_dead: true, .. },
-                            ..
-                        }
-                    );
-                    if dead {
-                        self.instances[instance].token = None;
                     }
                     say!(self, "instance {instance} gets {event:?}");
                     self.drive(instance, event);
@@ -709,8 +695,9 @@ impl World {
             self.tell_of_hold(post, hold);
         }
         if decision.lifts {
-            let scopes = self.scopes(post, state);
-            self.holds.retain(|hold| !scopes.contains(&hold.scope));
+            let (now, scopes) = (self.now, self.scopes(post, state));
+            self.holds
+                .retain(|hold| hold.until > now || !scopes.contains(&hold.scope));
         }
         if !matches!(state.phase, Phase::Running | Phase::RollingBack) {
             self.instances[instance].token = None;
@@ -852,6 +839,11 @@ impl World {
                     },
                 );
             }
+            Effect::RenewToken { message } => {
+                let token = self.instances[instance].token.take();
+                let answer = self.renew_token(token, message);
+                self.answer(instance, 1, 2_000, Event::Token(answer));
+            }
             Effect::Delete { step, remote_id } => {
                 let left = &mut self.instances[instance].calls_left;
                 *left = left.saturating_sub(1);
@@ -861,6 +853,26 @@ impl World {
                 self.marks.insert("deletion asked for");
                 self.answer(instance, 20, 300, Event::Deletion { step, answer });
             }
+        }
+    }
+
+    /// What the account's object makes of a refused token.
+    fn renew_token(&mut self, token: Option<u32>, message: String) -> TokenState {
+        if token.is_none_or(|token| token < self.token) {
+            return TokenState::Renewed;
+        }
+        match self.random.below(6) {
+            0 => {
+                self.mark("token renewed");
+                self.token = self.platform.dead_below.max(self.token + 1);
+                TokenState::Renewed
+            }
+            1 => {
+                self.mark("token renewed later");
+                let until = self.now + Millis(self.random.between(-1_000, 60_000));
+                TokenState::Later { until, message }
+            }
+            _ => TokenState::Dead { message },
         }
     }
 

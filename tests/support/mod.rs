@@ -17,18 +17,22 @@ use psn::domain::platform::Platform;
 use psn::domain::publish::Plan;
 use psn::domain::time::{Millis, Timestamp};
 use psn::net;
+use psn::platforms::oauth;
 use psn::ports::clock::Clock;
 use psn::ports::entropy::Entropy;
 use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
 use psn::ports::journal::{AppendError, Journal, Record};
 use psn::ports::memory::{ManualClock, MemoryJournal, MemoryTable, SeededEntropy};
-use psn::ports::objects::{IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot};
+use psn::ports::objects::{
+    AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
+};
 use psn::ports::pause::{Pause, Surroundings as Ambient};
 use psn::ports::table::Table;
 use psn::ports::waker::Waker;
 use psn::store::accounts::AccountImport;
 use psn::store::seal::Sealer;
 use psn::store::{Neon, Secret, Store};
+use psn::tasks::account::{self, AccountObject};
 use psn::tasks::index::{self, Index};
 use psn::tasks::publish::{PostObject, Surroundings};
 use psn::tasks::settings::Settings;
@@ -36,7 +40,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -71,6 +75,7 @@ impl Pause for SharedPause {
 
 pub type Around = Ambient<SharedClock, SharedEntropy, SharedPause>;
 pub type Object = PostObject<FaultyHttp, Around, World, SharedWaker>;
+pub type AccountCore = AccountObject<FaultyHttp, Around, World, SharedWaker>;
 
 /// What happens to one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +134,7 @@ impl HttpClient for FaultyHttp {
             None => self.inner.send(request).await,
             Some(Fault::Before) => lost(),
             Some(Fault::After) => {
-                self.inner.send(request).await.unwrap();
+                let _ = self.inner.send(request).await;
                 lost()
             }
             Some(Fault::DieBefore) => {
@@ -137,7 +142,7 @@ impl HttpClient for FaultyHttp {
                 std::future::pending().await
             }
             Some(Fault::DieAfter) => {
-                self.inner.send(request).await.unwrap();
+                let _ = self.inner.send(request).await;
                 self.died.notify_one();
                 std::future::pending().await
             }
@@ -195,6 +200,13 @@ struct Slot {
     object: Arc<Mutex<Option<Arc<Object>>>>,
 }
 
+/// Whose alarm rings.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Rings {
+    Post(PostId),
+    Account(AccountId),
+}
+
 /// Everything that outlives an object.
 #[derive(Clone)]
 pub struct World {
@@ -207,7 +219,18 @@ struct Inner {
     http: FaultyHttp,
     settings: Arc<Settings>,
     posts: Mutex<BTreeMap<PostId, Slot>>,
+    accounts: Mutex<BTreeMap<AccountId, AccountSlot>>,
     index: MemoryTable,
+    lifts: AtomicUsize,
+    /// What accounts' owners were told.
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+#[derive(Clone, Default)]
+struct AccountSlot {
+    table: SharedTable,
+    waker: SharedWaker,
+    object: Arc<Mutex<Option<Arc<AccountCore>>>>,
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ObjectError>> + Send + 'a>>;
@@ -219,12 +242,26 @@ impl Objects for World {
         answer
     }
 
+    fn account(
+        &self,
+        id: &AccountId,
+        request: AccountRequest,
+    ) -> impl Future<Output = Result<AccountReply, ObjectError>> + Send {
+        let (object, id) = (self.account_object(id), id.clone());
+        let answer: Answer<'_, AccountReply> =
+            Box::pin(async move { object.answer(&id, request).await.map_err(ObjectError) });
+        answer
+    }
+
     fn index(&self, request: IndexRequest) -> impl Future<Output = Result<IndexReply, ObjectError>> + Send {
         let answer: Answer<'_, IndexReply> = Box::pin(async move {
             let core = Index {
                 table: &self.inner.index,
                 now: self.inner.clock.now(),
             };
+            if matches!(request, IndexRequest::Lift { .. }) {
+                self.inner.lifts.fetch_add(1, Ordering::Relaxed);
+            }
             let told = core.consequences(&request).map_err(ObjectError)?;
             let reply = core.answer(request);
             index::tell(self, told).await?;
@@ -237,6 +274,11 @@ impl Objects for World {
 impl World {
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// How often the index was asked to end holds: it looks through every open post for that.
+    pub fn lifts(&self) -> usize {
+        self.inner.lifts.load(Ordering::Relaxed)
     }
 
     pub fn clock(&self) -> SharedClock {
@@ -288,6 +330,45 @@ impl World {
         Arc::new(PostObject::new(around, journal, table, slot.waker.clone()).unwrap())
     }
 
+    /// The object of an account.
+    pub fn account_object(&self, id: &AccountId) -> Arc<AccountCore> {
+        let slot = self
+            .inner
+            .accounts
+            .lock()
+            .unwrap()
+            .entry(id.clone())
+            .or_default()
+            .clone();
+        let mut object = slot.object.lock().unwrap();
+        let build = || {
+            let told = self.inner.told.clone();
+            let around = account::Surroundings {
+                ambient: self.around(),
+                objects: self.clone(),
+                store: self.store(),
+                oauth: oauth::Client::new(
+                    self.inner.http.clone(),
+                    self.around(),
+                    self.inner.settings.platforms.oauth.clone(),
+                ),
+                sealer: Sealer::new(&Secret::new(KEY)).unwrap(),
+                tell: Box::new(move |message| told.lock().unwrap().push(message.to_owned())),
+            };
+            Arc::new(AccountObject::new(
+                around,
+                Box::new(slot.table.clone()),
+                slot.waker.clone(),
+            ))
+        };
+        object.get_or_insert_with(build).clone()
+    }
+
+    /// What accounts' owners were told so far.
+    pub fn told(&self) -> Vec<String> {
+        self.inner.told.lock().unwrap().clone()
+    }
+
     /// Loses every alarm, as a runtime that lost its storage of alarms would.
     pub fn lose_alarms(&self) {
         for slot in self.inner.posts.lock().unwrap().values() {
@@ -324,6 +405,9 @@ impl World {
         for slot in self.inner.posts.lock().unwrap().values() {
             *slot.object.lock().unwrap() = None;
         }
+        for slot in self.inner.accounts.lock().unwrap().values() {
+            *slot.object.lock().unwrap() = None;
+        }
     }
 
     pub async fn ask(&self, id: &PostId, request: PostRequest) -> PostReply {
@@ -337,28 +421,44 @@ impl World {
         }
     }
 
+    async fn ring(&self, who: &Rings) {
+        match who {
+            Rings::Post(id) => {
+                *self.slot(id).waker.0.lock().unwrap() = None;
+                self.object(id).alarm().await.unwrap();
+            }
+            Rings::Account(id) => {
+                let slot = self.inner.accounts.lock().unwrap()[id].clone();
+                *slot.waker.0.lock().unwrap() = None;
+                self.account_object(id).alarm().await.unwrap();
+            }
+        }
+    }
+
     /// Lets alarms ring, in the order of their times, until none is set or the time is up. A call that never returns is
     /// the death of the program: the instances are forgotten, and the alarms go on.
     pub async fn run(&self, until: Timestamp) {
         for _ in 0..2_000 {
             let next = {
                 let posts = self.inner.posts.lock().unwrap();
-                let due = posts
+                let accounts = self.inner.accounts.lock().unwrap();
+                let posts = posts
                     .iter()
-                    .filter_map(|(id, slot)| slot.waker.alarm().map(|at| (at, id.clone())));
-                due.min()
+                    .map(|(id, slot)| (slot.waker.alarm(), Rings::Post(id.clone())));
+                let accounts = accounts
+                    .iter()
+                    .map(|(id, slot)| (slot.waker.alarm(), Rings::Account(id.clone())));
+                let set = posts.chain(accounts).filter_map(|(at, who)| at.map(|at| (at, who)));
+                set.min()
             };
-            let Some((at, id)) = next.filter(|(at, _)| *at <= until) else {
+            let Some((at, who)) = next.filter(|(at, _)| *at <= until) else {
                 return;
             };
             if at > self.now() {
                 self.inner.clock.set(at);
             }
-            let slot = self.slot(&id);
-            let object = self.object(&id);
-            *slot.waker.0.lock().unwrap() = None;
             tokio::select! {
-                result = object.alarm() => result.unwrap(),
+                () = self.ring(&who) => {}
                 () = self.inner.http.died.notified() => self.crash(),
             }
         }
@@ -426,7 +526,10 @@ pub async fn stage_with(
         http: FaultyHttp::new(),
         settings,
         posts: Mutex::default(),
+        accounts: Mutex::default(),
         index: MemoryTable::default(),
+        lifts: AtomicUsize::default(),
+        told: Arc::default(),
     };
     let world = World { inner: Arc::new(inner) };
     world.store().migrate().await.unwrap();

@@ -8,9 +8,9 @@ use crate::domain::outcome::{Deletion, LookUp, Outcome, RejectionKind};
 use crate::domain::publish::command::{self, Refused};
 use crate::domain::publish::effect::{Decision, Effect, Hold};
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Refusal, Rest, WaitReason};
-use crate::domain::publish::event::{Circumstances, ClaimAnswer, Event, InsertAnswer};
+use crate::domain::publish::event::{Circumstances, ClaimAnswer, Event, InsertAnswer, TokenState};
 use crate::domain::publish::evolve::evolve;
-use crate::domain::publish::state::{Phase, State, StepStatus};
+use crate::domain::publish::state::{Phase, State, Step, StepStatus};
 use crate::domain::retry::Backoff;
 use crate::domain::time::{Millis, Timestamp};
 
@@ -61,6 +61,7 @@ pub fn decide(state: &State, event: Event, circumstances: &Circumstances<'_>) ->
             started_at,
             answer,
         } => draft.looked(step, started_at, answer),
+        Event::Token(answer) => draft.token_answered(answer),
         Event::Deletion { step, answer } => draft.deleted(step, answer),
     }
     draft.go_on();
@@ -396,7 +397,12 @@ impl<'a> Draft<'a> {
             }
             RejectionKind::TokenDead => {
                 self.refuse(index, Refusal::Rejected(kind), message.clone(), None);
-                self.token_dead(message);
+                if self.state.steps[index].waits > limits::WAITS_MAX {
+                    let message = self.about_part(index, &message);
+                    self.stop(message);
+                } else if !self.state.cancel_requested {
+                    self.ask(Effect::RenewToken { message });
+                }
             }
             RejectionKind::NoCredit | RejectionKind::Operator => {
                 self.refuse(index, Refusal::Rejected(kind), message.clone(), None);
@@ -407,6 +413,48 @@ impl<'a> Draft<'a> {
                 }
                 self.wait_or_stop(WaitReason::Paused, until, message);
             }
+        }
+    }
+
+    /// The account's object has spoken about a token that the platform refused.
+    fn token_answered(&mut self, answer: TokenState) {
+        match self.state.phase {
+            Phase::Running => {}
+            Phase::RollingBack => return self.token_answered_to_roll_back(answer),
+            _ => return,
+        }
+        let (until, message, is_dead) = match answer {
+            // The run claims again, and reads the new one.
+            TokenState::Renewed => return,
+            TokenState::Later { until, message } => (until, message, false),
+            TokenState::Dead { message } => (self.now() + TOKEN_WAIT_MS, message, true),
+        };
+        let index = self.state.unsettled();
+        let doubt = index.map(|index| (index, &self.state.steps[index].status));
+        match doubt {
+            // Cancelled, it cannot wait for a token, but what is in doubt is still to be looked up.
+            Some((index, StepStatus::Doubt(doubt))) if self.state.cancel_requested => {
+                let unreadable = doubt.unreadable;
+                self.looked_unreadable(index, unreadable, message, None);
+            }
+            _ if is_dead => self.token_dead(message),
+            _ => self.wait_or_stop(WaitReason::Paused, until.max(self.now() + THROTTLE_MS_MIN), message),
+        }
+    }
+
+    fn token_answered_to_roll_back(&mut self, answer: TokenState) {
+        let (again_at, message) = match answer {
+            TokenState::Renewed => return,
+            TokenState::Later { until, message } => (until.max(self.now() + THROTTLE_MS_MIN), message),
+            TokenState::Dead { message } => (self.now() + TOKEN_WAIT_MS, message),
+        };
+        let deleting = |step: &Step| matches!(step.status, StepStatus::Deleting { .. });
+        if let Some(step) = self.state.steps.iter().position(deleting) {
+            self.record(Entry::DeletionDelayed {
+                step,
+                message,
+                again_at,
+            });
         }
     }
 
@@ -487,12 +535,11 @@ impl<'a> Draft<'a> {
                     again_at,
                 });
             }
-            // Cancelled, it cannot wait for a token, but what is in doubt is still to be looked up.
             LookUp::Unreadable {
                 message,
                 token_dead: true,
                 ..
-            } if !self.state.cancel_requested => self.token_dead(message),
+            } => self.ask(Effect::RenewToken { message }),
             LookUp::Unreadable { message, retry_at, .. } => {
                 self.looked_unreadable(index, doubt.unreadable, message, retry_at);
             }
@@ -565,14 +612,11 @@ impl<'a> Draft<'a> {
             }
             Deletion::NotNow {
                 message,
-                retry_at,
-                token_dead,
-            } => {
-                let wait = if token_dead {
-                    TOKEN_WAIT_MS
-                } else {
-                    UNREADABLE.delay(self.state.steps[index].deletion_delays, self.random())
-                };
+                token_dead: true,
+                ..
+            } => self.ask(Effect::RenewToken { message }),
+            Deletion::NotNow { message, retry_at, .. } => {
+                let wait = UNREADABLE.delay(self.state.steps[index].deletion_delays, self.random());
                 let again_at = retry_at.filter(|at| *at > self.now()).unwrap_or(self.now() + wait);
                 self.record(Entry::DeletionDelayed {
                     step: index,

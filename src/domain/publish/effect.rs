@@ -43,6 +43,11 @@ pub enum Effect {
         /// Ids that are other parts of this post.
         known_ids: Vec<RemoteId>,
     },
+    /// Ask the account's object for another token: the platform refused this one.
+    RenewToken {
+        /// The platform's words.
+        message: String,
+    },
     /// Delete a part (idempotent).
     Delete {
         /// Which step.

@@ -38,6 +38,8 @@ pub enum Event {
         /// What it answered.
         answer: LookUp,
     },
+    /// What asking for another token led to.
+    Token(TokenState),
     /// What a deletion led to.
     Deletion {
         /// Which step it was about.
@@ -117,6 +119,25 @@ pub enum InsertAnswer {
     Refused,
     /// Cannot be known.
     Unknown,
+}
+
+/// What became of a token that the platform refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenState {
+    /// There is another one: claim again.
+    Renewed,
+    /// Not now; it goes on by itself.
+    Later {
+        /// When to try again at the latest.
+        until: Timestamp,
+        /// Why, for the person.
+        message: String,
+    },
+    /// Only a person's consent helps.
+    Dead {
+        /// Why, for the person.
+        message: String,
+    },
 }
 
 /// What claiming the row led to.

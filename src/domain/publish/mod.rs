@@ -40,7 +40,7 @@ pub use command::Refused;
 pub use decide::decide;
 pub use effect::{Decision, Effect, Hold};
 pub use entry::{Entry, Fact, Rest, WaitReason};
-pub use event::{Circumstances, ClaimAnswer, Command, Event, InsertAnswer, Verdict};
+pub use event::{Circumstances, ClaimAnswer, Command, Event, InsertAnswer, TokenState, Verdict};
 pub use evolve::{IllegalEntry, evolve, replay};
 pub use invariant::check;
 pub use plan::{Plan, Policy, PolicyError};

@@ -13,6 +13,7 @@ mod config;
 mod identity;
 pub mod redirect;
 
+pub use crate::domain::renewal::schedule::rotates;
 pub use config::{App, NotConfigured, Settings};
 pub use identity::{Identity, IdentityError};
 
@@ -99,15 +100,6 @@ pub const fn pkce(platform: Platform) -> Pkce {
         Platform::X => Pkce::Base64Url,
         Platform::TikTok => Pkce::Hex,
         Platform::LinkedIn | Platform::Instagram => Pkce::None,
-    }
-}
-
-/// Whether each refresh token is good for one renewal only, so that a second use may end the whole grant.
-#[must_use]
-pub const fn rotates(platform: Platform) -> bool {
-    match platform {
-        Platform::X | Platform::TikTok => true,
-        Platform::LinkedIn | Platform::Instagram => false,
     }
 }
 

@@ -13,7 +13,7 @@ pub mod row;
 
 use crate::domain::account::HoldScope;
 use crate::domain::hash::{content_hash, hex};
-use crate::domain::id::RemoteUserId;
+use crate::domain::id::{AccountId, RemoteUserId};
 use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
 use crate::domain::publish::view::{timeline, view};
@@ -40,9 +40,11 @@ const GUARD_MS: Millis = Millis(1_000);
 /// The wait after a fault of the storage, or of this program: short enough to go on soon, long enough to cost nothing.
 const AFTER_FAULT_MS: Millis = Millis(30_000);
 /// A wake that comes so late means that others are late too.
-const BEHIND_MS_MIN: Millis = Millis(100);
-/// Rows wait for the calls of other posts at most so long.
-const BEHIND_MS_MAX: Millis = Millis(2_000);
+const BEHIND_MS_MIN: Millis = Millis(25);
+/// Rows wait for the calls of other posts so long; each costs what several calls cost.
+const BEHIND_MS_FIRST: Millis = Millis(2_000);
+/// Rows wait longer the later their calls were, so that they do not come all at once, at most so long.
+const BEHIND_MS_MAX: Millis = Millis(3_500);
 /// Turns of the driver's loop in one wake: far more than the calls it may make.
 const TURNS_MAX: u32 = 400;
 /// The wait before a failed mirroring of the row is tried again.
@@ -92,6 +94,9 @@ struct Memory {
 struct Credentials {
     token: AccessToken,
     remote_user_id: Option<RemoteUserId>,
+    account_id: AccountId,
+    /// The row's version that it was read from.
+    version: String,
 }
 
 impl<H, A, O, W> PostObject<H, A, O, W>
@@ -455,8 +460,8 @@ where
         let behind = self.behind()?;
         let mut wake_at = self.drive(&mut calls_left).await?;
         // Many posts are due at once: the first calls of the others go before the rows of those that are out.
-        if behind.0 > 0 {
-            self.around.ambient.pause(behind).await;
+        if let Some(pause) = behind {
+            self.around.ambient.pause(pause).await;
         }
         loop {
             let mirrored = self.mirror().await?;
@@ -475,16 +480,17 @@ where
         }
     }
 
-    /// How far this instance is behind with a post that was ready to call at its time.
-    fn behind(&self) -> Result<Millis, String> {
+    /// How long the row is to wait for the calls of other posts: not at all, unless this instance, ready to call at its
+    /// post's time, was woken late.
+    fn behind(&self) -> Result<Option<Millis>, String> {
         let state = self.state()?;
         let was_ready = self.memory().token.is_some() && !state.has_begun();
         let late = state
             .scheduled_at
             .filter(|_| was_ready)
-            .map(|due| self.now().since(due));
-        let behind = late.filter(|late| *late >= BEHIND_MS_MIN).unwrap_or(Millis(0));
-        Ok(Millis(behind.0 * 2).min(BEHIND_MS_MAX))
+            .map(|due| self.now().since(due))
+            .filter(|late| *late >= BEHIND_MS_MIN);
+        Ok(late.map(|late| Millis((BEHIND_MS_FIRST.0 + late.0 * 2).min(BEHIND_MS_MAX.0))))
     }
 
     /// Goes on until there is something to wait for; answers until when.

@@ -7,12 +7,13 @@ use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, RemoteId, RunToken};
 use crate::domain::limits;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack};
-use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, WaitReason};
+use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, TokenState, WaitReason};
+use crate::domain::renewal::schedule::wants_renewal;
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::platforms::{self, AccessToken, LookUpQuery, PartToPublish, PlatformClient};
 use crate::ports::http::HttpClient;
-use crate::ports::objects::{IndexReply, IndexRequest, Objects, PostReply};
+use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, Objects, PostReply};
 use crate::ports::pause::Ambient;
 use crate::ports::waker::Waker;
 use crate::store::StoreError;
@@ -32,6 +33,9 @@ const MIRROR_EVERY_MS: Millis = Millis(limits::PROJECTION_LAG_MS_MAX.0 - 1_000);
 const CLAIM_AGAIN_MS: Millis = Millis(15 * 60_000);
 /// A post whose account has no usable token looks again after this time; importing one wakes it at once.
 const TOKEN_AGAIN_MS: Millis = Millis(6 * 3_600_000);
+
+/// A post whose account's object could not be reached asks again after this time.
+const ACCOUNT_AGAIN_MS: Millis = Millis(15_000);
 
 type Platform<H, A> = platforms::Client<H, A>;
 
@@ -62,10 +66,14 @@ where
             Effect::Publish { id, text, reply_to, .. } => {
                 *calls_left = calls_left.saturating_sub(1);
                 self.memory().in_flight = true;
-                let outcome = beside(self.publish(state, &text, reply_to.as_ref()), mirroring, || {
-                    Box::pin(self.mirror_when_due())
-                })
-                .await;
+                let call = self.publish(state, &text, reply_to.as_ref());
+                // Until the first answer there is nothing to say that the row does not say since the claim.
+                let is_first = state.confirmed_count() == 0 && state.steps.iter().all(|step| step.attempt_last <= 1);
+                let outcome = if is_first {
+                    call.await
+                } else {
+                    beside(call, mirroring, || Box::pin(self.mirror_when_due())).await
+                };
                 self.memory().in_flight = false;
                 Event::Call { id, outcome }
             }
@@ -90,6 +98,7 @@ where
                     answer: self.look_up(state, &query).await,
                 }
             }
+            Effect::RenewToken { message } => Event::Token(self.renew_token(state, message).await),
             Effect::Delete { step, remote_id } => {
                 *calls_left = calls_left.saturating_sub(1);
                 Event::Deletion {
@@ -299,8 +308,10 @@ where
                 message: "there is nothing to claim".to_owned(),
             };
         };
-        if let Some(held) = self.held(state).await {
-            return held;
+        let scopes = self.scopes(state);
+        match self.turns(plan, scopes.clone()).await {
+            Ok(turns) => self.memory().trying = turns,
+            Err(held) => return held,
         }
         // The row has to show this run's state before it can be claimed.
         if !matches!(self.mirror().await, Ok(true)) {
@@ -325,11 +336,14 @@ where
                     // Only now it is known whose holds cover it.
                     let mut named = state.clone();
                     named.account_id = Some(tokens.account.id.clone());
-                    if let Some(held) = self.held(&named).await {
-                        return held;
+                    let mut others = self.scopes(&named);
+                    others.retain(|scope| !scopes.contains(scope));
+                    match self.turns(plan, others).await {
+                        Ok(turns) => self.memory().trying.extend(turns),
+                        Err(held) => return held,
                     }
                 }
-                self.take(*tokens)
+                self.take_usable(state, *tokens).await
             }
             Ok(ClaimResult::Gone) => ClaimAnswer::RowGone,
             Ok(ClaimResult::Refused { why, row }) => self.not_claimed(&why, &row.status, row.scheduled_at),
@@ -339,24 +353,92 @@ where
         }
     }
 
-    async fn held(&self, state: &State) -> Option<ClaimAnswer> {
-        let plan = state.plan.as_ref()?;
-        let scopes = self.scopes(state);
+    /// In which of the scopes this post is the first to try again; an error when one of them holds it.
+    async fn turns(&self, plan: &Plan, scopes: Vec<HoldScope>) -> Result<Vec<HoldScope>, ClaimAnswer> {
         let request = IndexRequest::Holds {
             post_id: plan.post_id.clone(),
-            scopes: scopes.clone(),
+            scopes,
         };
-        let reply = self.around.objects.index(request).await;
-        let Ok(IndexReply::Held { hold: Some(hold) }) = reply else {
-            self.memory().trying = scopes;
-            return None;
+        match self.around.objects.index(request).await {
+            Ok(IndexReply::Held { hold: None, turns }) => Ok(turns),
+            Ok(IndexReply::Held { hold: Some(hold), .. }) => {
+                self.remember_scope(&hold.scope);
+                Err(ClaimAnswer::Held {
+                    reason: hold.reason,
+                    until: hold.until,
+                    message: hold.message,
+                })
+            }
+            // Without an answer it goes on: a hold spares a call, nothing else.
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Takes the row's token; one that would not last is renewed first.
+    async fn take_usable(&self, state: &State, tokens: TokenRow) -> ClaimAnswer {
+        let used_at = state.scheduled_at.map_or(self.now(), |due| due.max(self.now()));
+        if !wants_renewal(tokens.account.platform, tokens.expires_at, used_at) {
+            return self.take(tokens);
+        }
+        let account_id = tokens.account.id.clone();
+        let request = AccountRequest::Usable {
+            user_id: tokens.user.clone(),
+            refused: None,
         };
-        self.remember_scope(&hold.scope);
-        Some(ClaimAnswer::Held {
-            reason: hold.reason,
-            until: hold.until,
-            message: hold.message,
-        })
+        match self.around.objects.account(&account_id, request).await {
+            Ok(AccountReply::Usable { .. }) => {}
+            Ok(AccountReply::Later { until, message }) => {
+                self.remember_scope(&HoldScope::Account(account_id));
+                let reason = WaitReason::Paused;
+                return ClaimAnswer::Held { reason, until, message };
+            }
+            Ok(AccountReply::NeedsReauth { message }) => {
+                self.remember_scope(&HoldScope::Account(account_id));
+                return self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, &message);
+            }
+            Ok(AccountReply::NotFound) => return self.no_account(),
+            Err(error) => {
+                return ClaimAnswer::Unavailable {
+                    message: error.to_string(),
+                };
+            }
+        }
+        match self.around.store.token_read(&tokens.user, &account_id).await {
+            Ok(Some(tokens)) => self.take(tokens),
+            Ok(None) => self.no_account(),
+            Err(error) => ClaimAnswer::Unavailable {
+                message: error.to_string(),
+            },
+        }
+    }
+
+    /// Asks the account's object for another token than the one that the platform refused.
+    async fn renew_token(&self, state: &State, message: String) -> TokenState {
+        let credentials = self.memory().token.take();
+        let (Some(plan), Some(credentials)) = (&state.plan, credentials) else {
+            return TokenState::Renewed;
+        };
+        let account_id = credentials.account_id;
+        let request = AccountRequest::Usable {
+            user_id: plan.user_id.clone(),
+            refused: Some(credentials.version),
+        };
+        let scope = HoldScope::Account(account_id.clone());
+        match self.around.objects.account(&account_id, request).await {
+            Ok(AccountReply::Usable { .. }) => TokenState::Renewed,
+            Ok(AccountReply::Later { until, message }) => {
+                self.remember_scope(&scope);
+                TokenState::Later { until, message }
+            }
+            Ok(AccountReply::NeedsReauth { message }) => TokenState::Dead { message },
+            Ok(AccountReply::NotFound) => TokenState::Dead { message },
+            Err(error) => {
+                self.remember_scope(&scope);
+                let until = self.now() + ACCOUNT_AGAIN_MS;
+                let message = error.to_string();
+                TokenState::Later { until, message }
+            }
+        }
     }
 
     fn take(&self, tokens: TokenRow) -> ClaimAnswer {
@@ -367,13 +449,28 @@ where
             Ok(token) => {
                 self.memory().mirrored_at = Some(self.now());
                 let remote_user_id = tokens.account.remote_user_id.clone();
-                self.memory().token = Some(Credentials { token, remote_user_id });
-                ClaimAnswer::Claimed {
-                    account_id: tokens.account.id,
-                }
+                let account_id = tokens.account.id;
+                self.memory().token = Some(Credentials {
+                    token,
+                    remote_user_id,
+                    account_id: account_id.clone(),
+                    version: tokens.version,
+                });
+                ClaimAnswer::Claimed { account_id }
             }
             Err(message) => self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, &message),
         }
+    }
+
+    fn no_account(&self) -> ClaimAnswer {
+        let message = "its account is not connected: import or connect the account, the post goes on by itself";
+        if let Ok(state) = self.state()
+            && let Some(plan) = state.plan
+        {
+            let unconnected = HoldScope::Unconnected(plan.user_id, plan.platform);
+            self.remember_scope(&state.account_id.map_or(unconnected, HoldScope::Account));
+        }
+        self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, message)
     }
 
     fn held_for(&self, reason: WaitReason, again: Millis, message: &str) -> ClaimAnswer {
@@ -394,16 +491,7 @@ where
             ClaimRefusal::Changed => ClaimAnswer::Unavailable {
                 message: "the row changed just now".to_owned(),
             },
-            ClaimRefusal::NoAccount => {
-                let message = "its account is not connected: import or connect the account, the post goes on by itself";
-                if let Ok(state) = self.state()
-                    && let Some(plan) = state.plan
-                {
-                    let unconnected = HoldScope::Unconnected(plan.user_id, plan.platform);
-                    self.remember_scope(&state.account_id.map_or(unconnected, HoldScope::Account));
-                }
-                self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, message)
-            }
+            ClaimRefusal::NoAccount => self.no_account(),
             ClaimRefusal::AmbiguousAccount(_) => {
                 let message = "it names no account and there are several: create it again with an `account_id`";
                 self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, message)

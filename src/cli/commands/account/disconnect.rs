@@ -10,7 +10,7 @@ use crate::net::Client as Http;
 use crate::platforms::oauth;
 use crate::store::Secret;
 use crate::store::seal::Sealer;
-use crate::tasks::accounts::{self, DisconnectError, Revocation};
+use crate::tasks::connected::{self, DisconnectError, Revocation};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
@@ -62,7 +62,7 @@ pub async fn run(context: &Context, args: DisconnectArgs) -> CliResult {
     let http = Http::new().map_err(|error| CliError::outcome(error.message))?;
     let client = oauth::Client::new(http, SystemClock, database::endpoints(&settings));
     let user = UserId(args.user.clone());
-    let revocation = accounts::disconnect(&store, &client, &sealer, &user, &account.id).await;
+    let revocation = connected::disconnect(&store, &client, &sealer, &user, &account.id).await;
     let revocation = revocation.map_err(|error| match error {
         DisconnectError::NotFound => CliError::outcome("somebody else has disconnected it in this moment"),
         DisconnectError::Store(error) => {

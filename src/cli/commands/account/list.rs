@@ -9,7 +9,7 @@ use crate::domain::health::Health;
 use crate::domain::id::UserId;
 use crate::domain::platform::Platform;
 use crate::ports::clock::Clock;
-use crate::tasks::accounts::{AccountReport, reports};
+use crate::tasks::connected::{AccountReport, reports};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};

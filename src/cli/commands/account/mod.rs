@@ -5,6 +5,7 @@ mod disconnect;
 mod finish;
 mod list;
 mod pending;
+mod refresh;
 mod relay;
 mod wait;
 
@@ -31,6 +32,8 @@ pub enum AccountCommand {
     List(list::ListArgs),
     /// Store a token that you have, sealed; importing again replaces it and lets parked posts go on
     Import(ImportArgs),
+    /// Renew an account's tokens now; otherwise the worker does so by itself when it is time
+    Refresh(refresh::RefreshArgs),
     /// Take an account's grant back where the platform lets us, and forget its tokens
     Disconnect(disconnect::DisconnectArgs),
 }
@@ -58,6 +61,7 @@ impl AccountCommand {
             Self::Connect(args) => connect::run(context, args).await,
             Self::List(args) => list::run(context, args).await,
             Self::Import(args) => import(context, args).await,
+            Self::Refresh(args) => refresh::run(context, args).await,
             Self::Disconnect(args) => disconnect::run(context, args).await,
         }
     }

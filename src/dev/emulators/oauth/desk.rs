@@ -250,15 +250,15 @@ impl Desk<'_> {
 
     /// A token that lasts for one that does not.
     fn lengthen(&self, app: &App, request: &Request) -> Decided {
-        self.from_access(app, request, Kind::Short, 0)
+        self.renewed_from(app, request, Kind::Short, 0)
     }
 
     /// A new token for one that still lasts.
     fn renew_itself(&self, app: &App, request: &Request) -> Decided {
-        self.from_access(app, request, Kind::Access, self.dialect.renewable_after_s)
+        self.renewed_from(app, request, Kind::Access, self.dialect.renewable_after_s)
     }
 
-    fn from_access(&self, app: &App, request: &Request, kind: Kind, age_min_s: i64) -> Decided {
+    fn renewed_from(&self, app: &App, request: &Request, kind: Kind, age_min_s: i64) -> Decided {
         let Some(name) = request.field("access_token") else {
             return refused(Fault::Missing("access_token"));
         };

@@ -201,15 +201,14 @@ impl Oauth {
     /// The account of the code or token which a call to a token endpoint presents.
     #[must_use]
     pub fn owner(&self, fields: &[(String, String)]) -> Option<&str> {
-        let presented = fields.iter().find_map(|(name, value)| match name.as_str() {
+        fields.iter().find_map(|(name, value)| match name.as_str() {
             "code" => self.codes.get(value).map(|code| code.account.as_str()),
             "refresh_token" | "token" | "access_token" => {
                 let family = self.family(self.tokens.get(value)?)?;
                 Some(family.account.as_str())
             }
             _ => None,
-        });
-        presented
+        })
     }
 
     /// Ends the account's access tokens.

@@ -1,0 +1,131 @@
+//! The token refresher: renews what is near its end, whoever needs it. It asks the index first: the database is left asleep
+//! unless an account's time has come, but for one sweep a day for accounts that nobody told of.
+
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::time::Millis;
+use crate::ports::http::HttpClient;
+use crate::ports::objects::{AccountCursor, AccountReply, AccountRequest, IndexReply, IndexRequest, Objects};
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::renewal::Ending;
+use serde::Serialize;
+
+/// Accounts asked per run; the rest is left to the next.
+const ASK_MAX: usize = 30;
+/// An account that could not be reached is left alone for so long, so that it does not stand before the others.
+const AGAIN_MS: Millis = Millis(3_600_000);
+/// The daily sweep looks so far beyond the time of renewal, so that no account ends between two sweeps.
+const AHEAD_MS: Millis = Millis(25 * 3_600_000);
+
+/// What a run of the refresher did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Accounts whose objects were asked.
+    pub asked: usize,
+    /// Accounts with new tokens.
+    pub renewed: usize,
+    /// Accounts that could not be renewed now and go on by themselves.
+    pub waiting: usize,
+    /// Accounts that only their owner's consent helps.
+    pub needs_reauth: usize,
+    /// Objects that could not be reached; they are asked again in an hour.
+    pub failed: usize,
+    /// Whether the database was asked.
+    pub swept: bool,
+    /// Why the database could not be asked, if it could not.
+    pub message: Option<String>,
+}
+
+/// Runs the refresher once. `sweep` asks the database even when it is not yet time to: for a person.
+pub async fn run<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, objects: &O, sweep: bool) -> Report {
+    let mut report = Report::default();
+    let due = objects.index(IndexRequest::Renewals { limit: ASK_MAX }).await;
+    let (accounts, is_time, after) = match due {
+        Ok(IndexReply::Renewals { accounts, sweep, after }) => (accounts, sweep, after),
+        Ok(_) | Err(_) => (Vec::new(), true, None),
+    };
+    for (user, account) in &accounts {
+        ask(store, objects, user, account, &mut report).await;
+    }
+    let left = ASK_MAX - accounts.len();
+    if (is_time || sweep) && left > 0 {
+        sweep_rows(store, objects, after, left, &accounts, &mut report).await;
+    }
+    report
+}
+
+async fn ask<H: HttpClient, A: Ambient, O: Objects>(
+    store: &Store<H, A>,
+    objects: &O,
+    user: &UserId,
+    account: &AccountId,
+    report: &mut Report,
+) {
+    report.asked += 1;
+    let user_id = user.clone();
+    let request = AccountRequest::Renew { user_id, force: false };
+    let renew_at = match objects.account(account, request).await {
+        Ok(AccountReply::Usable { renewed }) => {
+            report.renewed += usize::from(renewed);
+            return;
+        }
+        Ok(AccountReply::Later { .. }) => {
+            report.waiting += 1;
+            Some(store.ambient.now() + AGAIN_MS)
+        }
+        Ok(AccountReply::NeedsReauth { .. }) => {
+            report.needs_reauth += 1;
+            return;
+        }
+        Ok(AccountReply::NotFound) => None,
+        Err(_) => {
+            report.failed += 1;
+            Some(store.ambient.now() + AGAIN_MS)
+        }
+    };
+    // The objects that answered with a token have told the index themselves.
+    let request = IndexRequest::NoteAccount {
+        user_id: user.clone(),
+        account_id: account.clone(),
+        renew_at,
+    };
+    let _ = objects.index(request).await;
+}
+
+/// Asks the accounts of the database that come into their time before the next sweep: what their objects learn, the index
+/// knows from then on. A run goes on where the last one stopped.
+async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(
+    store: &Store<H, A>,
+    objects: &O,
+    after: Option<AccountCursor>,
+    limit: usize,
+    asked: &[(UserId, AccountId)],
+    report: &mut Report,
+) {
+    let after = after.map(|cursor| Ending {
+        user: UserId::from(""),
+        account: cursor.account_id,
+        expires_at: cursor.expires_at,
+    });
+    let most = u32::try_from(limit).unwrap_or(u32::MAX);
+    let now = store.ambient.now();
+    let endings = match store.tokens_ending(now, AHEAD_MS, after.as_ref(), most).await {
+        Ok(endings) => endings,
+        Err(error) => {
+            report.message = Some(error.to_string());
+            return;
+        }
+    };
+    for ending in &endings {
+        if !asked.iter().any(|(_, account)| *account == ending.account) {
+            ask(store, objects, &ending.user, &ending.account, report).await;
+        }
+    }
+    report.swept = true;
+    let last = endings.last().filter(|_| endings.len() >= limit);
+    let after = last.map(|ending| AccountCursor {
+        expires_at: ending.expires_at,
+        account_id: ending.account.clone(),
+    });
+    let _ = objects.index(IndexRequest::AccountsSwept { after }).await;
+}

@@ -1,0 +1,276 @@
+//! Tokens that end, are refused, are renewed by another, or die: posts go out once all the same, or say what to do.
+
+use crate::common::{HOUR, MINUTE, texts};
+use crate::support::{self, Fault, Stage};
+use psn::dev::emulators::oauth::{self, App};
+use psn::dev::emulators::x::settings::Settings as XSettings;
+use psn::dev::faults::{Action, How, Match, Plan as Faults, Point, Rule};
+use psn::domain::id::RemoteUserId;
+use psn::domain::platform::Platform;
+use psn::domain::post::{Status, SubStatus};
+use psn::domain::time::Millis;
+use psn::ports::objects::{AccountReply, AccountRequest, IndexRequest, Objects, PostReply, PostRequest};
+use psn::store::Secret;
+use psn::store::accounts::{AccountImport, TokenRow};
+use psn::store::seal::Sealer;
+use psn::tasks::token_refresher;
+use std::sync::atomic::Ordering;
+
+const PUBLISHED: (Status, Option<SubStatus>) = (Status::Published, None);
+const NEEDS_REAUTH: (Status, Option<SubStatus>) = (Status::Retry, Some(SubStatus::NeedsReauth));
+
+/// A stage whose X account is connected to an app, with tokens that end after two hours.
+async fn connected(database: &str, seed: u64, settings: oauth::Settings) -> Stage {
+    let postgres = support::postgres().await;
+    let settings = XSettings {
+        oauth: settings,
+        ..XSettings::default()
+    };
+    let app = [("X_CLIENT_ID", "app"), ("X_CLIENT_SECRET", "the app's secret")];
+    let stage = support::stage_with(&postgres, database, seed, settings, &app).await;
+    let app = App {
+        id: "app".to_owned(),
+        name: "psn".to_owned(),
+        secret: Some("the app's secret".to_owned()),
+        redirect_uris: vec!["http://127.0.0.1:18923/callback".to_owned()],
+    };
+    stage.x.add_app(app).unwrap();
+    connect(&stage).await;
+    stage
+}
+
+/// Stores new tokens, as `psn account connect` does, and tells the worker.
+async fn connect(stage: &Stage) {
+    let grant = stage.x.grant("app", "4711").unwrap();
+    let user = stage.world.settings().user_id.clone();
+    let import = AccountImport {
+        user: user.clone(),
+        platform: Platform::X,
+        remote_user_id: RemoteUserId::from("4711"),
+        username: Some("ada".to_owned()),
+        access_token: Secret::new(grant.access_token),
+        refresh_token: grant.refresh_token.map(Secret::new),
+        expires_at: Some(stage.world.now() + Millis::from_secs(grant.expires_in)),
+        scopes: Some(grant.scopes.join(",")),
+        metadata: serde_json::Map::new(),
+    };
+    let sealer = Sealer::new(&Secret::new(support::KEY)).unwrap();
+    let account = stage.world.store().account_import(&import, &sealer).await.unwrap();
+    assert_eq!(account.id, stage.account_id);
+    let request = AccountRequest::Connected { user_id: user };
+    stage.world.account(&account.id, request).await.unwrap();
+}
+
+async fn row(stage: &Stage) -> TokenRow {
+    let user = stage.world.settings().user_id.clone();
+    let row = stage.world.store().token_read(&user, &stage.account_id).await;
+    row.unwrap().unwrap()
+}
+
+/// The next answer of the token endpoint breaks off.
+fn lose_an_answer(stage: &Stage) {
+    let rule = Rule {
+        matches: Match {
+            path: Some("/2/oauth2/token".to_owned()),
+            ..Match::default()
+        },
+        action: Action {
+            fail: Some(Point::After),
+            how: Some(How::Reset),
+            ..Action::default()
+        },
+        times: Some(1),
+    };
+    let settings = stage.x.faults().settings;
+    let rules = vec![rule];
+    stage.x.set_faults(Faults { settings, rules }).unwrap();
+}
+
+async fn ask(stage: &Stage, force: bool) -> AccountReply {
+    let user_id = stage.world.settings().user_id.clone();
+    let request = AccountRequest::Renew { user_id, force };
+    stage.world.account(&stage.account_id, request).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_posts_due_at_once_on_an_expired_account_renew_it_once() {
+    let stage = connected("fifty", 31, oauth::Settings::default()).await;
+    stage.world.advance(Millis(3 * HOUR.0));
+    let mut posts = Vec::new();
+    for number in 1..=50 {
+        let parts = texts(&format!("due at once {number}"), 2);
+        posts.push((stage.create(number, &parts).await, parts));
+    }
+    // All at the same time, as the runtime lets them.
+    let due = stage.world.now() + Millis(1_000);
+    stage.world.advance(Millis(1_000));
+    let running: Vec<_> = posts
+        .iter()
+        .map(|(id, _)| (stage.world.clone(), id.clone()))
+        .map(|(world, id)| tokio::spawn(async move { world.object(&id).alarm().await }))
+        .collect();
+    for alarm in running {
+        alarm.await.unwrap().unwrap();
+    }
+    stage.world.run(due + HOUR).await;
+    for (id, parts) in &posts {
+        assert_eq!(stage.status(id).await, PUBLISHED, "{}", stage.message(id).await);
+        stage.assert_exact(parts);
+    }
+    let ledger = stage.x.ledger().oauth;
+    assert_eq!((ledger.refreshes, ledger.replays), (1, 0), "{:?}", ledger.calls);
+    let row = row(&stage).await;
+    assert!(row.expires_at.unwrap() > due + HOUR);
+    assert!(row.metadata.contains_key("lastRefreshedAt") && row.metadata.contains_key("lastRefreshAt"));
+}
+
+/// The platform ends the access token while a thread is going out: nothing is lost and nothing is sent twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_ends_in_mid_thread_is_renewed_and_the_thread_goes_on() {
+    let settings = oauth::Settings {
+        refresh_ends_access_token: true,
+        ..oauth::Settings::default()
+    };
+    let stage = connected("mid_thread", 32, settings).await;
+    let parts = texts("mid-thread", 6);
+    let id = stage.create(1, &parts).await;
+    let x = stage.x.clone();
+    let ender = tokio::spawn(async move {
+        while x.ledger().entries.len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        x.expire("4711")
+    });
+    stage.world.run_for(MINUTE).await;
+    assert!(ender.await.unwrap() > 0);
+    assert_eq!(stage.status(&id).await, PUBLISHED, "{:#?}", stage.events(&id).await);
+    stage.assert_exact(&parts);
+    let ledger = stage.x.ledger().oauth;
+    assert_eq!((ledger.refreshes, ledger.replays), (1, 0), "{:?}", ledger.calls);
+    let refused = stage
+        .events(&id)
+        .await
+        .into_iter()
+        .filter(|event| event.kind == "token_dead");
+    assert_eq!(refused.count(), 1);
+}
+
+/// Every call of a renewal fails or kills the program, before or after its effect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_in_a_renewal_the_posts_go_out_or_a_person_is_asked_for_a_true_reason() {
+    let settings = oauth::Settings {
+        forgives_loss: true,
+        ..oauth::Settings::default()
+    };
+    let stage = connected("renewal_faults", 33, settings).await;
+    let mut number = 0;
+    for fault in [Fault::Before, Fault::After, Fault::DieBefore, Fault::DieAfter] {
+        // Read, present, store.
+        for call in 1..=3 {
+            number += 1;
+            stage.world.advance(Millis(3 * HOUR.0));
+            let before = stage.x.ledger().oauth;
+            let http = stage.world.http();
+            let calls = http.calls.load(Ordering::SeqCst);
+            let is_lost = call == 2 && matches!(fault, Fault::After | Fault::DieAfter);
+            if is_lost {
+                // The answer does not leave whole: X is to know that it was lost.
+                lose_an_answer(&stage);
+            }
+            *http.plan.lock().unwrap() = Some((calls + call, fault));
+            tokio::select! {
+                _ = ask(&stage, false) => {}
+                () = http.died.notified() => stage.world.crash(),
+            }
+            *http.plan.lock().unwrap() = None;
+            let parts = texts(&format!("after {fault:?} of call {call}"), 2);
+            let id = stage.create(number, &parts).await;
+            stage.world.run_for(Millis(10 * MINUTE.0)).await;
+            let what = format!("{fault:?} of call {call}: {}", stage.message(&id).await);
+            assert_eq!(stage.status(&id).await, PUBLISHED, "{what}");
+            stage.assert_exact(&parts);
+            let after = stage.x.ledger().oauth;
+            assert_eq!(after.replays, 0, "{what}: {:?}", after.calls);
+            assert!(after.refreshes <= before.refreshes + 1 + usize::from(is_lost), "{what}");
+        }
+    }
+    assert!(stage.world.told().is_empty(), "{:?}", stage.world.told());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_that_was_withdrawn_parks_its_posts_until_it_is_given_again() {
+    let stage = connected("withdrawn", 34, oauth::Settings::default()).await;
+    let (one, two, three) = (texts("withdrawn", 3), texts("also", 1), texts("third", 1));
+    assert!(stage.x.withdraw("4711") > 0);
+    let first = stage.create(1, &one).await;
+    let second = stage.create(2, &two).await;
+    stage.world.run_for(MINUTE).await;
+    let third = stage.create(3, &three).await;
+    stage.world.run_for(HOUR).await;
+    for id in [&first, &second, &third] {
+        assert_eq!(stage.status(id).await, NEEDS_REAUTH, "{}", stage.message(id).await);
+        assert!(stage.message(id).await.contains("connect the account again"));
+    }
+    assert_eq!(stage.world.told().len(), 1, "{:?}", stage.world.told());
+    let metadata = row(&stage).await.metadata;
+    assert_eq!(metadata.get("requiresReauth"), Some(&true.into()));
+    assert!(metadata.contains_key("refreshError") && metadata.contains_key("refreshFailedAt"));
+    // Nobody asks the platform again and again meanwhile.
+    let calls = stage.x.ledger().oauth.calls.len();
+    stage.world.run_for(Millis(12 * HOUR.0)).await;
+    for _ in 0..5 {
+        assert!(matches!(ask(&stage, false).await, AccountReply::NeedsReauth { .. }));
+    }
+    assert_eq!(stage.x.ledger().oauth.calls.len(), calls);
+    let PostReply::Post(_) = stage.world.ask(&third, PostRequest::Show).await else {
+        panic!("the third post is gone");
+    };
+
+    connect(&stage).await;
+    stage.world.run_for(MINUTE).await;
+    for (id, parts) in [(&first, &one), (&second, &two), (&third, &three)] {
+        assert_eq!(stage.status(id).await, PUBLISHED, "{}", stage.message(id).await);
+        stage.assert_exact(parts);
+    }
+    assert!(!row(&stage).await.metadata.contains_key("requiresReauth"));
+    assert_eq!(stage.world.told().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_refresher_renews_what_is_near_its_end_and_leaves_the_database_asleep() {
+    let stage = connected("refresher", 35, oauth::Settings::default()).await;
+    let store = stage.world.store();
+    let run = || token_refresher::run(&store, &stage.world, false);
+    let first = run().await;
+    assert!(first.swept && first.renewed == 0, "{first:?}");
+    let calls = || stage.world.http().calls.load(Ordering::SeqCst);
+    let before = calls();
+    // Each hour for a day, the account renewed by the task alone: it asks the database for nothing else.
+    let mut renewed = 0;
+    for hour in 1..=23 {
+        stage.world.run_for(HOUR).await;
+        let report = run().await;
+        assert!(!report.swept && report.failed == 0, "{report:?}");
+        renewed += report.renewed;
+        let left = row(&stage).await.expires_at.unwrap().since(stage.world.now());
+        assert!(left.0 > 0 || hour % 2 == 0, "hour {hour}: {left:?}");
+    }
+    assert!((7..=12).contains(&renewed), "{renewed}");
+    let ledger = stage.x.ledger().oauth;
+    assert_eq!((ledger.refreshes, ledger.replays), (renewed, 0));
+    // Our own look at the row each hour; a read, a call and a write for each renewal.
+    assert_eq!(calls() - before, 23 + 3 * renewed as u64);
+
+    // An account that nobody told of is found by the daily sweep.
+    stage.world.forget_index();
+    stage
+        .world
+        .index(IndexRequest::AccountsSwept { after: None })
+        .await
+        .unwrap();
+    stage.world.run_for(Millis(23 * HOUR.0)).await;
+    assert!(!run().await.swept);
+    stage.world.run_for(HOUR).await;
+    let report = run().await;
+    assert!(report.swept && report.renewed == 1, "{report:?}");
+}
