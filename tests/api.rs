@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use psn::api::auth::ApiToken;
 use psn::api::rows::{Cursor, RowFilter, RowSummary, Rows, RowsError};
-use psn::api::{ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner, router};
+use psn::api::{Accounts, AccountsAnswer, ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner, router};
 use psn::domain::account::{Account, HoldScope};
 use psn::domain::id::{AccountId, PostId, RemoteId, UserId};
 use psn::domain::platform::Platform;
@@ -18,10 +18,14 @@ use psn::domain::post::{PartState, Status, SubStatus};
 use psn::domain::publish::view::{PartView, PostView, TimelineItem};
 use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::{Millis, Timestamp};
-use psn::ports::memory::{ManualClock, SeededEntropy};
+use psn::ports::memory::{ManualClock, MemoryTable, SeededEntropy};
 use psn::ports::objects::{
-    AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
+    AccountReply, AccountRequest, ConsentAnswer, IndexReply, IndexRequest, ObjectError, Objects, PostReply,
+    PostRequest, PostSnapshot,
 };
+use psn::store::account_list::AccountRow;
+use psn::tasks::connected::{AccountReport, Revocation, by_hand, reports};
+use psn::tasks::consent::Consents;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -40,11 +44,14 @@ struct World {
     posts: BTreeMap<PostId, PostSnapshot>,
     asked: Vec<PostRequest>,
     index_asked: Vec<IndexRequest>,
+    account_next: Option<AccountReply>,
     accounts_asked: Vec<(AccountId, AccountRequest)>,
     keys: BTreeMap<String, (String, Option<(u16, String)>)>,
     next: Option<Result<PostReply, ObjectError>>,
     database_down: bool,
     rows: Vec<RowSummary>,
+    consents: MemoryTable,
+    disconnected: bool,
 }
 
 #[derive(Clone, Default)]
@@ -99,13 +106,29 @@ impl Objects for Fake {
     }
 
     async fn account(&self, id: &AccountId, request: AccountRequest) -> Result<AccountReply, ObjectError> {
-        self.0.lock().unwrap().accounts_asked.push((id.clone(), request));
-        Ok(AccountReply::Usable { renewed: false })
+        let mut world = self.0.lock().unwrap();
+        world.accounts_asked.push((id.clone(), request));
+        Ok(world
+            .account_next
+            .take()
+            .unwrap_or(AccountReply::Usable { renewed: false }))
     }
 
     async fn index(&self, request: IndexRequest) -> Result<IndexReply, ObjectError> {
         let mut world = self.0.lock().unwrap();
         world.index_asked.push(request.clone());
+        let consents = Consents {
+            table: &world.consents,
+            now: NOW,
+        };
+        match &request {
+            IndexRequest::ConsentExpect { state } => return consents.expect(state).map_err(ObjectError),
+            IndexRequest::ConsentReceive { state, answer } => {
+                return consents.receive(state, answer.clone()).map_err(ObjectError);
+            }
+            IndexRequest::ConsentTake { state } => return consents.take(state).map_err(ObjectError),
+            _ => {}
+        }
         Ok(match request {
             IndexRequest::Begin { key, body_hash } => match world.keys.get(&key) {
                 Some((known, _)) if *known != body_hash => IndexReply::OtherBody,
@@ -244,6 +267,7 @@ fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
         clock: Box::new(ManualClock::new(NOW)),
         entropy: Box::new(SeededEntropy::new(7)),
         tasks: Box::new(Tasks),
+        accounts: Box::new(fake.clone()),
         settings: ApiSettings {
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),
@@ -951,4 +975,188 @@ async fn the_description_names_every_route() {
         let pointer = piece.split('"').next().unwrap();
         assert!(document.pointer(pointer).is_some(), "{pointer}");
     }
+}
+
+impl Accounts for Fake {
+    fn list<'a>(&'a self, user: &'a UserId) -> AccountsAnswer<'a, Vec<AccountReport>> {
+        Box::pin(async move {
+            let world = self.0.lock().unwrap();
+            if world.database_down {
+                return Err(RowsError::Unavailable("secret of the database".to_owned()));
+            }
+            assert_eq!(user.as_str(), "default");
+            let rows = [AccountRow {
+                account: account(),
+                expires_at: Some(NOW + Millis::from_secs(3 * 86_400)),
+                has_refresh_token: false,
+                scopes: Some(["tweet.read", "tweet.write", "users.read"].map(str::to_owned).to_vec()),
+                ended: None,
+                waiting_posts: 2,
+            }];
+            let is_there = !world.disconnected;
+            Ok(reports(&rows[..usize::from(is_there)], NOW))
+        })
+    }
+
+    fn disconnect<'a>(&'a self, _: &'a UserId, id: &'a AccountId) -> AccountsAnswer<'a, Option<Revocation>> {
+        Box::pin(async move {
+            let mut world = self.0.lock().unwrap();
+            let is_it = *id == account().id && !world.disconnected;
+            world.disconnected |= is_it;
+            let message = by_hand(Platform::Instagram).to_owned();
+            Ok(is_it.then_some(Revocation::ByHand { message }))
+        })
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_shown_and_taken_away() {
+    let mut client = Client::new();
+    let id = account().id;
+    let path = format!("/v1/accounts/{id}");
+    let list = client.call("GET", "/v1/accounts", Value::Null).await;
+    insta::assert_json_snapshot!("accounts", list.whole());
+    let one = client.call("GET", &path, Value::Null).await;
+    assert_eq!(one.body, list.body["items"][0]);
+    let gone = client.call("DELETE", &path, Value::Null).await;
+    insta::assert_json_snapshot!("account_gone", gone.whole());
+    for (method, path) in [
+        ("DELETE", path.as_str()),
+        ("GET", &path),
+        ("GET", "/v1/accounts/42"),
+        ("DELETE", "/v1/accounts/42"),
+    ] {
+        let answer = client.call(method, path, Value::Null).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");
+    }
+    client.fake.0.lock().unwrap().database_down = true;
+    let away = client.call("GET", "/v1/accounts", Value::Null).await;
+    assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!away.body.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn an_account_is_renewed_when_a_person_asks() {
+    let mut client = Client::new();
+    let id = account().id;
+    let path = format!("/v1/accounts/{id}/refresh");
+    let message = || "X limits the rate of token calls".to_owned();
+    let mut answers = Vec::new();
+    for reply in [
+        AccountReply::Usable { renewed: true },
+        AccountReply::Later {
+            until: NOW,
+            message: message(),
+        },
+        AccountReply::NeedsReauth { message: message() },
+        AccountReply::NotFound,
+    ] {
+        client.fake.0.lock().unwrap().account_next = Some(reply);
+        let answer = client.call("POST", &path, Value::Null).await;
+        answers.push(format!("{} {}", answer.status.as_u16(), answer.body));
+    }
+    insta::assert_snapshot!("refreshed", answers.join("\n"));
+    let user_id = UserId::from("default");
+    let renew = AccountRequest::Renew { user_id, force: true };
+    let world = client.fake.0.lock().unwrap();
+    assert!(
+        world
+            .accounts_asked
+            .iter()
+            .all(|asked| *asked == (id.clone(), renew.clone()))
+    );
+}
+
+/// A page that a browser gets: status and text.
+async fn browse(client: &mut Client, method: &str, target: &str) -> (u16, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .body(Body::empty())
+        .unwrap();
+    let response = client.router.call(request).await.unwrap();
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    if method == "GET" {
+        assert!(
+            headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .starts_with("default-src 'none'")
+        );
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+    }
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_consent_comes_back_through_the_worker() {
+    let mut client = Client::new();
+    let state = "a".repeat(64);
+    let body = json!({ "state": state });
+    let callback = format!("/oauth/callback?state={state}&code=the-code");
+    // Nothing is kept that nobody announced.
+    assert_eq!(browse(&mut client, "GET", &callback).await.0, 403);
+    let result = client.call("POST", "/v1/oauth/result", body.clone()).await;
+    assert_eq!(result.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        client.call("POST", "/v1/oauth/pending", body.clone()).await.status,
+        StatusCode::OK
+    );
+    let result = client.call("POST", "/v1/oauth/result", body.clone()).await;
+    assert_eq!(result.body, json!({ "status": "waiting" }));
+    // What is no answer, or no browser, uses nothing up.
+    let no_code = format!("/oauth/callback?state={state}");
+    let other = format!("/oauth/callback?state={}&code=c", "b".repeat(64));
+    let long = format!("{callback}{}", "c".repeat(60_000));
+    for (method, target, expected) in [
+        ("GET", no_code.as_str(), 400),
+        ("GET", "/oauth/callback?code=c", 403),
+        ("GET", "/oauth/callback?state=../key/x&code=c", 403),
+        ("GET", &other, 403),
+        ("GET", &format!("{callback}&code=d"), 400),
+        ("GET", &long, 400),
+        ("HEAD", &callback, 405),
+        ("POST", &callback, 405),
+    ] {
+        assert_eq!(
+            browse(&mut client, method, target).await.0,
+            expected,
+            "{method} {target}"
+        );
+    }
+    let (status, page) = browse(&mut client, "GET", &callback).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("Go back to the terminal") && !page.contains("the-code"));
+    assert_eq!(browse(&mut client, "GET", &callback).await.0, 409);
+    // Given once, also to a key that asks again.
+    let fetch = || {
+        Request::post("/v1/oauth/result")
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .header("content-type", "application/json")
+            .header("idempotency-key", "again")
+            .body(Body::from(body.to_string()))
+            .unwrap()
+    };
+    let first = client.send(fetch()).await;
+    assert_eq!(first.body, json!({ "status": "granted", "code": "the-code" }));
+    assert_eq!(client.send(fetch()).await.status, StatusCode::NOT_FOUND);
+    // The way is open to browsers only: the rest wants the token.
+    let mut request = fetch();
+    request.headers_mut().remove("authorization");
+    assert_eq!(client.send(request).await.status, StatusCode::UNAUTHORIZED);
+    for wrong in [
+        json!({}),
+        json!({ "state": "short" }),
+        json!({ "state": 7 }),
+        json!({ "state": state, "x": 1 }),
+    ] {
+        let answer = client.call("POST", "/v1/oauth/pending", wrong).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let secret = ConsentAnswer::Code {
+        code: "the-code".to_owned(),
+    };
+    assert!(!format!("{secret:?}").contains("the-code"));
 }

@@ -2,17 +2,98 @@
 
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
-use crate::api::{Shared, body};
+use crate::api::{App, Shared, body};
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId};
 use crate::domain::platform::Platform;
-use crate::ports::objects::{AccountRequest, IndexReply, IndexRequest, Objects};
+use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, Objects};
+use crate::tasks::connected::AccountReport;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// `GET /v1/accounts`
+pub async fn list<O: Objects, R: Rows>(State(app): Shared<O, R>) -> Result<Response, Problem> {
+    let reports = reports(&app).await?;
+    let items: Vec<Value> = reports.iter().map(AccountReport::to_json).collect();
+    Ok(Json(json!({ "items": items, "next_cursor": null })).into_response())
+}
+
+/// `GET /v1/accounts/{id}`
+pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = account_id(&id)?;
+    let reports = reports(&app).await?;
+    let report = reports
+        .iter()
+        .find(|report| report.account.id == id)
+        .ok_or_else(unknown)?;
+    Ok(Json(report.to_json()).into_response())
+}
+
+/// `DELETE /v1/accounts/{id}`: the grant is taken back on the platform where that works, and the tokens are forgotten.
+pub async fn disconnect<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    body::none(&headers, &bytes)?;
+    let id = account_id(&id)?;
+    let reports = reports(&app).await?;
+    let report = reports
+        .iter()
+        .find(|report| report.account.id == id)
+        .ok_or_else(unknown)?;
+    let revocation = app.accounts.disconnect(&app.settings.user_id, &id).await;
+    let revocation = revocation.map_err(|_| Problem::database_away())?.ok_or_else(unknown)?;
+    Ok(Json(json!({
+        "account_id": id,
+        "revocation": revocation,
+        "waiting_posts": report.waiting_posts,
+    }))
+    .into_response())
+}
+
+async fn reports<O, R>(app: &App<O, R>) -> Result<Vec<AccountReport>, Problem> {
+    let listed = app.accounts.list(&app.settings.user_id).await;
+    listed.map_err(|_| Problem::database_away())
+}
+
+fn account_id(text: &str) -> Result<AccountId, Problem> {
+    PostId::parse(text).map(|id| AccountId(id.0)).ok_or_else(no_account)
+}
+
+fn unknown() -> Problem {
+    Problem::new(ProblemKind::NotFound, "there is no account with this id")
+}
+
+/// `POST /v1/accounts/{id}/refresh`: its tokens are renewed now, whether or not it is time to.
+pub async fn refresh<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    body::none(&headers, &bytes)?;
+    let id = account_id(&id)?;
+    let request = AccountRequest::Renew {
+        user_id: app.settings.user_id.clone(),
+        force: true,
+    };
+    let answer = match app.objects.account(&id, request).await {
+        Ok(AccountReply::Usable { renewed }) => json!({ "account_id": id, "renewed": renewed }),
+        Ok(AccountReply::Later { until, message }) => {
+            json!({ "account_id": id, "renewed": false, "until": until.to_rfc3339(), "message": message })
+        }
+        Ok(AccountReply::NeedsReauth { message }) => return Err(Problem::new(ProblemKind::Conflict, message)),
+        Ok(AccountReply::NotFound) => return Err(unknown()),
+        Err(_) => return Err(Problem::object_away()),
+    };
+    Ok(Json(answer).into_response())
+}
 
 /// `POST /v1/accounts/{id}/wake`: the account was connected again, so posts that wait for it go on.
 pub async fn wake<O: Objects, R: Rows>(
@@ -22,7 +103,7 @@ pub async fn wake<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    let id = PostId::parse(&id).map(|id| AccountId(id.0)).ok_or_else(no_account)?;
+    let id = account_id(&id)?;
     let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id.clone())];
     // Rows that other programs made may name no account; waking one that waits for another platform costs it a look.
     let user = &app.settings.user_id;

@@ -5,27 +5,31 @@ pub mod auth;
 pub mod body;
 pub mod content;
 pub mod idempotency;
+pub mod page;
 pub mod post_json;
 pub mod problem;
 pub mod request;
 pub mod rows;
+pub mod store_accounts;
 pub mod store_rows;
 
 mod accounts;
 mod commands;
 mod health;
 mod keys;
+mod oauth;
 mod openapi;
 mod posts;
 mod tasks;
 mod validate;
 
-use crate::domain::id::UserId;
+use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::objects::Objects;
 use crate::store::seal::Sealer;
+use crate::tasks::connected::{AccountReport, Revocation};
 use auth::ApiToken;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -35,7 +39,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use problem::{MEDIA_TYPE, Problem, ProblemKind};
-use rows::Rows;
+use rows::{Rows, RowsError};
 use serde::Serialize;
 use std::future::Future;
 use std::pin::Pin;
@@ -53,6 +57,8 @@ pub struct App<O, R> {
     pub entropy: Box<dyn Entropy>,
     /// The cron tasks.
     pub tasks: Box<dyn TaskRunner>,
+    /// The connected accounts.
+    pub accounts: Box<dyn Accounts>,
     /// What the operator set.
     pub settings: ApiSettings,
 }
@@ -114,6 +120,18 @@ pub trait TaskRunner: Send + Sync {
     fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a>;
 }
 
+/// What accounts answer, in time.
+pub type AccountsAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<T, RowsError>> + Send + 'a>>;
+
+/// The connected accounts of a user.
+pub trait Accounts: Send + Sync {
+    /// All of them.
+    fn list<'a>(&'a self, user: &'a UserId) -> AccountsAnswer<'a, Vec<AccountReport>>;
+
+    /// Takes one away, with its grant on the platform; `None` when there is none of that id.
+    fn disconnect<'a>(&'a self, user: &'a UserId, id: &'a AccountId) -> AccountsAnswer<'a, Option<Revocation>>;
+}
+
 /// What handlers get.
 type Shared<O, R> = State<Arc<App<O, R>>>;
 
@@ -135,8 +153,17 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/posts/{id}/resolve", post(commands::resolve::<O, R>))
         .route("/v1/posts/{id}/events", get(commands::events::<O, R>))
         .route("/v1/validate", post(validate::validate::<O, R>))
+        .route("/v1/accounts", get(accounts::list::<O, R>))
+        .route(
+            "/v1/accounts/{id}",
+            get(accounts::show::<O, R>).delete(accounts::disconnect::<O, R>),
+        )
+        .route("/v1/accounts/{id}/refresh", post(accounts::refresh::<O, R>))
         .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
         .route("/v1/keys", get(keys::show::<O, R>))
+        .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
+        .route("/v1/oauth/result", post(oauth::result::<O, R>))
+        .route("/oauth/callback", get(oauth::callback::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         .layer(from_fn_with_state(Arc::clone(&app), guard::<O, R>))
         .with_state(app)
@@ -157,7 +184,10 @@ async fn guard<O: Objects + 'static, R: Rows + 'static>(
 
 async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Next) -> Result<Response, Problem> {
     // A list of what is open, not of what is closed: a new route is closed unless it is named here.
-    if matches!(request.uri().path(), "/healthz" | "/openapi.json") {
+    if matches!(
+        request.uri().path(),
+        "/healthz" | "/openapi.json" | oauth::CALLBACK_PATH
+    ) {
         return Ok(next.run(request).await);
     }
     auth::check(app.settings.api_token.as_ref(), request.headers())?;
@@ -180,6 +210,8 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
         return Err(too_large());
     }
     let key = idempotency::key(&parts.headers)?;
+    // Kept answers would keep what is to be given once.
+    let key = key.filter(|_| parts.uri.path() != oauth::RESULT_PATH);
     let body = body_bytes(body, limits::BODY_BYTES_MAX).await?;
     let request = Request::from_parts(parts, Body::from(body.clone()));
     match key {
@@ -217,8 +249,10 @@ fn documented(path: &str, response: Response) -> Response {
     if !(status.is_client_error() || status.is_server_error()) || kind.is_some_and(|kind| kind == MEDIA_TYPE) {
         return response;
     }
-    // `/healthz` answers 503 in its own shape.
-    if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE {
+    // `/healthz` answers 503 in its own shape, and people read the callback's pages.
+    if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE
+        || path == oauth::CALLBACK_PATH && status != StatusCode::METHOD_NOT_ALLOWED
+    {
         return response;
     }
     let kind = ProblemKind::of_status(status);

@@ -9,12 +9,13 @@ use crate::domain::limits::CALL_DEADLINE_MS;
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::net::Client;
-use crate::platforms::{self, AccessToken, PlatformClient, WhoAmI, WhoError, x};
+use crate::platforms::{self, AccessToken, PlatformClient, WhoAmI, WhoError, oauth, x};
 use crate::store::accounts::{AccountImport, ImportError};
 use crate::store::migrate::{Applied, MigrateError};
 use crate::store::seal::Sealer;
 use crate::store::{Neon, Secret, Store, StoreError};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 /// The database as the command line uses it.
 pub type Database = Store<Client, System>;
@@ -88,6 +89,12 @@ impl TokenFile {
     }
 }
 
+/// The platforms' OAuth endpoints and apps that the settings name.
+#[must_use]
+pub fn endpoints(settings: &Settings) -> oauth::Settings {
+    oauth::Settings::read(oauth::CALL_DEADLINE_MS, |name| settings.get(name).map(str::to_owned))
+}
+
 /// A client for the database that the settings name.
 ///
 /// # Errors
@@ -108,7 +115,8 @@ pub fn connect(database_url: &str, sql_url: Option<&str>) -> CliResult<Database>
     Ok(Store::new(neon, SYSTEM))
 }
 
-fn store_error(what: &str, error: &StoreError) -> CliError {
+/// What the database said, with what to do where that is known.
+pub fn store_error(what: &str, error: &StoreError) -> CliError {
     let failed = CliError::outcome(format!("{what}: {error}"));
     match error {
         StoreError::NotRun { .. } => {
@@ -133,15 +141,6 @@ pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
     })
 }
 
-/// The user's accounts.
-///
-/// # Errors
-/// What the database says.
-pub async fn accounts(database: &Database, user: &str) -> CliResult<Vec<Account>> {
-    let listed = database.account_list(&UserId(user.to_owned())).await;
-    listed.map_err(|error| store_error("the accounts cannot be listed", &error))
-}
-
 /// Seals a token and stores it; whose it is, is asked where it is not said.
 ///
 /// # Errors
@@ -152,7 +151,7 @@ pub async fn import(
     token: &TokenFile,
     user: &str,
     encryption_key: &str,
-    x_api_url: Option<&str>,
+    endpoints: &oauth::Settings,
 ) -> CliResult<Account> {
     let sealer = Sealer::new(&Secret::new(encryption_key)).map_err(|error| CliError::input(error.to_string()))?;
     let expires_at = token.expires_at()?;
@@ -161,22 +160,28 @@ pub async fn import(
             let message = "`remote_user_id` is not the id of a user of X: expected digits only";
             return Err(CliError::input(message).hint("leave it out, and X is asked whose token it is"));
         }
+        // The legacy program stored LinkedIn's bare id, of which no author can be made.
+        Some(id) if platform == Platform::LinkedIn && !id.starts_with("urn:li:") => WhoAmI {
+            remote_user_id: RemoteUserId(format!("urn:li:person:{id}")),
+            username: None,
+        },
         Some(id) => WhoAmI {
             remote_user_id: RemoteUserId(id.clone()),
             username: None,
         },
-        None => ask_whose(platform, token, x_api_url).await?,
+        None if platform == Platform::X => ask_x(token, endpoints.api_url(platform)).await?,
+        None => ask_whose(platform, token, endpoints).await?,
     };
     let import = AccountImport {
         user: UserId(user.to_owned()),
         platform,
+        metadata: legacy_metadata(platform, &who.remote_user_id, who.username.as_deref()),
         remote_user_id: who.remote_user_id,
         username: who.username,
         access_token: Secret::new(token.access_token.as_str()),
         refresh_token: token.refresh_token.as_deref().map(Secret::new),
         expires_at,
         scopes: token.scopes.as_ref().map(Scopes::joined),
-        metadata: serde_json::Map::new(),
     };
     database
         .account_import(&import, &sealer)
@@ -187,15 +192,46 @@ pub async fn import(
         })
 }
 
-async fn ask_whose(platform: Platform, token: &TokenFile, x_api_url: Option<&str>) -> CliResult<WhoAmI> {
+/// The keys under which the legacy program looks for the account.
+#[must_use]
+pub fn legacy_metadata(platform: Platform, id: &RemoteUserId, name: Option<&str>) -> Map<String, Value> {
+    let (id_key, name_key) = match platform {
+        Platform::X => return Map::new(),
+        Platform::LinkedIn => ("personUrn", Some("userName")),
+        Platform::Instagram => ("accountId", None),
+        Platform::TikTok => ("openId", Some("displayName")),
+    };
+    let mut metadata = Map::from_iter([(id_key.to_owned(), json!(id))]);
+    if let (Some(key), Some(name)) = (name_key, name) {
+        metadata.insert(key.to_owned(), json!(name));
+    }
+    metadata
+}
+
+async fn ask_whose(platform: Platform, token: &TokenFile, endpoints: &oauth::Settings) -> CliResult<WhoAmI> {
+    let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
+    let client = oauth::Client::new(http, SystemClock, endpoints.clone());
+    let token = Secret::new(token.access_token.trim());
+    let identity = client.identity(platform, &token).await.map_err(|error| {
+        CliError::outcome(format!(
+            "nothing was stored, as it is not known whose token this is: {error}"
+        ))
+        .hint("give `remote_user_id` in the file, or a token that may read the account")
+    })?;
+    Ok(WhoAmI {
+        remote_user_id: identity.remote_user_id,
+        username: identity.username,
+    })
+}
+
+async fn ask_x(token: &TokenFile, api_url: &str) -> CliResult<WhoAmI> {
+    let platform = Platform::X;
     let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
     let mut config = x::Config::new(CALL_DEADLINE_MS);
-    if let Some(url) = x_api_url {
-        config.api_url = url.trim_end_matches('/').to_owned();
-    }
+    api_url.clone_into(&mut config.api_url);
     let settings = platforms::Settings {
         x: config,
-        oauth: platforms::oauth::Settings::new(platforms::oauth::CALL_DEADLINE_MS),
+        oauth: oauth::Settings::new(oauth::CALL_DEADLINE_MS),
     };
     let client = platforms::Client::new(platform, http, SystemClock, &settings)
         .map_err(|error| CliError::input(error.to_string()))?;

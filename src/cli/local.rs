@@ -10,6 +10,7 @@ use crate::dev::stack::{Foundation, Stack, StackError, StackOptions, write_priva
 use crate::domain::platform::Platform;
 use crate::domain::time::Millis;
 use crate::net::Client;
+use crate::platforms::oauth;
 use crate::ports::clock::Clock;
 use crate::ports::http::{HttpClient, HttpRequest};
 use bytes::Bytes;
@@ -284,8 +285,8 @@ async fn prepare_database(foundation: &Foundation, own: &Variables, env: &Variab
     };
     let user = env.get("PSN_USER").map_or("default", String::as_str);
     let key = value(env, "HUB_ENCRYPTION_KEY");
-    let x_api_url = value(own, "X_API_URL");
-    database::import(&store, Platform::X, &token, user, &key, Some(&x_api_url)).await?;
+    let endpoints = oauth::Settings::read(oauth::CALL_DEADLINE_MS, |name| own.get(name).cloned());
+    database::import(&store, Platform::X, &token, user, &key, &endpoints).await?;
     write(&marker, "")
 }
 

@@ -1,6 +1,8 @@
 //! The command line: everything a laptop does. stdout is data, stderr is talk.
 
 pub mod ambient;
+pub mod browser;
+pub mod callback;
 pub mod client;
 pub mod commands;
 pub mod config;

@@ -67,6 +67,15 @@ impl Printer {
         let _ = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
     }
 
+    /// A line of talk that the next one replaces; only a terminal gets it. An empty one takes it away.
+    pub fn fleeting(&self, line: &str) {
+        let mut stderr = std::io::stderr().lock();
+        if stderr.is_terminal() {
+            let _ = write!(stderr, "\r\x1b[K{line}");
+            let _ = stderr.flush();
+        }
+    }
+
     /// A warning.
     pub fn warn(&self, sentence: impl AsRef<str>) {
         self.talk(format!(
@@ -143,6 +152,14 @@ pub fn excerpt(text: &str, width: usize) -> String {
     let mut cut: String = clean.chars().take_while(fits).collect();
     cut.push('…');
     cut
+}
+
+/// A text cut or filled up with spaces to `width` columns.
+#[must_use]
+pub fn cell(text: &str, width: usize) -> String {
+    let text = excerpt(text, width);
+    let used: usize = text.chars().map(columns).sum();
+    format!("{text}{}", " ".repeat(width.saturating_sub(used)))
 }
 
 /// Columns of a character on a terminal, roughly: two for East Asian scripts and emoji.

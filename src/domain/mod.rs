@@ -6,6 +6,7 @@
 pub mod account;
 pub mod content;
 pub mod hash;
+pub mod health;
 pub mod id;
 pub mod limits;
 pub mod outcome;

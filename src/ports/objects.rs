@@ -287,6 +287,50 @@ pub enum IndexRequest {
         /// Status and body.
         answer: Option<(u16, String)>,
     },
+    /// Somebody asked a person for consent and waits for the answer with that state.
+    ConsentExpect {
+        /// The state.
+        state: String,
+    },
+    /// A browser brought an answer.
+    ConsentReceive {
+        /// The state it carries.
+        state: String,
+        /// It.
+        answer: ConsentAnswer,
+    },
+    /// Whoever waits takes the answer: it is given once.
+    ConsentTake {
+        /// The state.
+        state: String,
+    },
+}
+
+/// What became of a question for consent. `Debug` shows no code.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "consent", rename_all = "snake_case")]
+pub enum ConsentAnswer {
+    /// The code to exchange.
+    Code {
+        /// It: a secret.
+        code: String,
+    },
+    /// The person or the platform refused.
+    Refused {
+        /// The platform's word for it.
+        error: String,
+        /// Its explanation.
+        description: String,
+    },
+}
+
+impl std::fmt::Debug for ConsentAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Code { .. } => "Code([redacted])",
+            Self::Refused { .. } => "Refused",
+        })
+    }
 }
 
 /// What the index answers.
@@ -339,6 +383,17 @@ pub enum IndexReply {
     },
     /// The key was used for another body.
     OtherBody,
+    /// The answer to a question for consent.
+    Consent {
+        /// It.
+        answer: ConsentAnswer,
+    },
+    /// Nobody answered yet.
+    ConsentExpected,
+    /// Another answer was here first.
+    ConsentAnswered,
+    /// Nobody waits for it: never announced, fetched already, or too old.
+    ConsentUnknown,
     /// The storage failed.
     Failed {
         /// How, in words.

@@ -4,6 +4,7 @@
 //! `hub_user` with `app.current_user_id` set (row-level security then hides everybody else's rows), for the tasks as
 //! `psn_task`, and as the owner of the tables only to migrate and to seal anew.
 
+pub mod account_list;
 pub mod accounts;
 pub mod claim;
 pub mod content;

@@ -9,6 +9,7 @@
 //! - `remote_at/{time}/{account}/{remote id}` → `""`, the same by age, for pruning
 //! - `key/{user, route and key}` → [`StoredKey`]
 //! - `key_at/{time}/{…}` → `""`, the same by age
+//! - `consent/{state}` → `crate::tasks::consent`
 //! - `swept_at` → when the database was last swept to its end
 //! - `swept_until` → the last row that a sweep read which did not come to the end
 //! - `account/{account}` → [`StoredAccount`]
@@ -21,6 +22,7 @@ use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::{AccountCursor, IndexReply, IndexRequest, ObjectError, Objects, PostRequest};
 use crate::ports::table::Table;
+use crate::tasks::consent::Consents;
 use serde::{Deserialize, Serialize};
 
 /// A post is past its time for the watchdog when it should have been woken so long ago.
@@ -147,6 +149,7 @@ impl Index<'_> {
                 self.table.delete("swept_until")?;
                 self.table.put("swept_at", &self.now.0.to_string())?;
                 self.prune()?;
+                self.consents().prune()?;
                 Ok(IndexReply::Done)
             }
             IndexRequest::NoteAccount {
@@ -166,6 +169,16 @@ impl Index<'_> {
             }
             IndexRequest::Begin { key, body_hash } => self.begin(&key, body_hash),
             IndexRequest::End { key, answer } => self.end(&key, answer),
+            IndexRequest::ConsentExpect { state } => self.consents().expect(&state),
+            IndexRequest::ConsentReceive { state, answer } => self.consents().receive(&state, answer),
+            IndexRequest::ConsentTake { state } => self.consents().take(&state),
+        }
+    }
+
+    fn consents(&self) -> Consents<'_> {
+        Consents {
+            table: self.table,
+            now: self.now,
         }
     }
 

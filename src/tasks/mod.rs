@@ -1,6 +1,8 @@
 //! What runs by itself: the drivers of publishing and of renewing tokens, the index, and the cron tasks.
 
 pub mod account;
+pub mod connected;
+pub mod consent;
 pub mod index;
 pub mod journal;
 pub mod publish;

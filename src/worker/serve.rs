@@ -1,11 +1,14 @@
 //! What the runtime calls from outside: requests and cron events.
 
 use crate::api::auth::ApiToken;
-use crate::api::{self, ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner};
+use crate::api::store_accounts::{NoAccounts, StoreAccounts};
+use crate::api::{self, Accounts, ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner};
 use crate::domain::id::UserId;
 use crate::net;
+use crate::platforms::oauth;
+use crate::store::seal::Sealer;
 use crate::store::{Neon, Secret, Store};
-use crate::tasks::settings::Missing;
+use crate::tasks::settings::{Missing, Settings};
 use crate::tasks::{token_refresher, watchdog};
 use crate::worker::ambient::Runtime;
 use crate::worker::objects::Bindings;
@@ -63,6 +66,14 @@ fn store(database_url: Secret, sql_url: Option<&str>) -> Result<Database, String
     Ok(Store::new(neon, Runtime))
 }
 
+/// The accounts of an environment whose settings are complete.
+fn connected(settings: &Settings, store: Arc<Database>) -> Result<Box<dyn Accounts>, String> {
+    let http = net::Client::new().map_err(|error| error.to_string())?;
+    let sealer = Sealer::new(&settings.encryption_key).map_err(|error| error.to_string())?;
+    let oauth = oauth::Client::new(http, Runtime, settings.platforms.oauth.clone());
+    Ok(Box::new(StoreAccounts { store, oauth, sealer }))
+}
+
 #[event(fetch)]
 async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Result<http::Response<Body>> {
     let objects = Bindings::new(env.clone());
@@ -74,13 +85,17 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
         missing: Vec::new(),
     };
     let mut database = None;
+    let mut accounts: Box<dyn Accounts> = Box::new(NoAccounts);
     match settings(&env) {
         Ok(settings) => {
             api_settings.api_token = ApiToken::new(settings.api_token.expose());
             api_settings.user_id = settings.user_id.clone();
             api_settings.keys = settings.sealer().ok().as_ref().map(KeyNames::from);
-            match store(settings.database_url.clone(), settings.sql_url.as_deref()) {
-                Ok(store) => database = Some(Arc::new(store)),
+            match store(settings.database_url.clone(), settings.sql_url.as_deref()).map(Arc::new) {
+                Ok(store) => {
+                    accounts = connected(&settings, Arc::clone(&store)).map_err(worker::Error::RustError)?;
+                    database = Some(store);
+                }
                 Err(hint) => api_settings.missing.push(MissingVariable {
                     name: "DATABASE_URL".to_owned(),
                     hint,
@@ -100,6 +115,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
             store: database.clone(),
             objects: objects.clone(),
         }),
+        accounts,
         rows: api::store_rows::StoreRows(database),
         objects,
         clock: Box::new(Runtime),

@@ -107,6 +107,12 @@ fn violations(schema: &'static Value, value: &Value, place: &str) -> Vec<String>
                 .as_str()
                 .is_none_or(|text| has_format(rule.as_str().unwrap(), text)),
             "minimum" => value.as_i64() >= rule.as_i64(),
+            "minLength" => value
+                .as_str()
+                .is_none_or(|text| text.chars().count() as u64 >= rule.as_u64().unwrap()),
+            "maxLength" => value
+                .as_str()
+                .is_none_or(|text| text.chars().count() as u64 <= rule.as_u64().unwrap()),
             "minItems" => value
                 .as_array()
                 .is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),

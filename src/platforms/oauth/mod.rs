@@ -11,6 +11,7 @@
 mod answer;
 mod config;
 mod identity;
+pub mod redirect;
 
 pub use crate::domain::renewal::schedule::rotates;
 pub use config::{App, NotConfigured, Settings};

@@ -11,6 +11,7 @@ use crate::cli::local::Local;
 use crate::dev::emulators::x::XAccount;
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
+use crate::platforms::oauth;
 use crate::ports::clock::Clock;
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
@@ -225,7 +226,9 @@ async fn accounts(local: &Local) -> CliResult<Vec<String>> {
             scopes: None,
         };
         let key = local.get("HUB_ENCRYPTION_KEY");
-        let made = database::import(&store, Platform::X, &token, "default", key, None).await?;
+        // Whose it is, is given: nobody is asked.
+        let endpoints = oauth::Settings::new(oauth::CALL_DEADLINE_MS);
+        let made = database::import(&store, Platform::X, &token, "default", key, &endpoints).await?;
         ids.push(made.id.to_string());
     }
     Ok(ids)

@@ -1,13 +1,23 @@
 //! `psn account`: accounts that posts go out from.
 
+mod connect;
+mod disconnect;
+mod finish;
+mod list;
+mod pending;
+mod refresh;
+mod relay;
+mod wait;
+
 use super::post::read_text;
-use crate::api::request::AVAILABLE;
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
+use crate::cli::config::Settings;
 use crate::cli::database::{self, TokenFile};
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::excerpt;
 use crate::domain::account::Account;
+use crate::domain::id::AccountId;
 use crate::domain::platform::Platform;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
@@ -16,24 +26,22 @@ use serde_json::json;
 /// The commands about accounts.
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
+    /// Connect an account: opens the browser, waits for your consent, stores the tokens sealed
+    Connect(connect::ConnectArgs),
     /// List the connected accounts
-    List(ListArgs),
+    List(list::ListArgs),
     /// Store a token that you have, sealed; importing again replaces it and lets parked posts go on
     Import(ImportArgs),
-}
-
-/// Whose accounts.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// Whose accounts
-    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
-    user: String,
+    /// Renew an account's tokens now; otherwise the worker does so by itself when it is time
+    Refresh(refresh::RefreshArgs),
+    /// Take an account's grant back where the platform lets us, and forget its tokens
+    Disconnect(disconnect::DisconnectArgs),
 }
 
 /// Which token, whose.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The platform: x
+    /// The platform: x, linkedin, instagram or tiktok
     platform: String,
     /// A JSON file with access_token, refresh_token?, expires_at?, remote_user_id?, scopes? (`-` is stdin)
     #[arg(long, value_name = "FILE")]
@@ -50,25 +58,13 @@ impl AccountCommand {
     /// What went wrong.
     pub async fn run(self, context: &Context) -> CliResult {
         match self {
-            Self::List(args) => list(context, args).await,
+            Self::Connect(args) => connect::run(context, args).await,
+            Self::List(args) => list::run(context, args).await,
             Self::Import(args) => import(context, args).await,
+            Self::Refresh(args) => refresh::run(context, args).await,
+            Self::Disconnect(args) => disconnect::run(context, args).await,
         }
     }
-}
-
-async fn list(context: &Context, args: ListArgs) -> CliResult {
-    let store = database::open(&context.settings()?)?;
-    let accounts = database::accounts(&store, &args.user).await?;
-    let printer = &context.printer;
-    if printer.is_json() {
-        printer.document(&json!({ "items": accounts, "next_cursor": null }));
-        return Ok(());
-    }
-    if accounts.is_empty() {
-        printer.talk("no account is connected; `psn account import x --file FILE` connects one");
-    }
-    accounts.iter().for_each(|account| printer.data(line(account)));
-    Ok(())
 }
 
 /// An account in one line.
@@ -85,33 +81,41 @@ fn line(account: &Account) -> String {
     format!("{}  {}  {}{name}", account.id, account.platform, excerpt(&remote, 40))
 }
 
-async fn import(context: &Context, args: ImportArgs) -> CliResult {
-    let platform = Platform::parse(&args.platform).ok_or_else(|| {
+/// The platform of that name.
+fn platform_named(name: &str) -> CliResult<Platform> {
+    Platform::parse(name).ok_or_else(|| {
         let names: Vec<&str> = Platform::ALL.into_iter().map(Platform::name).collect();
         CliError::input(format!(
-            "`{}` is not a platform: expected one of {}",
-            args.platform,
+            "`{name}` is not a platform: expected one of {}",
             names.join(", ")
         ))
-    })?;
-    if !AVAILABLE.contains(&platform) {
-        let message = format!("`{platform}` is not available in this version: use `x`");
-        return Err(CliError::input(message));
-    }
+    })
+}
+
+/// Lets posts go on that wait for the account. They wake by themselves at the next watchdog: a worker that is away is
+/// no failure.
+async fn wake(settings: &Settings, account: &AccountId) -> CliResult {
+    let worker = Worker::from_settings(settings)?;
+    let path = format!("/v1/accounts/{}/wake", segment(account.as_str()));
+    worker.post(&path, None).await.map(|_| ())
+}
+
+async fn import(context: &Context, args: ImportArgs) -> CliResult {
+    let platform = platform_named(&args.platform)?;
     let token = TokenFile::parse(&read_text(&args.file)?)?;
     let settings = context.settings()?;
     let [_, key] = settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
     let store = database::open(&settings)?;
-    let account = database::import(&store, platform, &token, &args.user, &key, settings.get("X_API_URL")).await?;
-    // Posts that wait for this token wake by themselves at the next watchdog: a worker that is away is no failure.
-    let woken = match Worker::from_settings(&settings) {
-        Ok(worker) => {
-            worker
-                .post(&format!("/v1/accounts/{}/wake", segment(account.id.as_str())), None)
-                .await
-        }
-        Err(error) => Err(error),
-    };
+    let account = database::import(
+        &store,
+        platform,
+        &token,
+        &args.user,
+        &key,
+        &database::endpoints(&settings),
+    )
+    .await?;
+    let woken = wake(&settings, &account.id).await;
     let printer = &context.printer;
     if let Err(error) = &woken {
         printer.warn(format!(
