@@ -13,6 +13,7 @@
 
 mod platform;
 #[path = "../simulation/random.rs"]
+#[allow(dead_code, reason = "shared with the simulation of publishing")]
 mod random;
 mod world;
 
@@ -267,14 +268,20 @@ async fn settle(world: &World) -> bool {
     while world.now() < until {
         let reply = world.ask(world.usable(refused.take())).await;
         let now = world.now();
-        let inner = world.0.lock().unwrap();
-        let (access, credential) = (inner.row_access(), inner.row_credential());
-        let version = inner.row.version.to_string();
-        let is_valid = inner.tokens.is_valid(&access, now);
-        let is_renewable = inner.tokens.is_renewable(&credential, now);
-        let flagged = inner.row.metadata.contains_key("requiresReauth");
-        let (told, parked) = (inner.told, inner.parked);
-        drop(inner);
+        let (is_valid, is_renewable, version, owner) = {
+            let inner = world.0.lock().unwrap();
+            let (access, credential) = (inner.row_access(), inner.row_credential());
+            (
+                inner.tokens.is_valid(&access, now),
+                inner.tokens.is_valid(&credential, now),
+                inner.row.version.to_string(),
+                (
+                    inner.row.metadata.contains_key("requiresReauth"),
+                    inner.parked,
+                    inner.told,
+                ),
+            )
+        };
         match reply {
             AccountReply::Usable { .. } if is_valid => return true,
             AccountReply::Usable { .. } => refused = Some(version),
@@ -283,6 +290,7 @@ async fn settle(world: &World) -> bool {
                 if is_renewable {
                     world.fail("it asks a person although the consent is alive".to_owned());
                 }
+                let (flagged, parked, told) = owner;
                 if !flagged || !parked || told == 0 {
                     world.fail(format!(
                         "it needs a person: row flagged {flagged}, posts parked {parked}, told {told} times"

@@ -98,11 +98,6 @@ impl Tokens {
         })
     }
 
-    /// Whether the credential could still be renewed.
-    pub fn is_renewable(&self, credential: &str, now: Timestamp) -> bool {
-        self.is_valid(credential, now)
-    }
-
     /// A renewal takes effect, or is refused.
     pub fn renew(&mut self, credential: &str, former: Option<&str>, was_known: bool, now: Timestamp) -> Option<Pair> {
         let token = self.tokens.get(credential)?.clone();

@@ -202,7 +202,7 @@ impl Table for Storage {
             self.alive.store(false, Ordering::SeqCst);
             return Err("the instance died".to_owned());
         }
-        if value.contains("token") && key == "state" && value.contains("tokena") {
+        if value.contains("tokena") || value.contains("tokenr") {
             inner
                 .broken
                 .get_or_insert("a token lies in the object in the clear".to_owned());

@@ -3,6 +3,7 @@
 use crate::random::Random;
 use psn::domain::id::{AttemptId, RemoteId};
 use psn::domain::outcome::{Deletion, LookUp, Outcome, RejectionKind};
+use psn::domain::publish::TokenState;
 use psn::domain::time::{Millis, Timestamp};
 
 /// One effect that really happened.
@@ -62,6 +63,18 @@ pub struct Answered {
 }
 
 impl Platform {
+    /// What the account's object makes of a refused token.
+    pub fn renew(&self, message: String, now: Timestamp, random: &mut Random) -> (TokenState, &'static str) {
+        match random.below(6) {
+            0 => (TokenState::Renewed, "token renewed"),
+            1 => {
+                let until = now + Millis(random.between(-1_000, 60_000));
+                (TokenState::Later { until, message }, "token renewed later")
+            }
+            _ => (TokenState::Dead { message }, "token given up"),
+        }
+    }
+
     /// A call reaches the platform.
     pub fn land(&mut self, call: &Call, now: Timestamp, faulty: bool, random: &mut Random) -> Answered {
         let rejected = |kind, mark| Answered {

@@ -796,7 +796,14 @@ impl World {
             }
             Effect::RenewToken { message } => {
                 let token = self.instances[instance].token.take();
-                let answer = self.renew_token(token, message);
+                let (answer, mark) = match token {
+                    Some(token) if token == self.token => self.platform.renew(message, self.now, &mut self.random),
+                    _ => (TokenState::Renewed, "token renewed by another"),
+                };
+                self.mark(mark);
+                if mark == "token renewed" {
+                    self.token = self.platform.dead_below.max(self.token + 1);
+                }
                 self.answer(instance, 1, 2_000, Event::Token(answer));
             }
             Effect::Delete { step, remote_id } => {
@@ -808,26 +815,6 @@ impl World {
                 self.marks.insert("deletion asked for");
                 self.answer(instance, 20, 300, Event::Deletion { step, answer });
             }
-        }
-    }
-
-    /// What the account's object makes of a refused token.
-    fn renew_token(&mut self, token: Option<u32>, message: String) -> TokenState {
-        if token.is_none_or(|token| token < self.token) {
-            return TokenState::Renewed;
-        }
-        match self.random.below(6) {
-            0 => {
-                self.mark("token renewed");
-                self.token = self.platform.dead_below.max(self.token + 1);
-                TokenState::Renewed
-            }
-            1 => {
-                self.mark("token renewed later");
-                let until = self.now + Millis(self.random.between(-1_000, 60_000));
-                TokenState::Later { until, message }
-            }
-            _ => TokenState::Dead { message },
         }
     }
 
