@@ -41,6 +41,7 @@ fn api(world: &World) -> Router {
             api_token: ApiToken::new("secret"),
             user_id: settings.user_id.clone(),
             version: String::new(),
+            keys: None,
             missing: Vec::new(),
         },
     }))
