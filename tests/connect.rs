@@ -1,6 +1,6 @@
 //! `psn account connect` from a clean database to a stored account: the real program, a real Postgres, the emulated X, and
 //! whoever answers at the other end: a browser, a person who pastes, an assistant, an attacker.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; a skipped one says why")]
 
 #[path = "connect/browser.rs"]
 mod browser;
