@@ -1,6 +1,6 @@
 //! `psn account connect` from a clean database to a stored account: the real program, a real Postgres, the emulated X, and
 //! whoever answers at the other end: a browser, a person who pastes, an assistant, an attacker.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; a skipped one says why")]
 
 #[path = "connect/browser.rs"]
 mod browser;
@@ -8,6 +8,9 @@ mod browser;
 mod place;
 
 use place::{Place, Program};
+use psn::dev::emulators::instagram::Instagram;
+use psn::dev::emulators::linkedin::LinkedIn;
+use psn::dev::emulators::tiktok::TikTok;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use tokio::net::TcpListener;
@@ -87,6 +90,39 @@ async fn one_command_and_one_click() {
             .iter()
             .any(|call| call.grant == "revoke" && call.outcome == "revoked"),
         "{calls:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_other_platforms() {
+    let place = Place::new("others").await;
+    let mut said = Vec::new();
+    said.push(
+        place
+            .connect_at::<LinkedIn>("linkedin", ["LINKEDIN_CLIENT_ID", "LINKEDIN_CLIENT_SECRET"], "AbC-1")
+            .await,
+    );
+    said.push(
+        place
+            .connect_at::<Instagram>(
+                "instagram",
+                ["INSTAGRAM_APP_ID", "INSTAGRAM_APP_SECRET"],
+                "17841400000000001",
+            )
+            .await,
+    );
+    said.push(
+        place
+            .connect_at::<TikTok>("tiktok", ["TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"], "open-id-1")
+            .await,
+    );
+    insta::assert_snapshot!("other_platforms", said.join("\n"));
+    // Under the keys that the legacy program reads, LinkedIn's as a URN.
+    let metadata = "select string_agg(metadata ->> key, ' ' order by platform) from oauth_tokens, \
+        unnest(array['personUrn', 'accountId', 'openId']) key where metadata ->> key is not null";
+    assert_eq!(
+        place.owner(metadata).await,
+        "17841400000000001 urn:li:person:AbC-1 open-id-1"
     );
 }
 

@@ -161,24 +161,26 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             StatusCode::MISDIRECTED_REQUEST,
             "Not for this address",
             "This server answers to the address of its own machine only.",
-        );
+        )
+        .into_response();
     }
     if request.uri().path() != shared.expected.path {
-        return ignored(StatusCode::NOT_FOUND, "Nothing here", "psn waits at another path.");
+        return ignored(StatusCode::NOT_FOUND, "Nothing here", "psn waits at another path.").into_response();
     }
     if request.method() != Method::GET {
         let mut response = ignored(
             StatusCode::METHOD_NOT_ALLOWED,
             "Not that way",
             "psn waits for a browser that a platform sends back.",
-        );
+        )
+        .into_response();
         let headers = response.headers_mut();
         headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
         return response;
     }
     match shared.admit(request.uri()) {
         Ok((answer, arrived)) => show(answer, arrived).await,
-        Err(page) => page,
+        Err(page) => page.into_response(),
     }
 }
 
@@ -201,8 +203,7 @@ async fn show(answer: Consented, arrived: oneshot::Sender<Arrival>) -> Response 
 
 impl Shared {
     /// What a request brings, if it is the one that is waited for.
-    #[allow(clippy::result_large_err, reason = "a refusal is the page that is shown")]
-    fn admit(&self, uri: &Uri) -> Result<(Consented, oneshot::Sender<Arrival>), Response> {
+    fn admit(&self, uri: &Uri) -> Result<(Consented, oneshot::Sender<Arrival>), Page> {
         let query = uri.query().unwrap_or_default();
         if query.len() > QUERY_BYTES_MAX {
             return Err(ignored(
@@ -247,7 +248,7 @@ impl Shared {
 }
 
 /// A page for what does not end the wait.
-fn ignored(status: StatusCode, title: &str, text: &str) -> Response {
+fn ignored(status: StatusCode, title: &str, text: &str) -> Page {
     Page {
         status,
         tone: Tone::Bad,
@@ -255,5 +256,4 @@ fn ignored(status: StatusCode, title: &str, text: &str) -> Response {
         text: text.to_owned(),
         next: "Nothing has changed. The terminal shows the address to open.".to_owned(),
     }
-    .into_response()
 }

@@ -1,5 +1,6 @@
 //! Where the program runs: an empty clone, an empty database, the emulated X with an app and an account.
 
+use psn::dev::emulators::engine::{self, Handle, Options, Site};
 use psn::dev::emulators::oauth::App;
 use psn::dev::emulators::x::{XAccount, XEmulator, XHandle, XOptions};
 use psn::dev::neon::{NeonEndpoint, NeonOptions};
@@ -79,6 +80,61 @@ impl Place {
             folder: tempfile::tempdir().unwrap(),
             browser,
         }
+    }
+
+    /// Connects the one account of another platform: what the command and the browser said.
+    pub async fn connect_at<S: Site>(&self, platform: &str, app: [&str; 2], account: &str) -> String {
+        let emulator: Handle<S> = engine::start(Options::default()).await.unwrap();
+        let username = "Ada L.".to_owned();
+        let access_token = String::new();
+        let id = account.to_owned();
+        emulator
+            .add_account(XAccount {
+                id,
+                username,
+                access_token,
+            })
+            .unwrap();
+        emulator
+            .add_app(App {
+                id: "the-app".to_owned(),
+                name: "psn".to_owned(),
+                secret: Some(SECRET.to_owned()),
+                redirect_uris: vec![self.redirect()],
+            })
+            .unwrap();
+        let name = |end: &str| format!("{}_{end}", platform.to_uppercase());
+        let second = if platform == "tiktok" {
+            emulator.url()
+        } else {
+            emulator.second_url()
+        };
+        let (api, auth, token) = (name("API_URL"), name("AUTH_URL"), name("TOKEN_URL"));
+        let (redirect_name, redirect) = (name("REDIRECT_URI"), self.redirect());
+        let variables = [
+            (app[0], "the-app"),
+            (app[1], SECRET),
+            (api.as_str(), emulator.url()),
+            (auth.as_str(), second),
+            (token.as_str(), second),
+            (redirect_name.as_str(), redirect.as_str()),
+        ];
+        let program = self.psn_with(&["account", "connect", platform, "--no-browser"], &variables, false);
+        let (program, url) = program.address().await;
+        let back = self.decide(&url, "allow").await;
+        let (status, page) = self.browse(&back).await;
+        assert_eq!(status, 200, "{page}");
+        let said = program.end().await;
+        assert_eq!(said.code, 0, "{said:?}");
+        self.assert_no_secret_in(&said);
+        let done = said.stderr.lines().find(|line| line.starts_with("done:")).unwrap();
+        // The day depends on when the test runs.
+        let words = done.split(' ').map(|word| match word.trim_end_matches(':').len() {
+            10 if word.starts_with("20") => "DAY",
+            _ => word,
+        });
+        let title = page.split("<title>").nth(1).unwrap().split('<').next().unwrap();
+        format!("{title}\n{}", words.collect::<Vec<_>>().join(" "))
     }
 
     pub fn root(&self) -> &Path {

@@ -1,7 +1,7 @@
 //! From a code to a stored account: exchange, whose it is, sealed, stored, its posts woken.
 
 use super::pending::Question;
-use super::{line, wake};
+use super::{known_as, line, wake};
 use crate::api::page::{Page, Tone};
 use crate::cli::Context;
 use crate::cli::ambient::{SYSTEM, SystemClock};
@@ -198,7 +198,7 @@ impl Connected {
     fn who(&self) -> String {
         let title = self.account.platform.title();
         match &self.account.username {
-            Some(name) => format!("{title}: @{}", excerpt(name.trim_start_matches('@'), 60)),
+            Some(name) => format!("{title}: {}", known_as(self.account.platform, name)),
             None => title.to_owned(),
         }
     }

@@ -1,5 +1,6 @@
 //! `psn account list`, and finding the account that a person names.
 
+use super::known_as;
 use crate::cli::Context;
 use crate::cli::ambient::SYSTEM;
 use crate::cli::database::{self, Database};
@@ -59,13 +60,13 @@ pub async fn read(store: &Database, user: &str) -> CliResult<Vec<AccountReport>>
 /// When it is none or several; then they are listed.
 pub fn named<'a>(accounts: &'a [AccountReport], text: &str) -> CliResult<&'a AccountReport> {
     let platform = Platform::parse(text);
-    let name = text.strip_prefix('@');
+    let name = text.strip_prefix('@').map(str::to_lowercase);
     let is_it = |report: &&AccountReport| {
         let account = &report.account;
         let username = account.username.as_deref().map(|name| name.trim_start_matches('@'));
         account.id.as_str().eq_ignore_ascii_case(text)
             || platform == Some(account.platform)
-            || name.is_some_and(|name| username.is_some_and(|own| own.to_lowercase() == name.to_lowercase()))
+            || name.is_some() && name == username.map(str::to_lowercase)
     };
     let found: Vec<&AccountReport> = accounts.iter().filter(is_it).collect();
     match found.as_slice() {
@@ -98,7 +99,7 @@ fn short(report: &AccountReport) -> String {
 pub fn who(report: &AccountReport) -> String {
     let account = &report.account;
     match (&account.username, &account.remote_user_id) {
-        (Some(name), _) => format!("@{}", excerpt(name.trim_start_matches('@'), 40)),
+        (Some(name), _) => known_as(account.platform, name),
         (None, Some(id)) => excerpt(id.as_str(), 40),
         (None, None) => "not known".to_owned(),
     }

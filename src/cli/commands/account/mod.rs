@@ -72,13 +72,22 @@ fn line(account: &Account) -> String {
     let name = account
         .username
         .as_deref()
-        .map(|name| format!("  @{}", excerpt(name, 40)))
+        .map(|name| format!("  {}", known_as(account.platform, name)))
         .unwrap_or_default();
     let remote = account
         .remote_user_id
         .as_ref()
         .map_or_else(|| "?".to_owned(), ToString::to_string);
     format!("{}  {}  {}{name}", account.id, account.platform, excerpt(&remote, 40))
+}
+
+/// The name that people know an account by: a handle, or on LinkedIn and TikTok the name that its owner shows.
+fn known_as(platform: Platform, name: &str) -> String {
+    let name = excerpt(name.trim_start_matches('@'), 60);
+    match platform {
+        Platform::X | Platform::Instagram => format!("@{name}"),
+        Platform::LinkedIn | Platform::TikTok => name,
+    }
 }
 
 /// The platform of that name.
