@@ -138,14 +138,18 @@ mod workers {
     use super::{duration, maybe_sent, too_late, too_long};
     use crate::ports::http::{HttpClient, HttpError, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
     use bytes::{Bytes, BytesMut};
-    use futures_util::StreamExt;
     use futures_util::future::{Either, select};
     use http::{HeaderMap, HeaderName, HeaderValue};
     use std::future::Future;
     use std::pin::pin;
-    use worker::js_sys::Uint8Array;
+    use worker::js_sys::{Array, JSON, Reflect, Uint8Array, global};
     use worker::send::SendFuture;
-    use worker::{AbortController, AbortSignal, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
+    use worker::wasm_bindgen::{JsCast, JsValue};
+    use worker::wasm_bindgen_futures::JsFuture;
+    use worker::web_sys::{
+        Headers, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response, WorkerGlobalScope,
+    };
+    use worker::{AbortController, AbortSignal, Delay};
 
     /// The HTTP client. Cloning is cheap.
     #[derive(Clone, Debug)]
@@ -196,21 +200,24 @@ mod workers {
 
     /// Every error is *maybe sent*: the runtime does not tell a refused connection from one that broke after the
     /// request was read.
+    ///
+    /// This speaks to `fetch` itself: a thread has many exchanges, and each value that crosses from JavaScript costs. The
+    /// wrappers of `worker` read every property of a request and a response, asked for or not.
     async fn exchange(request: HttpRequest, signal: &AbortSignal) -> Result<HttpResponse, HttpError> {
         let is_head = request.method == http::Method::HEAD;
-        let outgoing = build(&request).map_err(|_| {
+        let init = build(&request, signal).map_err(|_| {
             maybe_sent("the request could not be built: check the configured address and the header values")
         })?;
-        let mut answer = Fetch::Request(outgoing)
-            .send_with_signal(signal)
+        let scope: WorkerGlobalScope = global().unchecked_into();
+        let answer: Response = JsFuture::from(scope.fetch_with_str_and_init(&request.url, &init))
             .await
-            .map_err(|error| maybe_sent(format!("there was no answer: {}", scrub(&error.to_string()))))?;
-        let status = answer.status_code();
-        let headers = read_headers(answer.headers());
+            .map_err(|error| maybe_sent(format!("there was no answer: {}", words(&error))))?
+            .unchecked_into();
+        let status = answer.status();
+        let headers = read_headers(&answer.headers());
         let body = match answer.body() {
-            worker::ResponseBody::Empty => Bytes::new(),
-            worker::ResponseBody::Body(bytes) => Bytes::copy_from_slice(bytes),
-            worker::ResponseBody::Stream(_) => read_body(&mut answer).await?,
+            Some(stream) => read_body(&stream).await?,
+            None => Bytes::new(),
         };
         // These answers have no body, whatever length they announce (RFC 9110, section 8.6).
         let bodiless = is_head || matches!(status, 204 | 304);
@@ -220,41 +227,50 @@ mod workers {
         Ok(HttpResponse { status, headers, body })
     }
 
-    fn build(request: &HttpRequest) -> worker::Result<Request> {
-        let headers = Headers::new();
+    fn build(request: &HttpRequest, signal: &AbortSignal) -> Result<RequestInit, JsValue> {
+        let headers = Headers::new()?;
         for (name, value) in &request.headers {
-            let value = value
-                .to_str()
-                .map_err(|_| worker::Error::RustError("header value".to_owned()))?;
+            let value = value.to_str().map_err(|_| JsValue::NULL)?;
             headers.append(name.as_str(), value)?;
         }
-        let mut init = RequestInit::new();
-        init.with_method(Method::from(request.method.to_string()))
-            .with_headers(headers)
-            .with_redirect(RequestRedirect::Manual);
+        let init = RequestInit::new();
+        init.set_method(request.method.as_str());
+        init.set_headers(&headers);
+        init.set_redirect(RequestRedirect::Manual);
+        init.set_signal(Some(signal));
         if !request.body.is_empty() {
-            init.with_body(Some(Uint8Array::from(request.body.as_ref()).into()));
+            init.set_body(&Uint8Array::from(request.body.as_ref()));
         }
-        Request::new_with_init(&request.url, &init)
+        Ok(init)
     }
 
-    async fn read_body(answer: &mut worker::Response) -> Result<Bytes, HttpError> {
-        let cut = |error: worker::Error| maybe_sent(format!("the answer was cut: {}", scrub(&error.to_string())));
-        let mut stream = answer.stream().map_err(cut)?;
+    async fn read_body(stream: &ReadableStream) -> Result<Bytes, HttpError> {
+        let cut = |error: JsValue| maybe_sent(format!("the answer was cut: {}", words(&error)));
+        let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
         let mut body = BytesMut::new();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(cut)?;
-            if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
+        loop {
+            let read = JsFuture::from(reader.read()).await.map_err(cut)?;
+            let chunk = Reflect::get(&read, &"value".into()).map_err(cut)?;
+            if chunk.is_undefined() {
+                return Ok(body.freeze());
+            }
+            let chunk: Uint8Array = chunk.unchecked_into();
+            let (start, length) = (body.len(), chunk.length() as usize);
+            if start + length > RESPONSE_BYTES_MAX {
                 return Err(too_long());
             }
-            body.extend_from_slice(&chunk);
+            body.resize(start + length, 0);
+            chunk.copy_to(&mut body[start..]);
         }
-        Ok(body.freeze())
     }
 
+    /// All headers at once, as JSON: one crossing instead of several for each.
     fn read_headers(from: &Headers) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        for (name, value) in from.entries() {
+        let pairs = JSON::stringify(&Array::from(from))
+            .map(String::from)
+            .unwrap_or_default();
+        for (name, value) in serde_json::from_str::<Vec<(String, String)>>(&pairs).unwrap_or_default() {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
                 headers.append(name, value);
             }
@@ -275,7 +291,8 @@ mod workers {
     }
 
     /// The runtime's words without any address in them.
-    fn scrub(message: &str) -> String {
+    fn words(error: &JsValue) -> String {
+        let message = worker::Error::from(error.clone()).to_string();
         let words = message.split_whitespace().filter(|word| !word.contains("://"));
         words.collect::<Vec<_>>().join(" ").chars().take(200).collect()
     }

@@ -85,25 +85,31 @@ impl Journal for SqlJournal {
 
     fn append(&self, expected: u64, records: &[Record]) -> Result<(), AppendError> {
         let failed = |error: worker::Error| AppendError::Storage(error.to_string());
-        let cursor = self
-            .0
-            .exec("select count(*) as count from entries", None)
-            .map_err(failed)?;
-        let found = u64::try_from(whole(cursor.one::<Count>().map_err(failed)?.count)).unwrap_or(0);
-        if found != expected {
-            return Err(AppendError::Fenced { expected, found });
-        }
-        // One statement, so all records or none; the primary key refuses a second writer's numbers.
+        // One statement, so the comparison and all records or none.
         let places = vec!["(?, ?, ?)"; records.len()].join(", ");
-        let mut values = Vec::with_capacity(records.len() * 3);
+        let statement = format!(
+            "insert into entries (seq, at_ms, body) select * from (values {places}) \
+             where (select count(*) from entries) = ?"
+        );
+        let mut values = Vec::with_capacity(records.len() * 3 + 1);
         for (seq, record) in (expected..).zip(records) {
-            values.push(number(i64::try_from(seq).unwrap_or(i64::MAX)).map_err(AppendError::Storage)?);
+            values.push(place(seq)?);
             values.push(number(record.at.0).map_err(AppendError::Storage)?);
             values.push(SqlStorageValue::from(record.body.as_str()));
         }
-        let statement = format!("insert into entries (seq, at_ms, body) values {places}");
-        self.0.exec(&statement, values).map(|_| ()).map_err(failed)
+        values.push(place(expected)?);
+        if self.0.exec(&statement, values).map_err(failed)?.rows_written() > 0 {
+            return Ok(());
+        }
+        let counted = self.0.exec("select count(*) as count from entries", None);
+        let counted = counted.and_then(|cursor| cursor.one::<Count>()).map_err(failed)?;
+        let found = u64::try_from(whole(counted.count)).unwrap_or(0);
+        Err(AppendError::Fenced { expected, found })
     }
+}
+
+fn place(seq: u64) -> Result<SqlStorageValue, AppendError> {
+    number(i64::try_from(seq).unwrap_or(i64::MAX)).map_err(AppendError::Storage)
 }
 
 /// The table: `pairs (key, value)`.
@@ -140,12 +146,13 @@ impl Table for SqlTable {
     fn put(&self, key: &str, value: &str) -> Result<(), String> {
         let statement =
             "insert into pairs (key, value) values (?, ?) on conflict (key) do update set value = excluded.value";
-        self.rows(statement, vec![key.into(), value.into()]).map(|_| ())
+        let values = vec![key.into(), value.into()];
+        self.0.exec(statement, values).map(|_| ()).map_err(words)
     }
 
     fn delete(&self, key: &str) -> Result<(), String> {
-        self.rows("delete from pairs where key = ?", vec![key.into()])
-            .map(|_| ())
+        let statement = "delete from pairs where key = ?";
+        self.0.exec(statement, vec![key.into()]).map(|_| ()).map_err(words)
     }
 
     fn scan(&self, from: &str, to: &str, limit: usize) -> Result<Vec<(String, String)>, String> {

@@ -169,6 +169,7 @@ fn equal_posts_compare_equal() {
         ("日本語example.com", "日本語http://example.com"),
         ("日本語https://example.com/a", "日本語https://example.com/a"),
         ("https://例え.jp/パス", "https://xn--r8jz45g.jp/%E3%83%91%E3%82%B9"),
+        ("https://Bücher.example/a", "https://XN--Bcher-KVA.example/a"),
         ("x.unknowntld", "http://x.unknowntld/"),
         ("e\u{301} a", "\u{e9} a"),
         (" two  words\n\nthere ", "two words\nthere"),
@@ -197,6 +198,9 @@ fn different_posts_compare_different() {
         ("100% sure", "100 sure"),
         ("😀", "😁"),
         ("and/or", "andor"),
+        ("xn--a-.example", "a.example"),
+        ("xn--!.example", "xn--?.example"),
+        ("xn--bcher-kva.example", "xn--bcher-kvb.example"),
     ];
     for (one, other) in pairs {
         assert_ne!(normalize_for_match(one), normalize_for_match(other));

@@ -103,18 +103,22 @@ fn starts_path(after: &str) -> bool {
 }
 
 fn push_host(out: &mut String, host: &str) {
-    let lower = host.to_lowercase();
-    for (index, label) in lower.split('.').enumerate() {
+    for (index, label) in host.to_lowercase().split('.').enumerate() {
         if index > 0 {
             out.push('.');
         }
-        let decoded = if label.starts_with("xn--") {
-            idna::domain_to_unicode(label).0
-        } else {
-            String::new()
-        };
-        out.push_str(if decoded.is_empty() { label } else { &decoded });
+        match decode_label(label) {
+            Some(decoded) => out.push_str(&decoded.to_lowercase()),
+            None => out.push_str(label),
+        }
     }
+}
+
+/// A label of Punycode in its own letters. Punycode alone, not all of IDNA: that would bring 60 kB of tables along to judge
+/// which hosts are allowed, which is not asked here. What encodes nothing stays as it is, so that it equals no plain label.
+fn decode_label(label: &str) -> Option<String> {
+    let decoded = idna::punycode::decode_to_string(label.strip_prefix("xn--")?)?;
+    (!decoded.is_ascii()).then_some(decoded)
 }
 
 /// Decodes the percent-encoded characters beyond ASCII; what is not UTF-8 stays as it is.

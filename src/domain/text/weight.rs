@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::emoji;
 use super::find::{Found, find};
@@ -96,8 +96,7 @@ fn length_after(text: &str, scan: Scan) -> u32 {
 
 /// What twitter-text under `rules` says of `text`; its list of top-level domains alone.
 pub fn measure(text: &str, rules: Rules) -> Measure {
-    let normal: String = text.nfc().collect();
-    let units: Vec<u16> = normal.encode_utf16().collect();
+    let units: Vec<u16> = normalized(text).encode_utf16().collect();
     let urls = find(&units, false).urls;
     let mut seen = Seen {
         rules,
@@ -199,10 +198,10 @@ fn larger(units: &[u16], with_newer: &[Found]) -> u32 {
 
 /// The text in NFC; most texts are it already.
 pub fn normalized(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() || scan(text).stable || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+    if text.is_ascii() || scan(text).stable {
         Cow::Borrowed(text)
     } else {
-        Cow::Owned(text.nfc().collect())
+        ComposingNormalizerBorrowed::new_nfc().normalize(text)
     }
 }
 
@@ -238,8 +237,8 @@ fn scan(text: &str) -> Scan {
     scan
 }
 
-/// Whether a character of the mixed blocks neither combines with another nor changes in NFC; of those left out
-/// [`is_nfc_quick`] knows more.
+/// Whether a character of the mixed blocks neither combines with another nor changes in NFC; of those left out the
+/// normalizer knows more.
 fn is_stable(code: u32) -> bool {
     matches!(code,
         0x3041..=0x3096 | 0x30a1..=0x30fe | 0x3001..=0x3029 | 0x400..=0x482 | 0x48a..=0x52f | 0x388..=0x3ff
