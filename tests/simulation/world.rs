@@ -2,7 +2,6 @@
 
 use crate::platform::{Call, Platform, Window, covers};
 use crate::random::Random;
-use psn::domain::account::HoldScope;
 use psn::domain::hash::content_hash;
 use psn::domain::id::{AccountId, RemoteId};
 use psn::domain::limits;
@@ -260,7 +259,7 @@ impl World {
     }
 
     /// Whether a fault of this kind happens now.
-    fn strikes(&mut self, mark: &'static str, per_mille: u64) -> bool {
+    pub fn strikes(&mut self, mark: &'static str, per_mille: u64) -> bool {
         let happens = self.now < self.heal_at && self.chaos > 0 && self.random.below(100_000) < per_mille * self.chaos;
         if happens {
             self.mark(mark);
@@ -268,7 +267,7 @@ impl World {
         happens
     }
 
-    fn mark(&mut self, mark: &'static str) {
+    pub fn mark(&mut self, mark: &'static str) {
         self.marks.insert(mark);
         say!(self, "  fault: {mark}");
     }
@@ -330,7 +329,7 @@ impl World {
 
     // ---- instances and storage -------------------------------------------------------------------------------------
 
-    fn current(&mut self, post: usize) -> usize {
+    pub fn current(&mut self, post: usize) -> usize {
         if let Some(instance) = self.posts[post].instance {
             return instance;
         }
@@ -1030,7 +1029,7 @@ impl World {
         self.event(post, event);
     }
 
-    fn event(&mut self, post: usize, event: Event) {
+    pub fn event(&mut self, post: usize, event: Event) {
         let instance = self.current(post);
         let Some(mut state) = self.state(instance) else { return };
         let creates = matches!(event, Event::Command(Command::Create(_)));
