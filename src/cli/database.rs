@@ -12,7 +12,7 @@ use crate::net::Client;
 use crate::platforms::{self, AccessToken, PlatformClient, WhoAmI, WhoError, oauth, x};
 use crate::store::accounts::{AccountImport, ImportError};
 use crate::store::migrate::{Applied, MigrateError};
-use crate::store::seal::Sealer;
+use crate::store::seal::{Form, SealError, Sealer};
 use crate::store::{Neon, Secret, Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -141,6 +141,27 @@ pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
     })
 }
 
+/// Seals and opens as the worker with those variables does: `HUB_ENCRYPTION_KEY`, `HUB_ENCRYPTION_KEY_FORMER` and
+/// `SEAL_FORM`.
+///
+/// # Errors
+/// A variable that is missing, or cannot be used.
+pub fn sealer<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> CliResult<Sealer> {
+    let wrong = |error: SealError| CliError::input(error.to_string());
+    let get = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let key = get("HUB_ENCRYPTION_KEY").ok_or_else(|| CliError::input("`HUB_ENCRYPTION_KEY` is not set"))?;
+    let form = match get("SEAL_FORM") {
+        None => Form::default(),
+        Some(name) => Form::parse(name)
+            .ok_or_else(|| CliError::input("`SEAL_FORM` is no form of sealed values: expected `psn1` or `legacy`"))?,
+    };
+    let sealer = Sealer::new(&Secret::new(key)).map_err(wrong)?.with_form(form);
+    match get("HUB_ENCRYPTION_KEY_FORMER") {
+        Some(former) => sealer.with_former_key(&Secret::new(former)).map_err(wrong),
+        None => Ok(sealer),
+    }
+}
+
 /// Seals a token and stores it; whose it is, is asked where it is not said.
 ///
 /// # Errors
@@ -150,10 +171,9 @@ pub async fn import(
     platform: Platform,
     token: &TokenFile,
     user: &str,
-    encryption_key: &str,
+    sealer: &Sealer,
     endpoints: &oauth::Settings,
 ) -> CliResult<Account> {
-    let sealer = Sealer::new(&Secret::new(encryption_key)).map_err(|error| CliError::input(error.to_string()))?;
     let expires_at = token.expires_at()?;
     let who = match &token.remote_user_id {
         Some(id) if platform == Platform::X && !id.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -184,7 +204,7 @@ pub async fn import(
         scopes: token.scopes.as_ref().map(Scopes::joined),
     };
     database
-        .account_import(&import, &sealer)
+        .account_import(&import, sealer)
         .await
         .map_err(|error| match error {
             ImportError::Store(error) => store_error("the token was not stored", &error),

@@ -284,9 +284,9 @@ async fn prepare_database(foundation: &Foundation, own: &Variables, env: &Variab
         scopes: None,
     };
     let user = env.get("PSN_USER").map_or("default", String::as_str);
-    let key = value(env, "HUB_ENCRYPTION_KEY");
+    let sealer = database::sealer(|name| env.get(name).map(String::as_str))?;
     let endpoints = oauth::Settings::read(oauth::CALL_DEADLINE_MS, |name| own.get(name).cloned());
-    database::import(&store, Platform::X, &token, user, &key, &endpoints).await?;
+    database::import(&store, Platform::X, &token, user, &sealer, &endpoints).await?;
     write(&marker, "")
 }
 

@@ -6,7 +6,6 @@ use crate::api::{self, Accounts, ApiSettings, App, KeyNames, MissingVariable, Ta
 use crate::domain::id::UserId;
 use crate::net;
 use crate::platforms::oauth;
-use crate::store::seal::Sealer;
 use crate::store::{Neon, Secret, Store};
 use crate::tasks::settings::{Missing, Settings};
 use crate::tasks::{token_refresher, watchdog};
@@ -69,7 +68,7 @@ fn store(database_url: Secret, sql_url: Option<&str>) -> Result<Database, String
 /// The accounts of an environment whose settings are complete.
 fn connected(settings: &Settings, store: Arc<Database>) -> Result<Box<dyn Accounts>, String> {
     let http = net::Client::new().map_err(|error| error.to_string())?;
-    let sealer = Sealer::new(&settings.encryption_key).map_err(|error| error.to_string())?;
+    let sealer = settings.sealer().map_err(|error| error.to_string())?;
     let oauth = oauth::Client::new(http, Runtime, settings.platforms.oauth.clone());
     Ok(Box::new(StoreAccounts { store, oauth, sealer }))
 }

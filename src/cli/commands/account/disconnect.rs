@@ -8,8 +8,6 @@ use crate::cli::error::{CliError, CliResult};
 use crate::domain::id::UserId;
 use crate::net::Client as Http;
 use crate::platforms::oauth;
-use crate::store::Secret;
-use crate::store::seal::Sealer;
 use crate::tasks::connected::{self, DisconnectError, Revocation};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -35,8 +33,8 @@ pub struct DisconnectArgs {
 /// What went wrong; then the account is still there.
 pub async fn run(context: &Context, args: DisconnectArgs) -> CliResult {
     let settings = context.settings()?;
-    let [_, key] = settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
-    let sealer = Sealer::new(&Secret::new(key)).map_err(|error| CliError::input(error.to_string()))?;
+    settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
+    let sealer = database::sealer(|name| settings.get(name))?;
     let store = database::open(&settings)?;
     let all = list::read(&store, &args.user).await?;
     let report = list::named(&all, &args.account)?;

@@ -51,8 +51,8 @@ impl Ground {
     /// Names what is not set or does not work.
     pub async fn lay(context: &Context) -> CliResult<Self> {
         let settings = context.settings()?;
-        let [_, key] = settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
-        let sealer = Sealer::new(&Secret::new(key)).map_err(|error| CliError::input(error.to_string()))?;
+        settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
+        let sealer = database::sealer(|name| settings.get(name))?;
         let database = database::open(&settings)?;
         let away = |error| {
             CliError::outcome(format!(

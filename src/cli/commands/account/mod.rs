@@ -113,14 +113,15 @@ async fn import(context: &Context, args: ImportArgs) -> CliResult {
     let platform = platform_named(&args.platform)?;
     let token = TokenFile::parse(&read_text(&args.file)?)?;
     let settings = context.settings()?;
-    let [_, key] = settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
+    settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
+    let sealer = database::sealer(|name| settings.get(name))?;
     let store = database::open(&settings)?;
     let account = database::import(
         &store,
         platform,
         &token,
         &args.user,
-        &key,
+        &sealer,
         &database::endpoints(&settings),
     )
     .await?;

@@ -225,10 +225,10 @@ async fn accounts(local: &Local) -> CliResult<Vec<String>> {
             remote_user_id: Some(account.id),
             scopes: None,
         };
-        let key = local.get("HUB_ENCRYPTION_KEY");
+        let sealer = database::sealer(|name| Some(local.get(name)))?;
         // Whose it is, is given: nobody is asked.
         let endpoints = oauth::Settings::new(oauth::CALL_DEADLINE_MS);
-        let made = database::import(&store, Platform::X, &token, "default", key, &endpoints).await?;
+        let made = database::import(&store, Platform::X, &token, "default", &sealer, &endpoints).await?;
         ids.push(made.id.to_string());
     }
     Ok(ids)
