@@ -16,7 +16,9 @@ use crate::dev::postgres::{DATABASE, Postgres, PostgresError, PostgresOptions, V
 use crate::dev::runtime::{Runtime, RuntimeError, RuntimeOptions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
+use std::hash::BuildHasher as _;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -628,14 +630,27 @@ fn choose_ports(state_dir: &Path, worker: Option<u16>) -> Result<Ports, StackErr
     Ok(ports)
 }
 
-/// Free ports, all different: they are held until all are chosen.
+/// Where ports are chosen from: below those that systems give to outgoing connections, any of which could take a chosen one
+/// before its server listens.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+
+/// Free ports, all different: they are held until all are chosen. Each stack begins to look at another place, so that two
+/// that start at once do not choose the same.
 fn fresh_ports() -> io::Result<[u16; 9]> {
-    let held = (0..9)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-        .collect::<io::Result<Vec<_>>>()?;
+    let begin = RandomState::new().hash_one(std::process::id());
+    let count = u64::from(PORTS.end - PORTS.start);
+    let mut held = Vec::new();
     let mut ports = [0; 9];
-    for (port, listener) in ports.iter_mut().zip(&held) {
-        *port = listener.local_addr()?.port();
+    for offset in 0..count {
+        let Some(slot) = ports.get_mut(held.len()) else { break };
+        let port = PORTS.start + u16::try_from(begin.wrapping_add(offset) % count).unwrap_or(0);
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            held.push(listener);
+            *slot = port;
+        }
+    }
+    if held.len() < ports.len() {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "too few ports are free"));
     }
     Ok(ports)
 }

@@ -209,9 +209,15 @@ mod workers {
             maybe_sent("the request could not be built: check the configured address and the header values")
         })?;
         let scope: WorkerGlobalScope = global().unchecked_into();
+        // An address that is none is repeated in the error, and nothing marks it as an address.
         let answer: Response = JsFuture::from(scope.fetch_with_str_and_init(&request.url, &init))
             .await
-            .map_err(|error| maybe_sent(format!("there was no answer: {}", words(&error))))?
+            .map_err(|error| {
+                maybe_sent(format!(
+                    "there was no answer: {}",
+                    words(&error).replace(&request.url, "…")
+                ))
+            })?
             .unchecked_into();
         let status = answer.status();
         let headers = read_headers(&answer.headers());
