@@ -12,6 +12,11 @@ use std::process::Command;
 use super::PostgresError;
 use crate::dev::scratch::Scratch;
 
+/// How folders of data are called that lie elsewhere; chance follows.
+const ELSEWHERE: &str = "psn-postgres-data-";
+/// Ends the name of the file beside such a folder that says which note names it.
+const OWNER: &str = "owner";
+
 /// User and group number that the server runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -169,12 +174,38 @@ pub(super) fn data_folder(wanted: &Path, identity: Option<Identity>) -> Result<P
                 return Ok(PathBuf::from(text.trim()));
             }
             is_initialised(&here)?;
-            let elsewhere = shared_folder().join(format!("psn-postgres-data-{}", super::random_hex(8)?));
+            remove_orphans();
+            let elsewhere = shared_folder().join(format!("{ELSEWHERE}{}", super::random_hex(8)?));
             fs::create_dir_all(&here).map_err(io_error("make the folder for the database"))?;
             fs::write(&note, format!("{}\n", elsewhere.display())).map_err(io_error("note where the data lies"))?;
+            // Written second: who finds it without the first note finds data of a folder that is no more.
+            write_private(&elsewhere.with_extension(OWNER), &format!("{}\n", note.display()))?;
             Ok(elsewhere)
         }
         _ => Ok(here),
+    }
+}
+
+/// Removes data that lies elsewhere and whose own folder was deleted, unless a server runs on it.
+fn remove_orphans() {
+    for entry in fs::read_dir(shared_folder()).into_iter().flatten().flatten() {
+        let owner = entry.path();
+        let is_ours = entry.file_name().to_string_lossy().starts_with(ELSEWHERE)
+            && owner.extension().is_some_and(|extension| extension == OWNER)
+            && entry
+                .metadata()
+                .is_ok_and(|meta| meta.is_file() && meta.uid() == nix::unistd::geteuid().as_raw());
+        if !is_ours {
+            continue;
+        }
+        let data = owner.with_extension("");
+        let names_it =
+            |note: String| fs::read_to_string(note.trim_end()).is_ok_and(|text| Path::new(text.trim()) == data);
+        let is_owned = fs::read_to_string(&owner).is_ok_and(names_it);
+        let is_running = super::lock_file_pid(&data).is_some_and(|pid| super::runs_on(pid, &data));
+        if !is_owned && !is_running && (!data.exists() || fs::remove_dir_all(&data).is_ok()) {
+            let _ = fs::remove_file(&owner);
+        }
     }
 }
 
@@ -233,4 +264,34 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), PostgresError
         .open(path)
         .map_err(io_error(what))?;
     file.write_all(text.as_bytes()).map_err(io_error(what))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn data_elsewhere_ends_with_the_folder_it_belongs_to() {
+        let nobody = Some(Identity { uid: 65534, gid: 65534 });
+        let state = || {
+            let folder = tempfile::tempdir().unwrap();
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+            folder
+        };
+        let data_of = |state: &tempfile::TempDir| data_folder(&state.path().join("postgres"), nobody).unwrap();
+        let (kept, deleted) = (state(), state());
+        let (live, dead) = (data_of(&kept), data_of(&deleted));
+        for data in [&live, &dead] {
+            fs::create_dir_all(data.join("base")).unwrap();
+        }
+        assert_eq!(data_of(&kept), live);
+        drop(deleted);
+        let third = state();
+        let data = data_of(&third);
+        assert!(live.is_dir() && !dead.exists() && !dead.with_extension(OWNER).exists());
+        drop((kept, third));
+        remove_orphans();
+        assert!(!live.exists() && !data.with_extension(OWNER).exists());
+    }
 }
