@@ -120,7 +120,8 @@ fn server() -> Server {
         .route(
             "/v1/validate",
             post(|| async {
-                axum::Json(json!({"valid": false, "errors": [], "warnings": [], "parts": [
+                axum::Json(json!({"valid": false, "errors": [], "warnings": [],
+                    "cost": {"currency": "USD", "amount": 0.03}, "parts": [
                     {"index": 1, "text": "fits", "weighted_length": 4, "limit": 280, "errors": [], "warnings": []},
                     {"index": 2, "text": "x".repeat(300), "weighted_length": 300, "limit": 280, "warnings": [],
                      "errors": [{"part": 2, "message": "part 2 is 300/280 characters"}]},
