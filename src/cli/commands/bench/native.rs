@@ -138,7 +138,7 @@ pub fn simulation(root: &Path) -> Result<Row, String> {
             "test",
             "--quiet",
             "--profile",
-            "bench",
+            "measure",
             "--test",
             "simulation",
             "--",
