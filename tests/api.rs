@@ -248,6 +248,8 @@ fn account() -> Account {
 
 fn plan(user: &str, parts: &[&str]) -> Plan {
     Plan {
+        media: Vec::new(),
+        options: None,
         post_id: PostId::from_random([1; 16]),
         user_id: UserId::from(user),
         platform: Platform::X,

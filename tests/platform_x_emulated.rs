@@ -65,6 +65,10 @@ async fn client_and_emulator_understand_each_other() {
                         reply_to: parent.as_ref(),
                         since,
                         known_ids: &known,
+                        media_count: 0,
+                        options: None,
+                        handles: &[],
+                        attempts: 1,
                     };
                     let before = client.look_up(&t, &q).await;
                     assert_eq!(before.verdict, LookUp::Absent, "{text}");
@@ -72,6 +76,7 @@ async fn client_and_emulator_understand_each_other() {
                         text,
                         reply_to: parent.as_ref(),
                         deadline: Millis(5_000),
+                        ..PartToPublish::default()
                     };
                     let Outcome::Accepted { remote_id } = client.publish(&t, &part).await else {
                         panic!("{text}: {:?}", client.publish(&t, &part).await)

@@ -11,7 +11,7 @@ use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, PostId};
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
-use crate::domain::publish::Plan;
+use crate::domain::publish::{Edition, Plan};
 use crate::ports::objects::{Objects, PostReply, PostRequest, PostSnapshot};
 use axum::Json;
 use axum::body::Bytes;
@@ -103,6 +103,8 @@ fn plans<O, R>(
             platform,
             account_id: wanted.account_id.clone(),
             hash: content_hash(&parts),
+            media: Vec::new(),
+            options: None,
             parts,
             scheduled_at: wanted.scheduled_at,
             group_id: group_id.clone(),
@@ -145,8 +147,11 @@ pub async fn amend<O: Objects, R: Rows>(
         warnings.extend(planned.warnings);
         let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
         warnings.extend(similar_warnings(&app, platform, &parts, Some(&id)).await);
-        let hash = content_hash(&parts);
-        content = Some((parts, hash));
+        content = Some(Edition::new(
+            parts,
+            before.plan.media.clone(),
+            before.plan.options.clone(),
+        ));
     }
     let request = PostRequest::Amend {
         content,

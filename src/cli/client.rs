@@ -123,6 +123,7 @@ impl Worker {
                 url: url.clone(),
                 headers: headers.clone(),
                 body: bytes.clone(),
+                attached: None,
                 deadline: DEADLINE_MS,
             };
             match self.http.send(request).await {

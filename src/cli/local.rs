@@ -305,6 +305,7 @@ async fn healthy(stack: &Stack) -> CliResult {
             url: format!("{}/healthz", stack.worker_url()),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            attached: None,
             deadline: Millis(5_000),
         };
         let said = match http.send(request).await {

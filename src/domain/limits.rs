@@ -46,5 +46,23 @@ pub const WAITS_MAX: u32 = 200;
 /// Unreadable look-ups of one attempt before a person is asked: with a wait of at most five minutes, about eight hours.
 pub const UNREADABLE_MAX: u32 = 100;
 
+/// A post with media, or on a platform that takes several calls, is prepared from this long before its time on: uploads
+/// and processing take minutes, and what platforms give out for them lives an hour at least.
+pub const PREPARE_LEAD_MS: Millis = Millis(10 * 60_000);
+
+/// Failures in a row while a part is being prepared before its post stops: with a wait of at most five minutes, about
+/// eight hours.
+pub const PREPARATION_FAILURES_MAX: u32 = 100;
+
+/// How often a part is prepared anew, because what the platform gave out for it is void, before its post stops.
+pub const PREPARATION_RESTARTS_MAX: u32 = 8;
+
+/// How long a platform may process something before a person is asked (platform-apis 4.4: some videos take more than
+/// half an hour).
+pub const PROCESSING_MS_MAX: Millis = Millis(2 * 3_600_000);
+
+/// Time allowed for a call that carries a chunk of a medium, at least.
+pub const UPLOAD_DEADLINE_MS: Millis = Millis(60_000);
+
 /// Weighted length that a part may have on X (twitter-text v3, `maxWeightedTweetLength`).
 pub const WEIGHTED_LENGTH_MAX: u32 = 280;

@@ -9,6 +9,7 @@ pub mod hash;
 pub mod health;
 pub mod id;
 pub mod limits;
+pub mod media;
 pub mod outcome;
 pub mod platform;
 pub mod post;

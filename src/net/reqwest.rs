@@ -36,13 +36,22 @@ fn duration(deadline: Millis) -> Duration {
 mod native {
     use super::{duration, maybe_sent, too_late, too_long};
     use crate::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
-    use bytes::BytesMut;
+    use crate::ports::media::MediaBytes;
+    use bytes::{Bytes, BytesMut};
     use std::error::Error;
+    use std::sync::Arc;
 
     /// The HTTP client. Cloning is cheap.
-    #[derive(Clone, Debug)]
+    #[derive(Clone)]
     pub struct Client {
         inner: ::reqwest::Client,
+        media: Option<Arc<dyn MediaBytes>>,
+    }
+
+    impl std::fmt::Debug for Client {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Client")
+        }
     }
 
     impl Client {
@@ -61,16 +70,40 @@ mod native {
                 .referer(false)
                 .no_proxy()
                 .build()
-                .map(|inner| Self { inner })
+                .map(|inner| Self { inner, media: None })
                 .map_err(|error| not_sent(&format!("the HTTP client could not be set up: {}", cause(&error))))
         }
 
+        /// The same client, with the place where the bytes of media lie.
+        #[must_use]
+        pub fn with_media(self, media: Arc<dyn MediaBytes>) -> Self {
+            let media = Some(media);
+            Self { media, ..self }
+        }
+
+        /// The whole body. What is attached is read as a whole: here, unlike on Workers, memory is no concern.
+        async fn body(&self, request: &HttpRequest) -> Result<Bytes, HttpError> {
+            let Some(attached) = &request.attached else {
+                return Ok(request.body.clone());
+            };
+            let media = self
+                .media
+                .as_ref()
+                .ok_or_else(|| not_sent("there is no place where media lie"))?;
+            let bytes = media.read(&attached.range).await.map_err(|why| not_sent(&why))?;
+            Ok([&request.body, &bytes, &attached.after]
+                .map(|part| &part[..])
+                .concat()
+                .into())
+        }
+
         async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+            let body = self.body(&request).await?;
             let mut answer = self
                 .inner
                 .request(request.method, request.url)
                 .headers(request.headers)
-                .body(request.body)
+                .body(body)
                 .send()
                 .await
                 .map_err(|error| describe(&error))?;

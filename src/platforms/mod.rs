@@ -7,7 +7,8 @@ pub mod oauth;
 pub mod x;
 
 use crate::domain::id::{RemoteId, RemoteUserId};
-use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack};
+use crate::domain::media::{Handle, Medium};
+use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack};
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
@@ -39,13 +40,23 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// What a publishing call sends.
-#[derive(Clone, Copy, Debug)]
+/// A part and all that goes with it: what is prepared, and what a publishing call sends.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct PartToPublish<'a> {
     /// The text, exactly.
     pub text: &'a str,
     /// The part before it in its thread; `None` for the first.
     pub reply_to: Option<&'a RemoteId>,
+    /// Its media, in order.
+    pub media: &'a [Medium],
+    /// Where the platform can fetch each of them, in the same order; empty where it does not fetch.
+    pub addresses: &'a [String],
+    /// What the platform is to do beside, as this platform's module wrote it.
+    pub options: Option<&'a str>,
+    /// What the platform gave out while the part was prepared, as far as it is.
+    pub handles: &'a [Handle],
+    /// Whose post it will be, where known.
+    pub remote_user_id: Option<&'a RemoteUserId>,
     /// Time allowed for the whole call.
     pub deadline: Millis,
 }
@@ -63,6 +74,14 @@ pub struct LookUpQuery<'a> {
     pub since: Timestamp,
     /// Posts that are already accounted for.
     pub known_ids: &'a [RemoteId],
+    /// How many media it would have.
+    pub media_count: usize,
+    /// What was sent beside.
+    pub options: Option<&'a str>,
+    /// What the platform gave out while the part was prepared.
+    pub handles: &'a [Handle],
+    /// How many attempts were made.
+    pub attempts: u32,
 }
 
 /// What a look-up found.
@@ -112,6 +131,11 @@ pub struct NotAvailable {
 
 /// What psn asks of a platform.
 pub trait PlatformClient: Send + Sync {
+    /// Does one more thing so that a part can be published in one call: an upload, a container, a look at how far the
+    /// platform is. At most one call with an effect each time; nothing of it is visible to anybody, and all of it may be
+    /// done again.
+    fn prepare(&self, token: &AccessToken, part: &PartToPublish<'_>) -> impl Future<Output = Preparation> + Send;
+
     /// Publishes one part: exactly one call, never repeated here.
     fn publish(&self, token: &AccessToken, part: &PartToPublish<'_>) -> impl Future<Output = Outcome> + Send;
 
@@ -206,6 +230,12 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
 }
 
 impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
+    async fn prepare(&self, token: &AccessToken, part: &PartToPublish<'_>) -> Preparation {
+        match self {
+            Self::X(client) => client.prepare(token, part).await,
+        }
+    }
+
     async fn publish(&self, token: &AccessToken, part: &PartToPublish<'_>) -> Outcome {
         match self {
             Self::X(client) => client.publish(token, part).await,

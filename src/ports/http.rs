@@ -5,6 +5,7 @@
 //! [`RESPONSE_BYTES_MAX`] bytes of an answer are read.
 
 use crate::domain::time::Millis;
+use crate::ports::media::MediumRange;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::future::Future;
@@ -23,8 +24,29 @@ pub struct HttpRequest {
     pub headers: HeaderMap,
     /// The body, empty for none.
     pub body: Bytes,
+    /// What follows the body: bytes of a medium, streamed.
+    pub attached: Option<Attached>,
     /// Time allowed for the whole exchange.
     pub deadline: Millis,
+}
+
+/// Bytes of a medium in a request, never held as a whole where the target can stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// Which bytes.
+    pub range: MediumRange,
+    /// What comes behind them.
+    pub after: Bytes,
+}
+
+impl HttpRequest {
+    /// How many bytes are sent as the body.
+    #[must_use]
+    pub fn body_bytes(&self) -> u64 {
+        let attached = self.attached.as_ref();
+        let more = attached.map_or(0, |attached| attached.range.length + attached.after.len() as u64);
+        self.body.len() as u64 + more
+    }
 }
 
 /// An answer of any status.

@@ -1,11 +1,14 @@
 //! In-memory versions of the ports: real, not mocks.
 
+use crate::domain::media::MediaId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::journal::{AppendError, Journal, Record};
+use crate::ports::media::{Boxed, MediaBytes, MediumRange};
 use crate::ports::table::Table;
 use crate::ports::waker::Waker;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -137,5 +140,31 @@ impl Waker for MemoryWaker {
     async fn set_alarm(&self, at: Option<Timestamp>) -> Result<(), String> {
         *lock(&self.0) = at;
         Ok(())
+    }
+}
+
+/// Media in memory.
+#[derive(Debug, Default)]
+pub struct MemoryMedia(Mutex<BTreeMap<MediaId, Bytes>>);
+
+impl MemoryMedia {
+    /// Keeps the bytes of a medium.
+    pub fn put(&self, id: MediaId, bytes: Bytes) {
+        lock(&self.0).insert(id, bytes);
+    }
+}
+
+impl MediaBytes for MemoryMedia {
+    fn read<'a>(&'a self, range: &'a MediumRange) -> Boxed<'a, Result<Bytes, String>> {
+        Box::pin(async move {
+            let all = lock(&self.0).get(&range.id).cloned();
+            let all = all.ok_or("there is no such medium: upload it again")?;
+            let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+            let (first, end) = (bound(range.first), bound(range.first.saturating_add(range.length)));
+            if first > end || end > all.len() {
+                return Err("the medium is shorter than that: upload it again".to_owned());
+            }
+            Ok(all.slice(first..end))
+        })
     }
 }

@@ -4,7 +4,7 @@
 use crate::domain::account::{Account, HoldScope};
 use crate::domain::id::{AccountId, PostId, RemoteId};
 use crate::domain::publish::view::{PostView, TimelineItem};
-use crate::domain::publish::{Hold, Plan, Verdict};
+use crate::domain::publish::{Edition, Hold, Plan, Verdict};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::future::Future;
@@ -75,8 +75,8 @@ pub enum PostRequest {
     Retry,
     /// Change text or time, or both, or neither.
     Amend {
-        /// New parts with their hash.
-        content: Option<(Vec<String>, String)>,
+        /// New content.
+        content: Option<Edition>,
         /// A new time; `Some(None)` makes it a draft.
         // On the wire absent and null differ: null alone would come back as `None`, which changes nothing.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]

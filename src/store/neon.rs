@@ -205,6 +205,7 @@ impl<H: HttpClient> Neon<H> {
             url: self.sql_url.clone(),
             headers: self.headers(options.read_only)?,
             body: body.into(),
+            attached: None,
             deadline: options.deadline,
         };
         let response = self.http.send(request).await?;

@@ -157,6 +157,8 @@ pub fn adoption(row: &PostRow, now: Timestamp) -> Option<PostRequest> {
             platform,
             account_id: None,
             hash: content_hash(&parts),
+            media: Vec::new(),
+            options: None,
             parts,
             scheduled_at: Some(row.scheduled_at.unwrap_or(now)),
             group_id: None,

@@ -26,6 +26,7 @@ fn post(url: &str, deadline: Millis) -> HttpRequest {
         url: format!("{url}/2/tweets?secret=1"),
         headers,
         body: Bytes::from_static(b"{\"text\":\"secret\"}"),
+        attached: None,
         deadline,
     }
 }
@@ -36,6 +37,7 @@ fn bare(method: Method, url: &str) -> HttpRequest {
         url: url.to_owned(),
         headers: HeaderMap::new(),
         body: Bytes::new(),
+        attached: None,
         deadline: LONG,
     }
 }

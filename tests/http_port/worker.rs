@@ -50,6 +50,7 @@ fn read(asked: &str) -> Result<HttpRequest, Box<dyn std::error::Error>> {
         url: asked.url,
         headers,
         body: BASE64_STANDARD.decode(&asked.body)?.into(),
+        attached: None,
         deadline: Millis(asked.deadline_ms),
     })
 }

@@ -155,6 +155,7 @@ async fn a_token_that_no_header_can_carry_is_dead_and_nothing_is_sent() {
         text: "t",
         reply_to: None,
         deadline: Millis(1),
+        ..PartToPublish::default()
     };
     let outcome = fake.client().publish(&token, &part).await;
     assert!(

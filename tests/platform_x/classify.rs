@@ -31,6 +31,7 @@ fn kind(outcome: &Outcome) -> Kind {
         Outcome::Throttled { until, app_wide } => Throttled(until.map(|until| until.since(NOW).0 / 1_000), *app_wide),
         Outcome::NotSent { .. } => NotSent,
         Outcome::Ambiguous { .. } => Ambiguous,
+        Outcome::Processing { .. } | Outcome::DuplicateOf { .. } => panic!("X has no such answer: {outcome:?}"),
     }
 }
 

@@ -19,6 +19,10 @@ async fn look(ends: impl IntoIterator<Item = End>, text: &str, reply_to: Option<
         reply_to: parent.as_ref(),
         since: NOW,
         known_ids: &known,
+        media_count: 0,
+        options: None,
+        handles: &[],
+        attempts: 1,
     };
     fake.client().look_up(&AccessToken::new("t"), &query).await
 }
@@ -45,7 +49,7 @@ async fn finds(ours: &str, theirs: Value) -> bool {
     match answer.verdict {
         LookUp::Present { remote_id } => remote_id.as_str() == "7" && answer.candidates == [remote_id],
         LookUp::Absent => false,
-        LookUp::Unreadable { message, .. } => panic!("{message}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -352,6 +356,10 @@ async fn what_is_not_understood_is_asked_in_the_other_vocabulary() {
             reply_to: None,
             since: NOW,
             known_ids: &[],
+            media_count: 0,
+            options: None,
+            handles: &[],
+            attempts: 1,
         };
         let fake = Fake::new([not_understood(), page(vec![post("7", "t", json!({}))])]);
         let answer = fake.client().look_up(&AccessToken::new("t"), &query).await;

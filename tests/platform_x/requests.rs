@@ -20,6 +20,7 @@ async fn publish(text: &str, reply_to: Option<&str>) -> HttpRequest {
         text,
         reply_to: parent.as_ref(),
         deadline: Millis(9_000),
+        ..PartToPublish::default()
     };
     fake.client().publish(&token(), &part).await;
     assert_eq!(fake.asked().len(), 1, "one call and no more");
@@ -89,6 +90,10 @@ async fn other_calls(fields: Vocabulary) -> Vec<HttpRequest> {
         reply_to: None,
         since: NOW,
         known_ids: &[],
+        media_count: 0,
+        options: None,
+        handles: &[],
+        attempts: 1,
     };
     client.look_up(&token(), &query).await;
     client.read_back(&token(), &id, "t", &user).await;

@@ -4,8 +4,8 @@ use crate::common::{HOUR, MINUTE, texts};
 use crate::support;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::faults::{How, Point};
-use psn::domain::hash::content_hash;
 use psn::domain::post::{Status, SubStatus};
+use psn::domain::publish::Edition;
 use psn::domain::time::Millis;
 use psn::ports::objects::{PostReply, PostRequest};
 
@@ -13,7 +13,7 @@ const PUBLISHED: (Status, Option<SubStatus>) = (Status::Published, None);
 
 fn edit(parts: &[String]) -> PostRequest {
     PostRequest::Amend {
-        content: Some((parts.to_vec(), content_hash(parts))),
+        content: Some(Edition::new(parts.to_vec(), Vec::new(), None)),
         schedule: None,
     }
 }
@@ -41,7 +41,7 @@ async fn cancel_edit_reschedule_and_remove() {
     let parts = texts("edited", 3);
     let at = stage.world.now() + HOUR;
     let amend = PostRequest::Amend {
-        content: Some((parts.clone(), content_hash(&parts))),
+        content: Some(Edition::new(parts.clone(), Vec::new(), None)),
         schedule: Some(Some(at)),
     };
     stage.tell(&id, amend).await;

@@ -11,6 +11,7 @@
 
 mod holds;
 mod platform;
+mod prepared;
 mod random;
 mod reproductions;
 mod rules;
@@ -219,7 +220,7 @@ fn uncovered(tally: &Tally) -> Vec<String> {
     missing
 }
 
-const KINDS: [&str; 35] = [
+const KINDS: [&str; 39] = [
     "created",
     "adopted",
     "inserted",
@@ -255,18 +256,25 @@ const KINDS: [&str; 35] = [
     "abandoned",
     "deletion_started",
     "deletion_delayed",
+    "prepared",
+    "preparing",
+    "preparation_refused",
+    "processing",
 ];
 
-const MARKS: [&str; 52] = [
+const MARKS: [&str; 68] = [
     "5xx after the effect",
     "5xx before the effect",
     "accepted",
+    "accepted for processing",
     "alarm late",
     "alarm never",
     "alarm twice",
     "another program changed the row",
+    "answer of a preparation lost",
     "append lost",
     "append stored but denied",
+    "being processed",
     "claim answer lost",
     "claim held",
     "crash",
@@ -286,7 +294,11 @@ const MARKS: [&str; 52] = [
     "insert refused",
     "insert while the database is down",
     "look-up found another post's part",
+    "look-up found what was prepared",
     "look-up unreadable",
+    "look-up: expired",
+    "look-up: not out",
+    "look-up: processing",
     "no credit",
     "not sent",
     "note lost",
@@ -296,6 +308,15 @@ const MARKS: [&str; 52] = [
     "person: abandoned",
     "person: not published",
     "person: published",
+    "preparation began",
+    "preparation failed",
+    "preparation refused",
+    "preparation throttled",
+    "preparation void",
+    "preparation: token dead",
+    "prepared",
+    "prepared part expired",
+    "prepared part not ready",
     "reply refused",
     "request lost",
     "response lost",

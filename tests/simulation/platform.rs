@@ -1,7 +1,9 @@
 //! The platform that the simulated posts go out on: what really happened is in its ledger.
 
+use crate::prepared::Container;
 use crate::random::Random;
 use psn::domain::id::{AttemptId, RemoteId};
+use psn::domain::media::Handle;
 use psn::domain::outcome::{Deletion, LookUp, Outcome, RejectionKind};
 use psn::domain::publish::TokenState;
 use psn::domain::time::{Millis, Timestamp};
@@ -29,6 +31,7 @@ pub struct Call {
     pub begun_at: Timestamp,
     pub token: u32,
     pub known: Vec<RemoteId>,
+    pub handles: Vec<Handle>,
 }
 
 /// From, until (not included).
@@ -38,6 +41,7 @@ pub type Window = (Timestamp, Timestamp);
 #[derive(Clone, Debug, Default)]
 pub struct Platform {
     pub ledger: Vec<Made>,
+    pub containers: Vec<Container>,
     pub lag_ms_max: i64,
     pub refuses_duplicates: bool,
     pub refuses_replies: bool,
@@ -164,7 +168,7 @@ impl Platform {
         }
     }
 
-    fn make(&mut self, call: &Call, now: Timestamp, random: &mut Random) -> RemoteId {
+    pub fn make(&mut self, call: &Call, now: Timestamp, random: &mut Random) -> RemoteId {
         let id = RemoteId(format!("{}", 1000 + self.ledger.len()));
         let lag = if random.per_mille(100) {
             self.lag_ms_max

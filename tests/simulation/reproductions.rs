@@ -5,8 +5,8 @@ use psn::domain::id::{AccountId, PostId, RemoteId, UserId};
 use psn::domain::outcome::{Deletion, LookUp};
 use psn::domain::platform::Platform;
 use psn::domain::publish::{
-    Circumstances, ClaimAnswer, Command, Decision, Effect, Event, InsertAnswer, Phase, Plan, Policy, Rest, State,
-    Verdict, check, decide, evolve,
+    Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Event, InsertAnswer, Phase, Plan, Policy, Rest,
+    State, Verdict, check, decide, evolve,
 };
 use psn::domain::time::{Millis, Timestamp};
 
@@ -39,6 +39,8 @@ impl Machine {
             platform: Platform::X,
             account_id: None,
             hash: content_hash(&parts),
+            media: Vec::new(),
+            options: None,
             parts,
             scheduled_at: Some(now),
             group_id: None,
@@ -135,10 +137,9 @@ fn given_up_then_scheduled_or_edited() {
     let mut machine = Machine::in_doubt(0);
     machine.give_up(0);
     let parts = vec!["one".to_owned()];
-    let hash = content_hash(&parts);
     for command in [
         Command::Schedule(machine.now),
-        Command::Edit { parts, hash },
+        Command::Edit(Edition::new(parts, Vec::new(), None)),
         Command::Cancel,
     ] {
         assert_eq!(machine.ask(Event::Command(command), false), None);

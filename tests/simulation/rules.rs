@@ -62,6 +62,10 @@ impl World {
                 refusal:
                     Refusal::Rejected(RejectionKind::ReplyRefused | RejectionKind::Permanent | RejectionKind::Duplicate),
                 ..
+            }
+            | Entry::PreparationRefused {
+                refusal: Refusal::Rejected(RejectionKind::Permanent),
+                ..
             } => self.posts[post].excuses.refused = true,
             Entry::Looked { readable: false, .. } => {
                 let looks = self.posts[post].journal.iter().rev();

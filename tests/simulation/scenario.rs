@@ -94,7 +94,10 @@ fn windows(world: &mut World) {
 
 fn post(world: &mut World, index: usize) {
     let random = &mut world.random;
+    // Several calls make one post there; media and threads of other platforms are its mixture.
+    let prepares = random.per_mille(250);
     let count = match random.below(100) {
+        _ if prepares => 1,
         0 if index == 0 => 100,
         1..=40 => 1,
         _ => random.between(2, 12),
@@ -116,15 +119,17 @@ fn post(world: &mut World, index: usize) {
     let plan = Plan {
         post_id: PostId(format!("post-{index}")),
         user_id: UserId("user".to_owned()),
-        platform: Platform::X,
+        platform: if prepares { Platform::Instagram } else { Platform::X },
         account_id: Some(AccountId("account".to_owned())),
         hash: content_hash(&parts),
+        media: Vec::new(),
+        options: None,
         parts,
         scheduled_at,
         group_id: None,
         created_at: START,
     };
-    let adopts = index == 0 && !world.same_text && scheduled_at.is_some() && world.random.per_mille(80);
+    let adopts = index == 0 && !prepares && !world.same_text && scheduled_at.is_some() && world.random.per_mille(80);
     let adopted = adopts.then(|| adopted(world, &plan));
     world.posts.push(Post {
         plan,

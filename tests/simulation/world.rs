@@ -2,13 +2,12 @@
 
 use crate::platform::{Call, Platform, Window, covers};
 use crate::random::Random;
-use psn::domain::hash::content_hash;
 use psn::domain::id::{AccountId, RemoteId};
 use psn::domain::limits;
 use psn::domain::outcome::{LookUp, Outcome};
 use psn::domain::publish::{
-    Circumstances, ClaimAnswer, Command, Decision, Effect, Entry, Event, Fact, Hold, InsertAnswer, Phase, Plan, Policy,
-    State, TokenState, WaitReason, check, decide, evolve, replay,
+    Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Entry, Event, Fact, Hold, InsertAnswer, Phase,
+    Plan, Policy, State, TokenState, WaitReason, check, decide, evolve, replay,
 };
 use psn::domain::time::{Millis, Timestamp};
 use std::cmp::Reverse;
@@ -746,6 +745,21 @@ impl World {
                 let slow = if self.random.per_mille(30) { 5_000 } else { 30 };
                 self.answer(instance, 1, slow, Event::Claim(answer));
             }
+            Effect::Prepare { step, run } => {
+                let left = &mut self.instances[instance].calls_left;
+                *left = left.saturating_sub(1);
+                let token = self.instances[instance].token.unwrap_or(0);
+                let (now, faulty) = (self.now, self.faulty());
+                let text = state.plan.as_ref().map_or("", |plan| &plan.parts[step]);
+                let handles = &state.steps[step].prepared.handles;
+                let (answer, mark) = self
+                    .platform
+                    .prepare(text, handles, token, now, faulty, &mut self.random);
+                self.marks.insert(mark);
+                say!(self, "platform: {mark}");
+                let slow = if self.random.per_mille(60) { 40_000 } else { 300 };
+                self.answer(instance, 20, slow, Event::Preparation { step, run, answer });
+            }
             Effect::Publish {
                 step,
                 id,
@@ -762,10 +776,14 @@ impl World {
                     begun_at: self.now,
                     token: self.instances[instance].token.unwrap_or(0),
                     known: state.remote_ids().into_iter().cloned().collect(),
+                    handles: state.steps[step].prepared.handles.clone(),
                 };
                 let left = &mut self.instances[instance].calls_left;
                 *left = left.saturating_sub(1);
                 self.instances[instance].in_flight = true;
+                if self.posts[post].plan.prepares(call.step) && !state.steps[call.step].prepared.is_usable(self.now) {
+                    self.fail("a call for something that is not prepared");
+                }
                 self.check_call(&call, state);
                 let slow = if self.random.per_mille(30) { 2_000 } else { 5 };
                 self.after(0, slow, Happening::Send(Box::new(call)));
@@ -780,7 +798,12 @@ impl World {
                 let left = &mut self.instances[instance].calls_left;
                 *left = left.saturating_sub(1);
                 let started_at = self.now;
-                let answer = self.look_up(instance, &text, reply_to.as_ref(), since, &known_ids);
+                let handles = &state.steps[step].prepared.handles;
+                let answer = if state.plan.as_ref().is_some_and(|plan| plan.prepares(step)) {
+                    self.look_prepared(instance, handles)
+                } else {
+                    self.look_up(instance, &text, reply_to.as_ref(), since, &known_ids)
+                };
                 let slow = if self.random.per_mille(30) { 8_000 } else { 300 };
                 self.answer(
                     instance,
@@ -889,7 +912,7 @@ impl World {
         };
         let early = state
             .scheduled_at
-            .is_some_and(|due| due > self.now + self.policy.claim_lead_ms);
+            .is_some_and(|due| due > self.now + self.posts[post].plan.lead_ms(&self.policy));
         if early && state.phase != Phase::RollingBack {
             self.fail("a row was claimed before its time");
         }
@@ -923,6 +946,18 @@ impl World {
                 }
             }
         }
+    }
+
+    fn look_prepared(&mut self, instance: usize, handles: &[psn::domain::media::Handle]) -> LookUp {
+        let token = self.instances[instance].token.unwrap_or(0);
+        let (now, faulty) = (self.now, self.faulty());
+        if let Some(unreadable) = self.platform.unreadable(token, now, faulty, &mut self.random) {
+            self.mark("look-up unreadable");
+            return unreadable;
+        }
+        let (answer, mark) = self.platform.look_prepared(handles, now);
+        self.marks.insert(mark);
+        answer
     }
 
     fn look_up(
@@ -988,7 +1023,11 @@ impl World {
     fn land(&mut self, call: &Call) {
         let (now, faulty) = (self.now, self.faulty());
         let before = self.platform.ledger.len();
-        let answered = self.platform.land(call, now, faulty, &mut self.random);
+        let answered = if self.posts[call.post].plan.prepares(call.step) {
+            self.platform.land_prepared(call, now, faulty, &mut self.random)
+        } else {
+            self.platform.land(call, now, faulty, &mut self.random)
+        };
         self.marks.insert(answered.mark);
         say!(
             self,
@@ -1079,8 +1118,7 @@ impl World {
                 if parts.len() > 1 && self.random.per_mille(300) {
                     parts.pop();
                 }
-                let hash = content_hash(&parts);
-                Command::Edit { parts, hash }
+                Command::Edit(Edition::new(parts, Vec::new(), None))
             }
             Action::Schedule(later) => Command::Schedule(self.now + *later),
             Action::Retry => {

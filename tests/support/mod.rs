@@ -565,6 +565,8 @@ impl Stage {
             account_id: None,
             parts: parts.to_vec(),
             hash: content_hash(parts),
+            media: Vec::new(),
+            options: None,
             scheduled_at: Some(self.world.now() + Millis(1_000)),
             group_id: None,
             created_at: self.world.now(),

@@ -4,7 +4,7 @@ use crate::domain::publish::decide::Draft;
 use crate::domain::publish::effect::Effect;
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Rest};
 use crate::domain::publish::event::{Command, Verdict};
-use crate::domain::publish::plan::Plan;
+use crate::domain::publish::plan::{Edition, Plan};
 use crate::domain::publish::state::{Phase, State, StepStatus};
 use crate::domain::time::Timestamp;
 
@@ -60,7 +60,7 @@ pub(super) fn apply(draft: &mut Draft<'_>, command: Command) -> Result<(), Refus
         Command::Schedule(at) => schedule(draft, at),
         Command::Cancel => cancel(draft),
         Command::Retry => retry(draft),
-        Command::Edit { parts, hash } => edit(draft, parts, hash),
+        Command::Edit(edition) => edit(draft, edition),
         Command::Remove => remove(draft),
         Command::Resolve { step, verdict } => resolve(draft, step, verdict),
         Command::RollBack => roll_back(draft),
@@ -191,7 +191,7 @@ fn retry(draft: &mut Draft<'_>) -> Result<(), Refused> {
     }
 }
 
-fn edit(draft: &mut Draft<'_>, parts: Vec<String>, hash: String) -> Result<(), Refused> {
+fn edit(draft: &mut Draft<'_>, edition: Edition) -> Result<(), Refused> {
     if let Some(why) = untouchable(&draft.state) {
         return Err(conflict(format!("its text cannot be changed any more: {why}")));
     }
@@ -199,7 +199,18 @@ fn edit(draft: &mut Draft<'_>, parts: Vec<String>, hash: String) -> Result<(), R
         return Err(conflict("it is being rolled back: wait until that is done"));
     }
     let was_claimed = matches!(draft.state.phase, Phase::Running | Phase::Waiting { .. });
-    draft.record(Entry::Edited { parts, hash });
+    let Edition {
+        parts,
+        media,
+        options,
+        hash,
+    } = edition;
+    draft.record(Entry::Edited {
+        parts,
+        media,
+        options,
+        hash,
+    });
     // The row has to carry the new text before it is claimed again.
     if let Some(at) = draft.state.scheduled_at.filter(|_| was_claimed) {
         draft.record(Entry::Scheduled { at });

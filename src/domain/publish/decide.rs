@@ -4,7 +4,7 @@ use crate::domain::account::HoldScope;
 use crate::domain::hash::hex;
 use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
 use crate::domain::limits;
-use crate::domain::outcome::{Deletion, LookUp, Outcome, RejectionKind};
+use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, RejectionKind};
 use crate::domain::publish::command::{self, Refused};
 use crate::domain::publish::effect::{Decision, Effect, Hold};
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Refusal, Rest, WaitReason};
@@ -29,6 +29,8 @@ const UNREADABLE: Backoff = Backoff {
     first_ms: Millis(5_000),
     max_ms: Millis(5 * 60_000),
 };
+/// The wait before the first look at what a platform works on.
+const PROCESSING_LOOK_MS: Millis = Millis(5_000);
 /// A 429 waits at least this long, whatever its headers say: they may be in the past.
 const THROTTLE_MS_MIN: Millis = Millis(1_000);
 /// Waits after "the parent is not visible", as many as there are (platform-apis 1.7).
@@ -55,6 +57,7 @@ pub fn decide(state: &State, event: Event, circumstances: &Circumstances<'_>) ->
         Event::Insert(answer) => draft.inserted(answer),
         Event::Tombstone(answer) => draft.tombstone_settled(answer),
         Event::Claim(answer) => draft.claimed(answer),
+        Event::Preparation { step, run, answer } => draft.prepared(step, &run, answer),
         Event::Call { id, outcome } => draft.called(&id, outcome),
         Event::Look {
             step,
@@ -296,6 +299,8 @@ impl<'a> Draft<'a> {
                 self.decision.lifts = true;
             }
             Outcome::Ambiguous { message } => self.doubt(index, message, false),
+            Outcome::Processing { message } => self.doubt_until(index, message, false, PROCESSING_LOOK_MS),
+            Outcome::DuplicateOf { remote_id, message } => self.duplicate_of(index, remote_id, message),
             Outcome::NotSent { message } => self.not_sent(index, message),
             Outcome::Throttled { until, app_wide } => self.throttled(index, until, app_wide),
             Outcome::Rejected { kind, message } => self.rejected(index, kind, message),
@@ -303,14 +308,12 @@ impl<'a> Draft<'a> {
     }
 
     fn doubt(&mut self, index: usize, message: String, duplicate: bool) {
-        let first = self
-            .circumstances
-            .policy
-            .look_up_delays
-            .first()
-            .copied()
-            .unwrap_or(Millis(0));
-        let look_at = self.now() + first;
+        let first = self.circumstances.policy.look_up_delays.first().copied();
+        self.doubt_until(index, message, duplicate, first.unwrap_or(Millis(0)));
+    }
+
+    fn doubt_until(&mut self, index: usize, message: String, duplicate: bool, look_after: Millis) {
+        let look_at = self.now() + look_after;
         self.record(Entry::Doubted {
             step: index,
             message,
@@ -319,13 +322,96 @@ impl<'a> Draft<'a> {
         });
     }
 
+    /// The platform has the same content already. After a doubt about an earlier call that is its proof, unless it is a
+    /// post of the past.
+    fn duplicate_of(&mut self, index: usize, remote_id: RemoteId, message: String) {
+        if self.state.steps[index].was_doubted && !self.state.remote_ids().contains(&&remote_id) {
+            self.record(Entry::Confirmed {
+                step: index,
+                remote_id,
+                by: ConfirmedBy::LookUp,
+            });
+        } else {
+            self.rejected(index, RejectionKind::Permanent, message);
+        }
+    }
+
+    /// An open attempt, a doubt or a preparation is refused.
     fn refuse(&mut self, index: usize, refusal: Refusal, message: String, again_at: Option<Timestamp>) {
-        self.record(Entry::AttemptRefused {
-            step: index,
-            refusal,
-            message,
-            again_at,
+        let step = index;
+        self.record(if self.state.steps[index].is_unsettled() {
+            Entry::AttemptRefused {
+                step,
+                refusal,
+                message,
+                again_at,
+            }
+        } else {
+            Entry::PreparationRefused {
+                step,
+                refusal,
+                message,
+                again_at,
+            }
         });
+    }
+
+    /// A part was prepared further, or could not be.
+    fn prepared(&mut self, index: usize, run: &RunToken, answer: Preparation) {
+        let is_current = self.state.phase == Phase::Running && self.state.run.as_ref() == Some(run);
+        let is_pending = self.state.steps.get(index).map(|step| &step.status) == Some(&StepStatus::Pending);
+        if !is_current || !is_pending {
+            return;
+        }
+        let now = self.now();
+        match answer {
+            Preparation::Progress { handles, again_at } => {
+                let prepared = &self.state.steps[index].prepared;
+                let since = prepared.changed_at.filter(|_| prepared.handles == handles);
+                let again_at = again_at.map(|at| at.max(now + THROTTLE_MS_MIN));
+                if since.is_some_and(|since| now.since(since) > limits::PROCESSING_MS_MAX) {
+                    let platform = self.platform_title();
+                    let message = format!("{platform} has not come to an end with it for two hours: retry it later");
+                    return self.give_up_preparing(index, message);
+                }
+                self.record(Entry::Prepared {
+                    step: index,
+                    handles,
+                    ready: false,
+                    again_at,
+                    expires_at: None,
+                });
+            }
+            Preparation::Ready { handles, expires_at } => self.record(Entry::Prepared {
+                step: index,
+                handles,
+                ready: true,
+                again_at: None,
+                expires_at,
+            }),
+            Preparation::NotNow { message, retry_at } => {
+                let failures = self.state.steps[index].prepared.failures;
+                if failures >= limits::PREPARATION_FAILURES_MAX {
+                    return self.give_up_preparing(index, message);
+                }
+                let backoff = now + UNREADABLE.delay(failures, self.random());
+                let again_at = retry_at.map_or(backoff, |at| at.max(now + THROTTLE_MS_MIN));
+                self.refuse(index, Refusal::NotSent, message, Some(again_at));
+            }
+            Preparation::Rejected { kind, message } => self.rejected(index, settled(kind), message),
+            Preparation::Throttled { until, app_wide } => self.throttled(index, until, app_wide),
+        }
+    }
+
+    fn give_up_preparing(&mut self, index: usize, message: String) {
+        self.refuse(
+            index,
+            Refusal::Rejected(RejectionKind::Permanent),
+            message.clone(),
+            None,
+        );
+        let message = self.about_part(index, &message);
+        self.stop(message);
     }
 
     fn not_sent(&mut self, index: usize, message: String) {
@@ -386,6 +472,16 @@ impl<'a> Draft<'a> {
                 self.stop(message);
             }
             RejectionKind::ParentNotVisible => self.parent_not_visible(index, message),
+            RejectionKind::HandleVoid => self.handle_void(index, message),
+            RejectionKind::NotReady => {
+                let waits = self.state.steps[index].waits;
+                let again_at = self.now() + UNREADABLE.delay(waits, self.random());
+                self.refuse(index, Refusal::Rejected(kind), message.clone(), Some(again_at));
+                if self.state.steps[index].waits > limits::WAITS_MAX {
+                    let message = self.about_part(index, &message);
+                    self.stop(message);
+                }
+            }
             RejectionKind::ReplyRefused => {
                 self.refuse(index, Refusal::Rejected(kind), message.clone(), None);
                 if let Some(account) = self.state.account_id.clone() {
@@ -414,6 +510,21 @@ impl<'a> Draft<'a> {
                 self.wait_or_stop(WaitReason::Paused, until, message);
             }
         }
+    }
+
+    /// What was prepared is void: all of it is done anew, so often and no more.
+    fn handle_void(&mut self, index: usize, message: String) {
+        let restarts = self.state.steps[index].prepared.restarts;
+        if restarts >= limits::PREPARATION_RESTARTS_MAX {
+            return self.rejected(index, RejectionKind::Permanent, message);
+        }
+        let again_at = self.now() + RETRY.delay(restarts, self.random());
+        self.refuse(
+            index,
+            Refusal::Rejected(RejectionKind::HandleVoid),
+            message,
+            Some(again_at),
+        );
     }
 
     /// The account's object has spoken about a token that the platform refused.
@@ -533,7 +644,15 @@ impl<'a> Draft<'a> {
                     readable: true,
                     message,
                     again_at,
+                    processing: false,
                 });
+            }
+            LookUp::NotOut => self.record(Entry::Absent { step: index }),
+            LookUp::Processing { message, again_at } => self.looked_processing(index, message, again_at),
+            LookUp::Refused { kind, message } => self.rejected(index, settled(kind), message),
+            LookUp::Impossible { message } => {
+                let message = self.about_part(index, &message);
+                self.rest(Rest::NeedsReview, Some(message));
             }
             LookUp::Unreadable {
                 message,
@@ -544,6 +663,27 @@ impl<'a> Draft<'a> {
                 self.looked_unreadable(index, doubt.unreadable, message, retry_at);
             }
         }
+    }
+
+    /// The platform still works on it: that may take long, and says nothing against it.
+    fn looked_processing(&mut self, index: usize, message: String, again_at: Timestamp) {
+        let Some(StepStatus::Doubt(doubt)) = self.state.steps.get(index).map(|step| &step.status) else {
+            return;
+        };
+        if self.now().since(doubt.noticed_at) > limits::PROCESSING_MS_MAX {
+            let platform = self.platform_title();
+            let what = format!("{platform} has worked on it for two hours: look there, then resolve it");
+            let message = self.about_part(index, &what);
+            return self.rest(Rest::NeedsReview, Some(message));
+        }
+        let again_at = again_at.max(self.now() + THROTTLE_MS_MIN);
+        self.record(Entry::Looked {
+            step: index,
+            readable: true,
+            message,
+            again_at,
+            processing: true,
+        });
     }
 
     fn looked_unreadable(&mut self, index: usize, unreadable: u32, message: String, retry_at: Option<Timestamp>) {
@@ -566,6 +706,7 @@ impl<'a> Draft<'a> {
             readable: false,
             message,
             again_at,
+            processing: false,
         });
     }
 
@@ -714,7 +855,13 @@ impl<'a> Draft<'a> {
 
     /// Between a fifth and the whole of the policy's lead, the same for a post each time.
     fn claim_lead(&self) -> Millis {
-        let lead = self.circumstances.policy.claim_lead_ms.0;
+        let policy = self.circumstances.policy;
+        let lead = self
+            .state
+            .plan
+            .as_ref()
+            .map_or(policy.claim_lead_ms, |plan| plan.lead_ms(policy))
+            .0;
         let spread = self.state.plan.as_ref().map_or(0, |plan| {
             plan.post_id.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -792,17 +939,42 @@ impl<'a> Draft<'a> {
             .flatten()
             .max()
             .unwrap_or(self.now());
+        let plan = self.state.plan.as_ref();
+        let prepares = plan.is_some_and(|plan| plan.prepares(index)) && !step.prepared.is_usable(self.now());
+        let prepare_at = step.not_before.unwrap_or(self.now());
+        let (policy, lead) = (self.circumstances.policy, self.claim_lead());
+        let lead = if prepares { lead } else { policy.claim_lead_ms };
         if self.state.run.is_none() {
             self.start_run();
-        } else if !self.circumstances.has_token && ready_at.since(self.now()) <= self.circumstances.policy.claim_lead_ms
-        {
+        } else if prepares && prepare_at > self.now() {
+            self.wake_at(prepare_at);
+        } else if !self.circumstances.has_token && !prepares && ready_at.since(self.now()) > lead {
+            self.wake_at(Timestamp(ready_at.0 - lead.0));
+        } else if !self.circumstances.has_token {
             self.claim();
+        } else if prepares {
+            self.prepare(index);
         } else if ready_at > self.now() {
             self.wake_at(ready_at);
         } else if self.circumstances.calls_left == 0 {
             self.wake_at(self.now() + Millis(1));
         } else {
             self.attempt(index);
+        }
+    }
+
+    /// Has one more thing done so that the part can be published. What has expired is done anew.
+    fn prepare(&mut self, index: usize) {
+        if self.circumstances.calls_left == 0 {
+            return self.wake_at(self.now() + Millis(1));
+        }
+        let prepared = &self.state.steps[index].prepared;
+        if prepared.ready {
+            let message = format!("what {} had been given for it expired", self.platform_title());
+            return self.handle_void(index, message);
+        }
+        if let Some(run) = self.state.run.clone() {
+            self.ask(Effect::Prepare { step: index, run });
         }
     }
 
@@ -923,5 +1095,14 @@ impl<'a> Draft<'a> {
             self.record(Entry::DeletionStarted { step: index });
         }
         self.ask(Effect::Delete { step: index, remote_id });
+    }
+}
+
+/// A refusal that needs no further look: what a platform says apart from a publishing call is about no earlier post.
+const fn settled(kind: RejectionKind) -> RejectionKind {
+    match kind {
+        RejectionKind::Duplicate => RejectionKind::Permanent,
+        RejectionKind::ParentNotVisible => RejectionKind::NotReady,
+        kind => kind,
     }
 }

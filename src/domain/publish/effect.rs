@@ -19,6 +19,13 @@ pub enum Effect {
         /// The fence.
         token: RunToken,
     },
+    /// Do one more thing so that a part can be published. It may be done twice.
+    Prepare {
+        /// Which step.
+        step: usize,
+        /// The run that asks.
+        run: RunToken,
+    },
     /// Publish a part: the one effect that is never repeated.
     Publish {
         /// Which step.

@@ -1,6 +1,7 @@
 //! The facts. Their stored form is pinned by a test: a change needs a migration of journals in flight.
 
 use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
+use crate::domain::media::{Handle, Medium};
 use crate::domain::outcome::RejectionKind;
 use crate::domain::publish::plan::Plan;
 use crate::domain::time::Timestamp;
@@ -49,7 +50,13 @@ pub enum Entry {
     Edited {
         /// The new parts.
         parts: Vec<String>,
-        /// Their hash.
+        /// Their media.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        media: Vec<Vec<Medium>>,
+        /// What the platform is to do beside.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        options: Option<String>,
+        /// The hash over all of it.
         hash: String,
     },
     /// Cancelled by its user: nothing more leaves.
@@ -71,6 +78,33 @@ pub enum Entry {
         /// The account it goes out on, where nothing said so before (a row that psn did not make may name none).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account_id: Option<AccountId>,
+    },
+    /// Something was done so that a part can be published: uploads, containers. Nobody sees it.
+    Prepared {
+        /// Which step.
+        step: usize,
+        /// All that the platform gave out for it, in place of what was known before.
+        handles: Vec<Handle>,
+        /// Nothing more has to be done.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ready: bool,
+        /// When to go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again_at: Option<Timestamp>,
+        /// Until when it can be used.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// Preparing did not work; whether it is tried again is said beside.
+    PreparationRefused {
+        /// Which step.
+        step: usize,
+        /// Why, for the machine.
+        refusal: Refusal,
+        /// Why, for the person.
+        message: String,
+        /// The earliest time of another try.
+        again_at: Option<Timestamp>,
     },
     /// A publishing call is about to leave.
     AttemptStarted {
@@ -122,6 +156,9 @@ pub enum Entry {
         message: String,
         /// When to look again.
         again_at: Timestamp,
+        /// The platform has it and works on it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        processing: bool,
     },
     /// The settle time is over and nothing was there: the attempt published nothing.
     Absent {

@@ -1,14 +1,15 @@
 //! What comes in: things that happened, and what people ask for.
 
-use crate::domain::id::{AccountId, AttemptId, RemoteId};
-use crate::domain::outcome::{Deletion, LookUp, Outcome};
+use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
+use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation};
 use crate::domain::publish::entry::WaitReason;
-use crate::domain::publish::plan::{Plan, Policy};
+use crate::domain::publish::plan::{Edition, Plan, Policy};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, never kept")]
 pub enum Event {
     /// The alarm, the watchdog, a restart, or simply "go on": carries no meaning, state decides.
     Wake,
@@ -22,6 +23,15 @@ pub enum Event {
     Tombstone(Option<bool>),
     /// What claiming the row led to.
     Claim(ClaimAnswer),
+    /// What preparing a part came to.
+    Preparation {
+        /// Which step it was about.
+        step: usize,
+        /// The run that asked for it: what was prepared for content of the past is not used.
+        run: RunToken,
+        /// What it came to.
+        answer: Preparation,
+    },
     /// What a publishing call led to.
     Call {
         /// The attempt it belonged to.
@@ -75,13 +85,8 @@ pub enum Command {
     Cancel,
     /// Go on.
     Retry,
-    /// Replace the parts.
-    Edit {
-        /// The new parts.
-        parts: Vec<String>,
-        /// Their hash.
-        hash: String,
-    },
+    /// Replace the content.
+    Edit(Edition),
     /// Remove the post.
     Remove,
     /// Say what became of a part.

@@ -1,11 +1,11 @@
 //! The one place where state changes: an entry that cannot follow is an error, never a guess.
 
-use crate::domain::hash::content_hash;
+use crate::domain::hash::whole_hash;
 use crate::domain::id::AccountId;
 use crate::domain::outcome::RejectionKind;
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest};
 use crate::domain::publish::plan::Plan;
-use crate::domain::publish::state::{Doubt, Phase, State, Step, StepStatus};
+use crate::domain::publish::state::{Doubt, Phase, Prepared, State, Step, StepStatus};
 use crate::domain::time::Timestamp;
 
 /// An entry that cannot follow the state it was appended to: the journal was written by a program with other rules, or
@@ -74,7 +74,9 @@ fn apply(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static
         | Entry::DeletionStarted { .. }
         | Entry::Deleted { .. }
         | Entry::DeletionDelayed { .. } => apply_roll_back(state, entry),
-        Entry::AttemptStarted { .. }
+        Entry::Prepared { .. }
+        | Entry::PreparationRefused { .. }
+        | Entry::AttemptStarted { .. }
         | Entry::Confirmed { .. }
         | Entry::AttemptRefused { .. }
         | Entry::Doubted { .. }
@@ -89,8 +91,8 @@ fn begin(state: &mut State, plan: &Plan) -> Result<(), &'static str> {
     require(state.plan.is_none(), "a post is created once")?;
     require(!plan.parts.is_empty(), "a post has parts")?;
     require(
-        content_hash(&plan.parts) == plan.hash,
-        "the hash is that of the parts (I10)",
+        whole_hash(&plan.parts, &plan.media, plan.options.as_deref()) == plan.hash,
+        "the hash is that of the content (I10)",
     )?;
     state.steps = vec![Step::default(); plan.parts.len()];
     state.scheduled_at = plan.scheduled_at;
@@ -133,6 +135,7 @@ fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'st
                     noticed_at: at,
                     looks: 0,
                     unreadable: 0,
+                    processing: false,
                     look_at: at,
                     duplicate: false,
                 });
@@ -172,15 +175,25 @@ fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'st
             state.scheduled_at = None;
             state.phase = if *existed { Phase::Draft } else { Phase::Gone };
         }
-        Entry::Edited { parts, hash } => {
+        Entry::Edited {
+            parts,
+            media,
+            options,
+            hash,
+        } => {
             require(
                 state.nothing_is_out() && state.given_up().is_none(),
                 "nothing is edited once a part may be out",
             )?;
             require(!parts.is_empty(), "a post has parts")?;
-            require(content_hash(parts) == *hash, "the hash is that of the parts (I10)")?;
+            require(
+                whole_hash(parts, media, options.as_deref()) == *hash,
+                "the hash is that of the content (I10)",
+            )?;
             if let Some(plan) = &mut state.plan {
                 plan.parts.clone_from(parts);
+                plan.media.clone_from(media);
+                plan.options.clone_from(options);
                 plan.hash.clone_from(hash);
             }
             state.steps = vec![Step::default(); parts.len()];
@@ -360,6 +373,7 @@ fn apply_roll_back(state: &mut State, entry: &Entry) -> Result<(), &'static str>
 
 fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
     match entry {
+        Entry::Prepared { .. } | Entry::PreparationRefused { .. } => apply_preparation(state, at, entry)?,
         Entry::AttemptStarted { step, attempt, id } => start_attempt(state, at, *step, *attempt, id)?,
         Entry::Confirmed { step, remote_id, by } => confirm(state, at, *step, remote_id, *by)?,
         Entry::AttemptRefused {
@@ -386,6 +400,7 @@ fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
                 noticed_at: at,
                 looks: 0,
                 unreadable: 0,
+                processing: false,
                 look_at: *look_at,
                 duplicate: *duplicate,
             });
@@ -396,11 +411,13 @@ fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
             readable,
             message,
             again_at,
+            processing,
         } => {
             let step = state.steps.get_mut(*step).ok_or("no such step")?;
             let StepStatus::Doubt(doubt) = &mut step.status else {
                 return Err("only a doubt is looked up");
             };
+            doubt.processing = *processing;
             if *readable {
                 doubt.looks += 1;
             } else {
@@ -428,6 +445,59 @@ fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
             step.status = StepStatus::Refused;
         }
         _ => return Err("not an entry about a step"),
+    }
+    Ok(())
+}
+
+fn apply_preparation(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
+    require(
+        state.phase == Phase::Running && state.run.is_some(),
+        "only a claimed run prepares",
+    )?;
+    match entry {
+        Entry::Prepared {
+            step,
+            handles,
+            ready,
+            again_at,
+            expires_at,
+        } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            require(step.status == StepStatus::Pending, "only a pending step is prepared")?;
+            step.not_before = *again_at;
+            let prepared = &mut step.prepared;
+            if handles.is_empty() && !ready {
+                prepared.restart();
+            } else {
+                if prepared.handles != *handles || prepared.changed_at.is_none() {
+                    prepared.changed_at = Some(at);
+                    prepared.failures = 0;
+                }
+                prepared.handles.clone_from(handles);
+                prepared.ready = *ready;
+                prepared.expires_at = *expires_at;
+            }
+        }
+        Entry::PreparationRefused {
+            step,
+            refusal,
+            message,
+            again_at,
+        } => {
+            let step = state.steps.get_mut(*step).ok_or("no such step")?;
+            require(step.status == StepStatus::Pending, "only a pending step is prepared")?;
+            step.not_before = *again_at;
+            match refusal {
+                Refusal::NotSent => step.prepared.failures += 1,
+                Refusal::Rejected(RejectionKind::Permanent | RejectionKind::Duplicate) => {
+                    step.status = StepStatus::Refused;
+                }
+                Refusal::Rejected(RejectionKind::HandleVoid) => step.prepared.restart(),
+                Refusal::Rejected(_) | Refusal::Throttled => step.waits += 1,
+            }
+            state.message = Some(message.clone());
+        }
+        _ => return Err("not an entry about a preparation"),
     }
     Ok(())
 }
@@ -507,6 +577,22 @@ fn confirm(
     Ok(())
 }
 
+impl Prepared {
+    /// What the platform gave out is void.
+    fn restart(&mut self) {
+        *self = Self {
+            restarts: self.restarts + 1,
+            ..Self::default()
+        };
+    }
+
+    /// Whether it is done and can still be used at that time.
+    #[must_use]
+    pub fn is_usable(&self, at: Timestamp) -> bool {
+        self.ready && self.expires_at.is_none_or(|expires_at| expires_at > at)
+    }
+}
+
 impl Step {
     /// Whether a call's outcome is not recorded yet.
     #[must_use]
@@ -528,8 +614,10 @@ impl Step {
                 self.status = StepStatus::Refused;
             }
             Refusal::Rejected(RejectionKind::ParentNotVisible) => self.parent_refusals += 1,
+            Refusal::Rejected(RejectionKind::HandleVoid) => self.prepared.restart(),
             Refusal::Rejected(
-                RejectionKind::ReplyRefused
+                RejectionKind::NotReady
+                | RejectionKind::ReplyRefused
                 | RejectionKind::TokenDead
                 | RejectionKind::NoCredit
                 | RejectionKind::Operator,
@@ -549,6 +637,7 @@ impl Step {
             self.status = StepStatus::Doubt(Doubt {
                 look_at: at,
                 unreadable: 0,
+                processing: false,
                 ..doubt
             });
         } else if matches!(self.status, StepStatus::Refused | StepStatus::Deleted) {
@@ -556,6 +645,8 @@ impl Step {
             self.first_attempt_at = None;
             self.was_doubted = false;
         }
+        self.prepared.failures = 0;
+        self.prepared.restarts = 0;
         self.attempts = 0;
         self.waits = 0;
         self.parent_refusals = 0;

@@ -13,7 +13,7 @@
 //! - **I1** no publishing call leaves before its intent is durable, with the same attempt id;
 //! - **I2** at most one open attempt;
 //! - **I3** after an ambiguous outcome the only effect for that step is a look-up, until it answers present or absent, and
-//!   *absent* counts only after the settle time;
+//!   *absent* counts only after the settle time, unless a second call would be the same to the platform as the first;
 //! - **I4** steps run in order, each after the one before is confirmed;
 //! - **I5** a confirmed step is never called again;
 //! - **I6** resting states absorb every event but a person's command;
@@ -43,5 +43,5 @@ pub use entry::{Entry, Fact, Rest, WaitReason};
 pub use event::{Circumstances, ClaimAnswer, Command, Event, InsertAnswer, TokenState, Verdict};
 pub use evolve::{IllegalEntry, evolve, replay};
 pub use invariant::check;
-pub use plan::{Plan, Policy, PolicyError};
-pub use state::{Phase, State, Step, StepStatus};
+pub use plan::{Edition, Plan, Policy, PolicyError};
+pub use state::{Phase, Prepared, State, Step, StepStatus};

@@ -1,7 +1,9 @@
 //! What is to be published, and the rules for it: values that the machine is given.
 
+use crate::domain::hash::whole_hash;
 use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::limits;
+use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,13 @@ pub struct Plan {
     pub account_id: Option<AccountId>,
     /// The texts, in order.
     pub parts: Vec<String>,
-    /// Hash over the parts (`hash::content_hash`).
+    /// The media of each part, in order; parts behind the last have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Vec<Medium>>,
+    /// What the platform is to do beside, as its client wrote it: opaque here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<String>,
+    /// Hash over all that goes out (`hash::whole_hash`).
     pub hash: String,
     /// When it is due; `None` for a draft.
     pub scheduled_at: Option<Timestamp>,
@@ -28,6 +36,62 @@ pub struct Plan {
     pub group_id: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
+}
+
+/// Content in place of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    /// The texts, in order.
+    pub parts: Vec<String>,
+    /// The media of each part, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Vec<Medium>>,
+    /// What the platform is to do beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<String>,
+    /// Hash over all of it.
+    pub hash: String,
+}
+
+impl Edition {
+    /// Content with its hash.
+    #[must_use]
+    pub fn new(parts: Vec<String>, media: Vec<Vec<Medium>>, options: Option<String>) -> Self {
+        let hash = whole_hash(&parts, &media, options.as_deref());
+        Self {
+            parts,
+            media,
+            options,
+            hash,
+        }
+    }
+}
+
+impl Plan {
+    /// The media of a part, from 0.
+    #[must_use]
+    pub fn media(&self, step: usize) -> &[Medium] {
+        self.media.get(step).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anything has to be done before a part can be published in one call.
+    #[must_use]
+    pub fn prepares(&self, step: usize) -> bool {
+        match self.platform {
+            Platform::X | Platform::LinkedIn => !self.media(step).is_empty(),
+            Platform::Instagram | Platform::TikTok => true,
+        }
+    }
+
+    /// How long before its time it may be claimed, at most.
+    #[must_use]
+    pub fn lead_ms(&self, policy: &Policy) -> Millis {
+        if self.prepares(0) {
+            policy.claim_lead_ms.max(policy.prepare_lead_ms)
+        } else {
+            policy.claim_lead_ms
+        }
+    }
 }
 
 /// The numbers that an operator may set.
@@ -43,6 +107,8 @@ pub struct Policy {
     pub part_pause_ms: Millis,
     /// How long before its time a post may be claimed, so that at its time only the call is left to make.
     pub claim_lead_ms: Millis,
+    /// The same for a post whose first part has to be prepared.
+    pub prepare_lead_ms: Millis,
 }
 
 impl Default for Policy {
@@ -53,6 +119,7 @@ impl Default for Policy {
             late_after_ms: limits::LATE_AFTER_MS,
             part_pause_ms: Millis(0),
             claim_lead_ms: limits::CLAIM_LEAD_MS,
+            prepare_lead_ms: limits::PREPARE_LEAD_MS,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The state of one post's publication: only ever folded from entries.
 
 use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
+use crate::domain::media::Handle;
 use crate::domain::publish::entry::{ConfirmedBy, Rest, WaitReason};
 use crate::domain::publish::plan::Plan;
 use crate::domain::time::Timestamp;
@@ -92,6 +93,25 @@ pub struct Step {
     pub given_up: Option<Doubt>,
     /// No attempt before this time.
     pub not_before: Option<Timestamp>,
+    /// What was done so that it can be published.
+    pub prepared: Prepared,
+}
+
+/// How far a step's preparation is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prepared {
+    /// What the platform gave out.
+    pub handles: Vec<Handle>,
+    /// Nothing more has to be done.
+    pub ready: bool,
+    /// Until when it can be used.
+    pub expires_at: Option<Timestamp>,
+    /// When something was last achieved: waiting for a platform that works on it is bounded from here.
+    pub changed_at: Option<Timestamp>,
+    /// Failures since then: bounded.
+    pub failures: u32,
+    /// How often it was begun anew: bounded.
+    pub restarts: u32,
 }
 
 /// Where a step is.
@@ -138,6 +158,8 @@ pub struct Doubt {
     pub looks: u32,
     /// Unreadable looks so far.
     pub unreadable: u32,
+    /// The platform was last seen working on it.
+    pub processing: bool,
     /// When to look next.
     pub look_at: Timestamp,
     /// The platform says it already has this text.

@@ -7,6 +7,7 @@ use super::entry::{ConfirmedBy, Refusal};
 use super::*;
 use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, AttemptId, PostId, RemoteId, RunToken, UserId};
+use crate::domain::media::Handle;
 use crate::domain::outcome::{LookUp, Outcome, RejectionKind};
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
@@ -21,6 +22,8 @@ fn plan(parts: &[&str]) -> Plan {
         platform: Platform::X,
         account_id: None,
         hash: content_hash(&parts),
+        media: Vec::new(),
+        options: None,
         parts,
         scheduled_at: Some(NOW),
         group_id: None,
@@ -54,7 +57,7 @@ fn stored() -> Vec<(Entry, &'static str)> {
         (Entry::InsertUnknown {}, r#"{"kind":"insert_unknown"}"#),
         (Entry::TombstoneSettled { existed: true }, r#"{"kind":"tombstone_settled","existed":true}"#),
         (Entry::Scheduled { at }, r#"{"kind":"scheduled","at":#}"#),
-        (Entry::Edited { parts: vec!["one".to_owned()], hash: "00".to_owned() }, r#"{"kind":"edited","parts":["one"],"hash":"00"}"#),
+        (Entry::Edited { parts: vec!["one".to_owned()], media: Vec::new(), options: None, hash: "00".to_owned() }, r#"{"kind":"edited","parts":["one"],"hash":"00"}"#),
         (Entry::CancelRequested {}, r#"{"kind":"cancel_requested"}"#),
         (Entry::Unscheduled { message: None }, r#"{"kind":"unscheduled","message":null}"#),
         (Entry::Removed {}, r#"{"kind":"removed"}"#),
@@ -76,7 +79,11 @@ fn stored() -> Vec<(Entry, &'static str)> {
         (rejected(RejectionKind::NoCredit), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"no_credit"},"message":"why","again_at":null}"#),
         (rejected(RejectionKind::Operator), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"operator"},"message":"why","again_at":null}"#),
         (Entry::Doubted { step, message: message(), duplicate: false, look_at: at }, r#"{"kind":"doubted","step":1,"message":"why","duplicate":false,"look_at":#}"#),
-        (Entry::Looked { step, readable: true, message: message(), again_at: at }, r#"{"kind":"looked","step":1,"readable":true,"message":"why","again_at":#}"#),
+        (Entry::Looked { step, readable: true, message: message(), again_at: at, processing: true }, r#"{"kind":"looked","step":1,"readable":true,"message":"why","again_at":#,"processing":true}"#),
+        (Entry::Prepared { step, handles: vec![Handle { name: "id".to_owned(), value: "7".to_owned() }], ready: true, again_at: None, expires_at: Some(at) }, r#"{"kind":"prepared","step":1,"handles":[{"name":"id","value":"7"}],"ready":true,"expires_at":#}"#),
+        (Entry::Prepared { step, handles: Vec::new(), ready: false, again_at: Some(at), expires_at: None }, r#"{"kind":"prepared","step":1,"handles":[],"again_at":#}"#),
+        (Entry::PreparationRefused { step, refusal: Refusal::Throttled, message: message(), again_at: None }, r#"{"kind":"preparation_refused","step":1,"refusal":"throttled","message":"why","again_at":null}"#),
+        (Entry::Looked { step, readable: true, message: message(), again_at: at, processing: false }, r#"{"kind":"looked","step":1,"readable":true,"message":"why","again_at":#}"#),
         (Entry::Absent { step }, r#"{"kind":"absent","step":1}"#),
         (waiting(WaitReason::RateLimited), r#"{"kind":"waiting","reason":"rate_limited","until":#,"message":"why"}"#),
         (waiting(WaitReason::Paused), r#"{"kind":"waiting","reason":"paused","until":#,"message":"why"}"#),

@@ -220,8 +220,29 @@ fn rest_kind(rest: Rest) -> &'static str {
     }
 }
 
+fn describe_preparation(entry: &Entry) -> (&'static str, Option<usize>, String) {
+    match entry {
+        Entry::Prepared { step, ready: true, .. } => ("prepared", Some(*step), "ready to be published".to_owned()),
+        Entry::Prepared { step, again_at, .. } => {
+            let again = again_at.map(|at| format!("; again {at}")).unwrap_or_default();
+            ("preparing", Some(*step), format!("a step further{again}"))
+        }
+        Entry::PreparationRefused {
+            step,
+            message,
+            again_at,
+            ..
+        } => {
+            let again = again_at.map(|at| format!("; again {at}")).unwrap_or_default();
+            ("preparation_refused", Some(*step), format!("{message}{again}"))
+        }
+        _ => ("", None, String::new()),
+    }
+}
+
 fn describe_step(entry: &Entry) -> (&'static str, Option<usize>, String) {
     match entry {
+        Entry::Prepared { .. } | Entry::PreparationRefused { .. } => describe_preparation(entry),
         Entry::AttemptStarted { step, attempt, .. } => ("attempt_started", Some(*step), format!("attempt {attempt}")),
         Entry::Confirmed { step, remote_id, by } => {
             let by = match by {
@@ -246,9 +267,17 @@ fn describe_step(entry: &Entry) -> (&'static str, Option<usize>, String) {
         Entry::Doubted { step, message, .. } => ("doubted", Some(*step), message.clone()),
         Entry::Looked {
             step,
+            processing: true,
+            message,
+            again_at,
+            ..
+        } => ("processing", Some(*step), format!("{message}; again {again_at}")),
+        Entry::Looked {
+            step,
             readable: true,
             message,
             again_at,
+            ..
         } => ("looked", Some(*step), format!("{message}; again {again_at}")),
         Entry::Looked {
             step,

@@ -367,6 +367,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
             url: url.to_owned(),
             headers: headers(),
             body: Bytes::new(),
+            attached: None,
             deadline: self.settings.deadline,
         }
     }
@@ -408,6 +409,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
             url,
             headers,
             body: Bytes::from(form(&fields)),
+            attached: None,
             deadline: self.settings.deadline,
         })
     }

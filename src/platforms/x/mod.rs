@@ -11,7 +11,7 @@ mod wire;
 pub use publish::classify;
 
 use crate::domain::id::{RemoteId, RemoteUserId};
-use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack, RejectionKind};
+use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack, RejectionKind};
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::{AccessToken, LookUpAnswer, LookUpQuery, PartToPublish, PlatformClient, WhoAmI, WhoError};
 use crate::ports::clock::Clock;
@@ -108,6 +108,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
             url: format!("{origin}{path}"),
             headers,
             body: Bytes::new(),
+            attached: None,
             deadline: self.config.call_deadline,
         })
     }
@@ -145,6 +146,13 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
 }
 
 impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
+    async fn prepare(&self, _token: &AccessToken, _part: &PartToPublish<'_>) -> Preparation {
+        Preparation::Rejected {
+            kind: RejectionKind::Permanent,
+            message: "media are not available in this version: publish the text alone".to_owned(),
+        }
+    }
+
     async fn publish(&self, token: &AccessToken, part: &PartToPublish<'_>) -> Outcome {
         let mut request = match self.request(Method::POST, "/2/tweets", token) {
             Ok(request) => request,

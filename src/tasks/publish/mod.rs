@@ -12,14 +12,14 @@ mod perform;
 pub mod row;
 
 use crate::domain::account::HoldScope;
-use crate::domain::hash::{content_hash, hex};
+use crate::domain::hash::{hex, whole_hash};
 use crate::domain::id::{AccountId, RemoteUserId};
 use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
 use crate::domain::publish::view::{timeline, view};
 use crate::domain::publish::{
-    Circumstances, ClaimAnswer, Command, Decision, Effect, Event, Hold, Phase, Refused, State, Verdict, WaitReason,
-    check, decide, evolve, replay,
+    Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Event, Hold, Phase, Refused, State, Verdict,
+    WaitReason, check, decide, evolve, replay,
 };
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::AccessToken;
@@ -275,17 +275,13 @@ where
         self.show()
     }
 
-    async fn amend(
-        &self,
-        content: Option<(Vec<String>, String)>,
-        schedule: Option<Option<Timestamp>>,
-    ) -> Result<PostReply, String> {
+    async fn amend(&self, content: Option<Edition>, schedule: Option<Option<Timestamp>>) -> Result<PostReply, String> {
         let mut commands = Vec::new();
-        if let Some((parts, hash)) = content {
-            if content_hash(&parts) != hash {
-                return Err("the hash is not that of the parts".to_owned());
+        if let Some(edition) = content {
+            if whole_hash(&edition.parts, &edition.media, edition.options.as_deref()) != edition.hash {
+                return Err("the hash is not that of the content".to_owned());
             }
-            commands.push(Command::Edit { parts, hash });
+            commands.push(Command::Edit(edition));
         }
         match schedule {
             Some(Some(at)) => commands.push(Command::Schedule(at)),

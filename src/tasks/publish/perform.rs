@@ -3,10 +3,9 @@
 use super::row::{self, Row};
 use super::{Credentials, PostObject};
 use crate::domain::account::{Account, HoldScope};
-use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, RemoteId, RunToken};
 use crate::domain::limits;
-use crate::domain::outcome::{Deletion, LookUp, Outcome, ReadBack};
+use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack};
 use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, TokenState, WaitReason};
 use crate::domain::renewal::schedule::wants_renewal;
 use crate::domain::text;
@@ -63,10 +62,20 @@ where
             }
             Effect::SettleTombstone => Event::Tombstone(self.settle_tombstone(state).await),
             Effect::Claim { token } => Event::Claim(self.claim(state, token).await),
-            Effect::Publish { id, text, reply_to, .. } => {
+            Effect::Prepare { step, run } => {
+                *calls_left = calls_left.saturating_sub(1);
+                let answer = self.prepare(state, step).await;
+                Event::Preparation { step, run, answer }
+            }
+            Effect::Publish {
+                step,
+                id,
+                text,
+                reply_to,
+            } => {
                 *calls_left = calls_left.saturating_sub(1);
                 self.memory().in_flight = true;
-                let call = self.publish(state, &text, reply_to.as_ref());
+                let call = self.publish(state, step, &text, reply_to.as_ref());
                 // Until the first answer there is nothing to say that the row does not say since the claim.
                 let is_first = state.confirmed_count() == 0 && state.steps.iter().all(|step| step.attempt_last <= 1);
                 let outcome = if is_first {
@@ -87,6 +96,7 @@ where
                 *calls_left = calls_left.saturating_sub(1);
                 let started_at = self.now();
                 let query = Query {
+                    step,
                     text,
                     reply_to,
                     since,
@@ -121,23 +131,46 @@ where
         self.memory().token.clone()
     }
 
-    async fn publish(&self, state: &State, text: &str, reply_to: Option<&RemoteId>) -> Outcome {
+    async fn prepare(&self, state: &State, step: usize) -> Preparation {
+        let (Some(platform), Some(credentials), Some(plan)) = (self.platform(state), self.credentials(), &state.plan)
+        else {
+            return Preparation::NotNow {
+                message: "the account's token is not at hand".to_owned(),
+                retry_at: None,
+            };
+        };
+        let deadline = self.around.settings.policy.call_deadline_ms;
+        let part = PartToPublish {
+            text: plan.parts.get(step).map_or("", String::as_str),
+            reply_to: step.checked_sub(1).and_then(|before| state.steps[before].remote_id()),
+            media: plan.media(step),
+            addresses: &[],
+            options: plan.options.as_deref(),
+            handles: state.steps.get(step).map_or(&[], |step| &step.prepared.handles),
+            remote_user_id: credentials.remote_user_id.as_ref(),
+            deadline: deadline.max(limits::UPLOAD_DEADLINE_MS),
+        };
+        platform.prepare(&credentials.token, &part).await
+    }
+
+    async fn publish(&self, state: &State, step: usize, text: &str, reply_to: Option<&RemoteId>) -> Outcome {
         let (Some(platform), Some(credentials)) = (self.platform(state), self.credentials()) else {
             return Outcome::NotSent {
                 message: "the account's token is not at hand".to_owned(),
             };
         };
-        let deadline = self.around.settings.policy.call_deadline_ms;
-        platform
-            .publish(
-                &credentials.token,
-                &PartToPublish {
-                    text,
-                    reply_to,
-                    deadline,
-                },
-            )
-            .await
+        let plan = state.plan.as_ref();
+        let part = PartToPublish {
+            text,
+            reply_to,
+            media: plan.map_or(&[], |plan| plan.media(step)),
+            addresses: &[],
+            options: plan.and_then(|plan| plan.options.as_deref()),
+            handles: state.steps.get(step).map_or(&[], |step| &step.prepared.handles),
+            remote_user_id: credentials.remote_user_id.as_ref(),
+            deadline: self.around.settings.policy.call_deadline_ms,
+        };
+        platform.publish(&credentials.token, &part).await
     }
 
     async fn look_up(&self, state: &State, query: &Query) -> LookUp {
@@ -162,6 +195,10 @@ where
             reply_to: query.reply_to.as_ref(),
             since: query.since,
             known_ids: &query.known_ids,
+            media_count: state.plan.as_ref().map_or(0, |plan| plan.media(query.step).len()),
+            options: state.plan.as_ref().and_then(|plan| plan.options.as_deref()),
+            handles: state.steps.get(query.step).map_or(&[], |step| &step.prepared.handles),
+            attempts: state.steps.get(query.step).map_or(0, |step| step.attempts),
         };
         let answer = platform.look_up(&credentials.token, &asked).await;
         let LookUp::Present { .. } = answer.verdict else {
@@ -327,7 +364,7 @@ where
             content: stored.unwrap_or_else(|| content::encode(&plan.parts)),
             seq: state.len,
             now: self.now(),
-            lead: self.around.settings.policy.claim_lead_ms,
+            lead: plan.lead_ms(&self.around.settings.policy),
             take_over: false,
         };
         match self.around.store.post_claim(&claim).await {
@@ -594,6 +631,7 @@ async fn beside<'a, T>(
 }
 
 struct Query {
+    step: usize,
     text: String,
     reply_to: Option<RemoteId>,
     since: crate::domain::time::Timestamp,
@@ -602,7 +640,7 @@ struct Query {
 
 fn new_row(plan: &Plan) -> NewPostRow {
     let mut psn = Map::new();
-    psn.insert("hash".to_owned(), json!(content_hash(&plan.parts)));
+    psn.insert("hash".to_owned(), json!(plan.hash));
     psn.insert("seq".to_owned(), json!(1));
     if let Some(group_id) = &plan.group_id {
         psn.insert("group_id".to_owned(), json!(group_id));
