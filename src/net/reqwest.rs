@@ -90,7 +90,10 @@ mod native {
                 .media
                 .as_ref()
                 .ok_or_else(|| not_sent("there is no place where media lie"))?;
-            let bytes = media.read(&attached.range).await.map_err(|why| not_sent(&why))?;
+            let bytes = media
+                .read(&attached.range)
+                .await
+                .map_err(|why| not_sent(&why.to_string()))?;
             Ok([&request.body, &bytes, &attached.after]
                 .map(|part| &part[..])
                 .concat()

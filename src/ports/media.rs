@@ -1,6 +1,6 @@
-//! Where the bytes of media lie.
+//! Where media lie: their bytes under the hash of these, and what is known of them beside.
 
-use crate::domain::media::MediaId;
+use crate::domain::media::{MediaId, Medium};
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +16,29 @@ pub struct MediumRange {
     pub length: u64,
 }
 
+/// One chunk of an upload, as the store names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkTag {
+    /// Its number, from 1.
+    pub number: u16,
+    /// The store's name for its bytes.
+    pub etag: String,
+}
+
+/// Why media could not be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MediaError {
+    /// There is no place where media lie.
+    #[error("this worker has no place for media: add an R2 bucket with the binding `MEDIA`, or publish text alone")]
+    NotSetUp,
+    /// There is no such medium, or no such upload.
+    #[error("there is no such medium: upload it again")]
+    NotFound,
+    /// The store could not be reached, or refused: in words.
+    #[error("the place where media lie did not answer: {0}")]
+    Unavailable(String),
+}
+
 /// A future of a dynamic trait.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -24,6 +47,68 @@ pub trait MediaBytes: Send + Sync {
     /// Reads a range, which has to lie within the medium.
     ///
     /// # Errors
-    /// In words, when there is no such medium or it cannot be read now.
-    fn read<'a>(&'a self, range: &'a MediumRange) -> Boxed<'a, Result<Bytes, String>>;
+    /// [`MediaError`] says whether asking again helps.
+    fn read<'a>(&'a self, range: &'a MediumRange) -> Boxed<'a, Result<Bytes, MediaError>>;
+}
+
+/// Keeps media. Bytes come first, in one piece or in chunks; a medium is there once what is known of it is described.
+pub trait MediaStore: MediaBytes {
+    /// What is known of a medium; `None` when it is not there (as a whole).
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not answer.
+    fn find<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<Option<Medium>, MediaError>>;
+
+    /// Keeps bytes in one piece. They are checked against the hash that names them.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not take them.
+    fn put<'a>(&'a self, id: &'a MediaId, bytes: Bytes) -> Boxed<'a, Result<(), MediaError>>;
+
+    /// Begins an upload in chunks; answers the store's name for it.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not answer.
+    fn begin<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<String, MediaError>>;
+
+    /// Keeps one chunk of an upload. All chunks but the last have the same length, at least 5 MiB (R2's rule).
+    ///
+    /// # Errors
+    /// [`MediaError::NotFound`] when the upload is over or was never begun.
+    fn chunk<'a>(
+        &'a self,
+        id: &'a MediaId,
+        upload: &'a str,
+        number: u16,
+        bytes: Bytes,
+    ) -> Boxed<'a, Result<ChunkTag, MediaError>>;
+
+    /// Puts the chunks of an upload together; answers how many bytes there are.
+    ///
+    /// # Errors
+    /// [`MediaError::NotFound`] when the upload or one of the chunks is not there.
+    fn complete<'a>(
+        &'a self,
+        id: &'a MediaId,
+        upload: &'a str,
+        chunks: &'a [ChunkTag],
+    ) -> Boxed<'a, Result<u64, MediaError>>;
+
+    /// Writes down what is known of a medium whose bytes are there.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not take it.
+    fn describe<'a>(&'a self, medium: &'a Medium) -> Boxed<'a, Result<(), MediaError>>;
+
+    /// Media in the order of their ids, behind `after`, at most `limit` (and 1,000).
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not answer.
+    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>>;
+
+    /// Removes a medium; what is not there counts as removed.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not answer.
+    fn remove<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<(), MediaError>>;
 }

@@ -1,14 +1,16 @@
 //! In-memory versions of the ports: real, not mocks.
 
-use crate::domain::media::MediaId;
+use crate::domain::hash::hex;
+use crate::domain::media::{MediaId, Medium};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::journal::{AppendError, Journal, Record};
-use crate::ports::media::{Boxed, MediaBytes, MediumRange};
+use crate::ports::media::{Boxed, ChunkTag, MediaBytes, MediaError, MediaStore, MediumRange};
 use crate::ports::table::Table;
 use crate::ports::waker::Waker;
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -145,26 +147,121 @@ impl Waker for MemoryWaker {
 
 /// Media in memory.
 #[derive(Debug, Default)]
-pub struct MemoryMedia(Mutex<BTreeMap<MediaId, Bytes>>);
+pub struct MemoryMedia(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    bytes: BTreeMap<MediaId, Bytes>,
+    described: BTreeMap<MediaId, Medium>,
+    uploads: BTreeMap<String, BTreeMap<u16, Bytes>>,
+    uploads_begun: u64,
+}
 
 impl MemoryMedia {
-    /// Keeps the bytes of a medium.
-    pub fn put(&self, id: MediaId, bytes: Bytes) {
-        lock(&self.0).insert(id, bytes);
+    /// Keeps bytes, whatever they are named.
+    pub fn keep(&self, id: MediaId, bytes: Bytes) {
+        lock(&self.0).bytes.insert(id, bytes);
     }
 }
 
+/// An answer that is there already.
+fn now<'a, T: Send + 'a>(answer: Result<T, MediaError>) -> Boxed<'a, Result<T, MediaError>> {
+    Box::pin(std::future::ready(answer))
+}
+
 impl MediaBytes for MemoryMedia {
-    fn read<'a>(&'a self, range: &'a MediumRange) -> Boxed<'a, Result<Bytes, String>> {
-        Box::pin(async move {
-            let all = lock(&self.0).get(&range.id).cloned();
-            let all = all.ok_or("there is no such medium: upload it again")?;
-            let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-            let (first, end) = (bound(range.first), bound(range.first.saturating_add(range.length)));
-            if first > end || end > all.len() {
-                return Err("the medium is shorter than that: upload it again".to_owned());
-            }
-            Ok(all.slice(first..end))
-        })
+    fn read<'a>(&'a self, range: &'a MediumRange) -> Boxed<'a, Result<Bytes, MediaError>> {
+        let shelf = lock(&self.0);
+        let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let (first, end) = (bound(range.first), bound(range.first.saturating_add(range.length)));
+        let found = shelf.bytes.get(&range.id);
+        let found = found.filter(|all| first <= end && end <= all.len());
+        now(found.map(|all| all.slice(first..end)).ok_or(MediaError::NotFound))
+    }
+}
+
+impl MediaStore for MemoryMedia {
+    fn find<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<Option<Medium>, MediaError>> {
+        now(Ok(lock(&self.0).described.get(id).cloned()))
+    }
+
+    fn put<'a>(&'a self, id: &'a MediaId, bytes: Bytes) -> Boxed<'a, Result<(), MediaError>> {
+        if hex(&Sha256::digest(&bytes)) != id.as_str() {
+            return now(Err(MediaError::Unavailable(
+                "the bytes are not those of the hash".to_owned(),
+            )));
+        }
+        lock(&self.0).bytes.insert(id.clone(), bytes);
+        now(Ok(()))
+    }
+
+    fn begin<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<String, MediaError>> {
+        let mut shelf = lock(&self.0);
+        shelf.uploads_begun += 1;
+        let name = format!("{id}-{}", shelf.uploads_begun);
+        shelf.uploads.insert(name.clone(), BTreeMap::new());
+        now(Ok(name))
+    }
+
+    fn chunk<'a>(
+        &'a self,
+        _id: &'a MediaId,
+        upload: &'a str,
+        number: u16,
+        bytes: Bytes,
+    ) -> Boxed<'a, Result<ChunkTag, MediaError>> {
+        let mut shelf = lock(&self.0);
+        let Some(chunks) = shelf.uploads.get_mut(upload) else {
+            return now(Err(MediaError::NotFound));
+        };
+        let etag = hex(&Sha256::digest(&bytes));
+        chunks.insert(number, bytes);
+        now(Ok(ChunkTag { number, etag }))
+    }
+
+    fn complete<'a>(
+        &'a self,
+        id: &'a MediaId,
+        upload: &'a str,
+        chunks: &'a [ChunkTag],
+    ) -> Boxed<'a, Result<u64, MediaError>> {
+        let mut shelf = lock(&self.0);
+        let Some(kept) = shelf.uploads.get(upload) else {
+            return now(Err(MediaError::NotFound));
+        };
+        let is_there = |tag: &ChunkTag| {
+            kept.get(&tag.number)
+                .filter(|bytes| hex(&Sha256::digest(bytes)) == tag.etag)
+        };
+        let Some(parts) = chunks.iter().map(is_there).collect::<Option<Vec<_>>>() else {
+            return now(Err(MediaError::NotFound));
+        };
+        let whole = Bytes::from(parts.into_iter().flatten().copied().collect::<Vec<u8>>());
+        let length = whole.len() as u64;
+        shelf.bytes.insert(id.clone(), whole);
+        shelf.uploads.remove(upload);
+        now(Ok(length))
+    }
+
+    fn describe<'a>(&'a self, medium: &'a Medium) -> Boxed<'a, Result<(), MediaError>> {
+        let mut shelf = lock(&self.0);
+        shelf.described.insert(medium.id.clone(), medium.clone());
+        now(Ok(()))
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>> {
+        let shelf = lock(&self.0);
+        let ids = shelf
+            .described
+            .keys()
+            .filter(|id| after.is_none_or(|after| *id > after));
+        now(Ok(ids.take(limit.min(1_000)).cloned().collect()))
+    }
+
+    fn remove<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<(), MediaError>> {
+        let mut shelf = lock(&self.0);
+        shelf.described.remove(id);
+        shelf.bytes.remove(id);
+        now(Ok(()))
     }
 }
