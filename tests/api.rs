@@ -264,6 +264,7 @@ fn plan(user: &str, parts: &[&str]) -> Plan {
 
 fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
     router(Arc::new(App {
+        media: Arc::new(psn::ports::media::NoMedia),
         objects: fake.clone(),
         rows: fake.clone(),
         clock: Box::new(ManualClock::new(NOW)),

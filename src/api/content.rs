@@ -1,25 +1,43 @@
-//! From the content of a request to the parts that go out: the one place where the API asks the text rules.
+//! What a request names and says: its media, and what its text is like.
 
-use crate::domain::content;
-use crate::domain::limits;
-use crate::domain::platform::Platform;
+use crate::api::App;
+use crate::api::problem::{FieldError, Problem, ProblemKind};
+use crate::api::request::WantedMedium;
+use crate::domain::media::Medium;
 use crate::domain::text;
+use crate::ports::media::MediaError;
 
-pub use crate::domain::content::{Content, ContentError, Plan as PlannedContent, PlannedPart};
-
-/// How long a part may be, as the platform counts (platforms that are not available yet are refused before this matters).
-const fn limit(platform: Platform) -> u32 {
-    match platform {
-        Platform::X => limits::WEIGHTED_LENGTH_MAX,
-        Platform::LinkedIn => 3_000,
-        Platform::Instagram | Platform::TikTok => 2_200,
+/// The media that a request names, by part.
+///
+/// # Errors
+/// 422 naming those that are not there, 503 when the place where they lie does not answer.
+pub async fn media<O, R>(app: &App<O, R>, wanted: &[WantedMedium]) -> Result<Vec<Vec<Medium>>, Problem> {
+    let mut media: Vec<Vec<Medium>> = Vec::new();
+    let mut errors = Vec::new();
+    for (index, one) in wanted.iter().enumerate() {
+        match app.media.find(&one.id).await {
+            Ok(Some(found)) => {
+                media.resize(media.len().max(one.part), Vec::new());
+                media[one.part - 1].push(Medium {
+                    alt_text: one.alt_text.clone(),
+                    title: one.title.clone(),
+                    ..found
+                });
+            }
+            Ok(None) => {
+                let message = format!("medium {} is not there: upload it with `psn media add`", index + 1);
+                errors.push(FieldError::field("media", message));
+            }
+            Err(error @ MediaError::Unavailable(_)) => {
+                return Err(Problem::new(ProblemKind::Unavailable, error.to_string()));
+            }
+            Err(error) => return Err(Problem::field("media", error.to_string())),
+        }
     }
-}
-
-/// Plans the parts of a content.
-#[must_use]
-pub fn plan_content(content: &Content, numbering: bool, platform: Platform) -> PlannedContent {
-    content::plan(content, numbering, limit(platform))
+    if errors.is_empty() {
+        return Ok(media);
+    }
+    Err(Problem::of(ProblemKind::FieldInvalid, errors))
 }
 
 /// Whether two texts are similar enough to warn.

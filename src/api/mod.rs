@@ -27,6 +27,7 @@ use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
+use crate::ports::media::MediaStore;
 use crate::ports::objects::Objects;
 use crate::store::seal::Sealer;
 use crate::tasks::connected::{AccountReport, Revocation};
@@ -59,6 +60,8 @@ pub struct App<O, R> {
     pub tasks: Box<dyn TaskRunner>,
     /// The connected accounts.
     pub accounts: Box<dyn Accounts>,
+    /// Where media lie.
+    pub media: Arc<dyn MediaStore>,
     /// What the operator set.
     pub settings: ApiSettings,
 }

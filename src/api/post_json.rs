@@ -2,9 +2,11 @@
 
 use crate::api::rows::RowSummary;
 use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::post::{PartState, Status, SubStatus};
 use crate::domain::publish::view::TimelineItem;
+use crate::platforms::permalink;
 use crate::ports::objects::PostSnapshot;
 use crate::store::content;
 use serde::Serialize;
@@ -26,6 +28,9 @@ pub struct PostJson {
     external_post_id: Option<RemoteId>,
     group_id: Option<String>,
     account_id: Option<AccountId>,
+    /// What the platform was asked to do beside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<serde_json::Value>,
     created_at: String,
     /// The text as the row holds it, in lists only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +48,8 @@ struct PartJson {
     remote_id: Option<RemoteId>,
     url: Option<String>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    media: Vec<Medium>,
 }
 
 /// A part that a person has to look for.
@@ -70,6 +77,7 @@ impl PostJson {
                 .as_ref()
                 .and_then(|id| permalink(plan.platform, username, id)),
             state: part.state.name(),
+            media: plan.media(part.index - 1).to_vec(),
         });
         let remote_ids = view.remote_ids();
         Self {
@@ -86,6 +94,10 @@ impl PostJson {
             platform_post_ids: remote_ids,
             group_id: plan.group_id.clone(),
             account_id: view.account_id.clone().or_else(|| plan.account_id.clone()),
+            options: plan
+                .options
+                .as_deref()
+                .and_then(|options| serde_json::from_str(options).ok()),
             created_at: plan.created_at.to_rfc3339(),
             content: None,
             warnings,
@@ -134,16 +146,6 @@ fn doubts(snapshot: &PostSnapshot) -> Vec<DoubtJson> {
     doubts.collect()
 }
 
-/// The address of a published part, where the platform's ids make one.
-#[must_use]
-pub fn permalink(platform: Platform, username: Option<&str>, id: &RemoteId) -> Option<String> {
-    match platform {
-        // X redirects `/i/status/…` to the author's page of it.
-        Platform::X => Some(format!("https://x.com/{}/status/{id}", username.unwrap_or("i"))),
-        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
-    }
-}
-
 /// Where a person looks for a part: under the part it replies to, or on the account's page.
 fn where_to_look(platform: Platform, username: Option<&str>, parent: Option<&RemoteId>) -> String {
     if let Some(url) = parent.and_then(|parent| permalink(platform, username, parent)) {
@@ -183,6 +185,7 @@ impl From<RowSummary> for PostJson {
             external_post_id: row.external_post_id,
             group_id: row.group_id,
             account_id: row.account_id,
+            options: None,
             content: Some(row.content),
             warnings: Vec::new(),
             in_doubt: Vec::new(),
@@ -209,6 +212,7 @@ fn parts_of(row: &RowSummary) -> Vec<PartJson> {
             remote_id,
             url,
             state: state.name(),
+            media: Vec::new(),
         }
     };
     content::decode(&row.content)

@@ -3,15 +3,18 @@
 use crate::api::content::is_similar;
 use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
-use crate::api::request::{self, PostRequestBody};
+use crate::api::request::{self, Amendment, Material, PostRequestBody};
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
-use crate::api::{App, Shared, body, idempotency};
+use crate::api::{App, Shared, body, content, idempotency};
 use crate::domain::account::Account;
-use crate::domain::hash::content_hash;
+use crate::domain::content::Content;
+use crate::domain::hash::whole_hash;
 use crate::domain::id::{AccountId, PostId};
+use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
 use crate::domain::publish::{Edition, Plan};
+use crate::platforms::PlannedPost;
 use crate::ports::objects::{Objects, PostReply, PostRequest, PostSnapshot};
 use axum::Json;
 use axum::body::Bytes;
@@ -51,7 +54,8 @@ pub async fn create<O: Objects, R: Rows>(
     }
     let key = idempotency::key(&headers)?;
     // Every post is planned before the first is made: a text that one platform refuses makes no post at all.
-    let planned = plans(&app, &wanted, key.as_deref())?;
+    let media = content::media(&app, &wanted.media).await?;
+    let planned = plans(&app, &wanted, &media, key.as_deref())?;
     let mut posts = Vec::with_capacity(planned.len());
     for (plan, mut warnings) in planned {
         let id = plan.post_id.clone();
@@ -78,6 +82,7 @@ pub async fn create<O: Objects, R: Rows>(
 fn plans<O, R>(
     app: &App<O, R>,
     wanted: &PostRequestBody,
+    media: &[Vec<Medium>],
     key: Option<&str>,
 ) -> Result<Vec<(Plan, Vec<String>)>, Problem> {
     let user = &app.settings.user_id;
@@ -90,10 +95,16 @@ fn plans<O, R>(
     let mut errors: Vec<FieldError> = Vec::new();
     for (index, &platform) in wanted.platforms.iter().enumerate() {
         let Some(content) = &wanted.content else { continue };
-        let (planned, wrong) = request::plan(content, wanted.numbering, platform);
+        let material = Material {
+            content,
+            numbering: wanted.numbering,
+            media,
+            options: &wanted.options,
+        };
+        let (PlannedPost { plan, options }, wrong) = request::plan(&material, platform);
         errors.extend(wrong);
-        let warnings = planned.warnings;
-        let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
+        let warnings = plan.warnings;
+        let parts: Vec<String> = plan.parts.into_iter().map(|part| part.text).collect();
         let plan = Plan {
             post_id: match key {
                 Some(key) => idempotency::post_id(user, key, index),
@@ -102,9 +113,9 @@ fn plans<O, R>(
             user_id: user.clone(),
             platform,
             account_id: wanted.account_id.clone(),
-            hash: content_hash(&parts),
-            media: Vec::new(),
-            options: None,
+            hash: whole_hash(&parts, media, options.as_deref()),
+            media: media.to_vec(),
+            options,
             parts,
             scheduled_at: wanted.scheduled_at,
             group_id: group_id.clone(),
@@ -136,29 +147,57 @@ pub async fn amend<O: Objects, R: Rows>(
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
     let before = find(&app, &id).await?;
-    let (id, platform) = (before.plan.post_id, before.plan.platform);
     let mut warnings = Vec::new();
     let mut content = None;
-    if let Some(wanted) = &amendment.content {
-        let (planned, errors) = request::plan(wanted, amendment.numbering, platform);
-        if !errors.is_empty() {
-            return Err(Problem::of(ProblemKind::ContentInvalid, errors));
-        }
-        warnings.extend(planned.warnings);
-        let parts: Vec<String> = planned.parts.into_iter().map(|part| part.text).collect();
-        warnings.extend(similar_warnings(&app, platform, &parts, Some(&id)).await);
-        content = Some(Edition::new(
-            parts,
-            before.plan.media.clone(),
-            before.plan.options.clone(),
-        ));
+    if amendment.changes_content() {
+        let edition = edition(&app, &before.plan, &amendment, &mut warnings).await?;
+        let (id, platform) = (&before.plan.post_id, before.plan.platform);
+        warnings.extend(similar_warnings(&app, platform, &edition.parts, Some(id)).await);
+        content = Some(edition);
     }
+    let id = before.plan.post_id;
     let request = PostRequest::Amend {
         content,
         schedule: amendment.schedule,
     };
     let snapshot = ask(&app, &id, request).await?;
     answer(&app, &snapshot, warnings).await
+}
+
+/// What a post becomes by a change: what is not named stays as it is.
+async fn edition<O, R>(
+    app: &App<O, R>,
+    before: &Plan,
+    amendment: &Amendment,
+    warnings: &mut Vec<String>,
+) -> Result<Edition, Problem> {
+    let kept = Content::Parts(before.parts.clone());
+    let media = match &amendment.media {
+        Some(wanted) => content::media(app, wanted).await?,
+        None => before.media.clone(),
+    };
+    let mut options = amendment.options.clone();
+    if let Some((other, _)) = options.iter().find(|(platform, _)| *platform != before.platform) {
+        let message = format!("`{other}` is given, but the post does not go there: leave it out");
+        return Err(Problem::field(other.name(), message));
+    }
+    let stored = before.options.as_deref().map(serde_json::from_str);
+    if let (true, Some(Ok(stored))) = (options.is_empty(), stored) {
+        options.push((before.platform, stored));
+    }
+    let material = Material {
+        content: amendment.content.as_ref().unwrap_or(&kept),
+        numbering: amendment.numbering,
+        media: &media,
+        options: &options,
+    };
+    let (PlannedPost { plan, options }, errors) = request::plan(&material, before.platform);
+    if !errors.is_empty() {
+        return Err(Problem::of(ProblemKind::ContentInvalid, errors));
+    }
+    warnings.extend(plan.warnings);
+    let parts = plan.parts.into_iter().map(|part| part.text).collect();
+    Ok(Edition::new(parts, media, options))
 }
 
 /// `DELETE /v1/posts/{id}`

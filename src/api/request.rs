@@ -1,16 +1,15 @@
 //! What a request to make or change a post asks for.
 
 use crate::api::body::Fields;
-use crate::api::content::{Content, PlannedContent, plan_content};
 use crate::api::problem::FieldError;
+use crate::domain::content::{Content, ContentError};
 use crate::domain::id::AccountId;
 use crate::domain::limits;
+use crate::domain::media::{MediaId, Medium};
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
-use serde_json::Value;
-
-/// The platforms that this version publishes to.
-pub const AVAILABLE: [Platform; 1] = [Platform::X];
+use crate::platforms::{self, PlannedPost, Wanted};
+use serde_json::{Map, Value};
 
 /// The body of `POST /v1/posts` and `POST /v1/validate`, as far as it could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +20,10 @@ pub struct PostRequestBody {
     pub content: Option<Content>,
     /// Whether the parts of a thread are numbered.
     pub numbering: bool,
+    /// The media that go with it.
+    pub media: Vec<WantedMedium>,
+    /// What each platform is to do beside.
+    pub options: Vec<(Platform, Value)>,
     /// The account asked for.
     pub account_id: Option<AccountId>,
     /// When it is due; `None` for a draft.
@@ -39,14 +42,8 @@ pub fn read(mut fields: Fields, now: Timestamp) -> (PostRequestBody, Vec<FieldEr
             "give the text, or an array with one text per part",
         );
     }
-    match fields.value("media") {
-        None => {}
-        Some(Value::Array(media)) if media.is_empty() => {}
-        Some(_) => fields.refuse(
-            "media",
-            "`media` is not available in this version: leave it out and publish text alone",
-        ),
-    }
+    let media = media(&mut fields).unwrap_or_default();
+    let options = options(&mut fields, &platforms);
     let scheduled_at = fields
         .value("scheduled_at")
         .and_then(|value| time(&mut fields, &value, now));
@@ -71,6 +68,8 @@ pub fn read(mut fields: Fields, now: Timestamp) -> (PostRequestBody, Vec<FieldEr
         platforms,
         content,
         numbering,
+        media,
+        options,
         account_id,
         scheduled_at: if publish { Some(now) } else { scheduled_at },
     };
@@ -84,6 +83,10 @@ pub struct Amendment {
     pub content: Option<Content>,
     /// Whether its parts are numbered.
     pub numbering: bool,
+    /// Other media.
+    pub media: Option<Vec<WantedMedium>>,
+    /// What each platform is to do beside, instead of what it was to do.
+    pub options: Vec<(Platform, Value)>,
     /// A new time; `Some(None)` makes it a draft.
     pub schedule: Option<Option<Timestamp>>,
 }
@@ -93,6 +96,8 @@ pub struct Amendment {
 pub fn read_amendment(mut fields: Fields, now: Timestamp) -> (Amendment, Vec<FieldError>) {
     let content = content(&mut fields);
     let numbering = fields.boolean("numbering");
+    let media = media(&mut fields);
+    let options = options(&mut fields, &Platform::ALL);
     let schedule = match fields.raw("scheduled_at") {
         None => None,
         Some(Value::Null) => Some(None),
@@ -107,11 +112,13 @@ pub fn read_amendment(mut fields: Fields, now: Timestamp) -> (Amendment, Vec<Fie
     let amendment = Amendment {
         content,
         numbering: numbering.unwrap_or_default(),
+        media,
+        options,
         schedule,
     };
     let mut errors = fields.finish();
-    if errors.is_empty() && amendment.content.is_none() && amendment.schedule.is_none() {
-        let message = "nothing is to be changed: give `content`, `scheduled_at` or both";
+    if errors.is_empty() && !amendment.changes_content() && amendment.schedule.is_none() {
+        let message = "nothing is to be changed: give `content`, `media`, `scheduled_at` or several of them";
         errors.push(FieldError {
             part: None,
             field: None,
@@ -121,17 +128,162 @@ pub fn read_amendment(mut fields: Fields, now: Timestamp) -> (Amendment, Vec<Fie
     (amendment, errors)
 }
 
-/// Plans the parts of a content and tells what keeps them from going out.
+impl Amendment {
+    /// Whether anything that goes out is changed.
+    #[must_use]
+    pub fn changes_content(&self) -> bool {
+        self.content.is_some() || self.media.is_some() || !self.options.is_empty()
+    }
+}
+
+/// A medium that a post is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedMedium {
+    /// Which.
+    pub id: MediaId,
+    /// The part it goes with, from 1.
+    pub part: usize,
+    /// What it shows, in words.
+    pub alt_text: Option<String>,
+    /// What it is called.
+    pub title: Option<String>,
+}
+
+/// Reads `media`: a list of ids, or of objects that say more.
+fn media(fields: &mut Fields) -> Option<Vec<WantedMedium>> {
+    const EXPECTED: &str =
+        "a list of media, each its id or an object such as `{\"id\": \"…\", \"alt_text\": \"…\", \"part\": 1}`";
+    let value = fields.value("media")?;
+    let Value::Array(items) = value else {
+        return fields.wrong("media", EXPECTED, &value);
+    };
+    let mut media = Vec::new();
+    for (index, item) in items.into_iter().enumerate() {
+        match medium(item) {
+            Ok(medium) => media.push(medium),
+            Err(why) => fields.refuse("media", format!("medium {} {why}: expected {EXPECTED}", index + 1)),
+        }
+    }
+    Some(media)
+}
+
+fn medium(item: Value) -> Result<WantedMedium, &'static str> {
+    const NO_ID: &str = "has no id that `POST /v1/media` gave out";
+    let mut item = match item {
+        Value::String(id) => Map::from_iter([("id".to_owned(), Value::String(id))]),
+        Value::Object(item) => item,
+        _ => return Err("is neither a string nor an object"),
+    };
+    let mut text = |name: &str| match item.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err("has a field that is no text"),
+    };
+    let id = text("id")?.ok_or(NO_ID)?;
+    let (alt_text, title) = (text("alt_text")?, text("title")?);
+    let part = match item.remove("part") {
+        None | Some(Value::Null) => 1,
+        Some(part) => match part.as_u64().and_then(|part| usize::try_from(part).ok()) {
+            Some(part) if (1..=limits::PARTS_MAX).contains(&part) => part,
+            _ => return Err("names a part that there cannot be"),
+        },
+    };
+    if !item.is_empty() {
+        return Err("has a field that is not known");
+    }
+    let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    Ok(WantedMedium {
+        id: MediaId::parse(&id).ok_or(NO_ID)?,
+        part,
+        alt_text: filled(alt_text),
+        title: filled(title),
+    })
+}
+
+/// Reads what each platform is to do beside; the field is called like the platform.
+fn options(fields: &mut Fields, platforms: &[Platform]) -> Vec<(Platform, Value)> {
+    let mut options = Vec::new();
+    for platform in Platform::ALL {
+        let name = platform.name();
+        match fields.value(name) {
+            None => {}
+            Some(_) if !platforms.contains(&platform) => {
+                fields.refuse(
+                    name,
+                    format!("`{name}` is given, but the post does not go there: leave it out"),
+                );
+            }
+            Some(value @ Value::Object(_)) => options.push((platform, value)),
+            Some(other) => {
+                let expected = format!("an object with what {} is to do beside", platform.title());
+                fields.wrong::<()>(name, &expected, &other);
+            }
+        }
+    }
+    options
+}
+
+/// What a request wants, with the media that it names.
+#[derive(Clone, Copy, Debug)]
+pub struct Material<'a> {
+    /// The text or texts.
+    pub content: &'a Content,
+    /// Whether the parts of a thread are numbered.
+    pub numbering: bool,
+    /// The media of each part.
+    pub media: &'a [Vec<Medium>],
+    /// What each platform is to do beside.
+    pub options: &'a [(Platform, Value)],
+}
+
+impl<'a> Material<'a> {
+    /// A text alone.
+    #[must_use]
+    pub const fn of(content: &'a Content) -> Self {
+        Self {
+            content,
+            numbering: false,
+            media: &[],
+            options: &[],
+        }
+    }
+}
+
+/// Plans what goes out on a platform and tells what keeps it from going out.
 #[must_use]
-pub fn plan(content: &Content, numbering: bool, platform: Platform) -> (PlannedContent, Vec<FieldError>) {
-    let planned = plan_content(content, numbering, platform);
-    let errors = planned.errors.iter().map(|error| FieldError {
+pub fn plan(material: &Material<'_>, platform: Platform) -> (PlannedPost, Vec<FieldError>) {
+    let options = material.options.iter().find(|(of, _)| *of == platform);
+    let wanted = Wanted {
+        content: material.content,
+        numbering: material.numbering,
+        media: material.media,
+        options: options.map(|(_, options)| options),
+    };
+    let mut planned = match platforms::plan(platform, &wanted) {
+        Ok(planned) => planned,
+        Err(error) => {
+            let error = FieldError::field("platform", error.to_string());
+            return (PlannedPost::default(), vec![error]);
+        }
+    };
+    if material.media.len() > planned.plan.parts.len() && planned.plan.is_valid() {
+        planned.plan.errors.push(ContentError {
+            part: None,
+            field: "media",
+            message: format!(
+                "a medium goes with part {}, but there are {} parts: give a part that there is",
+                material.media.len(),
+                planned.plan.parts.len()
+            ),
+        });
+    }
+    let errors = planned.plan.errors.iter().map(|error| FieldError {
         part: error.part,
         field: Some(error.field.to_owned()),
         message: error.message.clone(),
     });
     let mut errors: Vec<FieldError> = errors.collect();
-    for part in &planned.parts {
+    for part in &planned.plan.parts {
         // PostgreSQL cannot hold it, and no platform shows it.
         if part.text.contains('\0') {
             errors.push(FieldError {
@@ -192,8 +344,10 @@ fn platform(name: &Value) -> Result<Platform, String> {
         return Err(format!("a platform is a string: expected one of {all}"));
     };
     match Platform::parse(name) {
-        Some(platform) if AVAILABLE.contains(&platform) => Ok(platform),
-        Some(platform) => Err(format!("`{platform}` is not available in this version: use `x`")),
+        Some(platform) => match platforms::available(platform) {
+            Ok(()) => Ok(platform),
+            Err(_) => Err(format!("`{platform}` is not available in this version: use `x`")),
+        },
         None => {
             let name: String = name.chars().take(64).collect();
             Err(format!("`{name}` is not a platform: expected one of {all}"))

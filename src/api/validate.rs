@@ -3,9 +3,12 @@
 use crate::api::content::has_link;
 use crate::api::posts::similar_warnings;
 use crate::api::problem::{FieldError, Problem};
+use crate::api::request::Material;
 use crate::api::rows::Rows;
-use crate::api::{Shared, body, request};
+use crate::api::{Shared, body, content, request};
+use crate::domain::content::PlannedPart;
 use crate::domain::platform::Platform;
+use crate::platforms;
 use crate::ports::objects::Objects;
 use axum::Json;
 use axum::body::Bytes;
@@ -14,11 +17,11 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// X's price of a post, in thousandths of a US dollar (pay per use, prices of 2026-04-20).
-const X_POST_MILLI_USD: u32 = 15;
-
-/// X's price of a post with a link, in thousandths of a US dollar (the same list).
-const X_LINK_POST_MILLI_USD: u32 = 200;
+/// What publishing these parts costs, in millionths of a US dollar.
+fn cost(platform: Platform, parts: &[PlannedPart]) -> u64 {
+    let of_part = |part: &PlannedPart| platforms::part_cost_micro_usd(platform, has_link(&part.text));
+    parts.iter().map(of_part).sum()
+}
 
 /// `POST /v1/validate`
 pub async fn validate<O: Objects, R: Rows>(
@@ -29,20 +32,35 @@ pub async fn validate<O: Objects, R: Rows>(
     let (wanted, mut errors) = request::read(body::object(&headers, &bytes)?, app.clock.now());
     let mut warnings = Vec::new();
     let mut parts: Vec<Value> = Vec::new();
-    let mut cost_milli_usd = 0;
+    let mut cost_micro_usd = 0;
     // A text can be looked at even where the platform is wrong or missing.
     let platform = wanted.platforms.first().copied().unwrap_or(Platform::X);
+    let media = content::media(&app, &wanted.media).await?;
     if let Some(content) = &wanted.content {
-        let (planned, wrong) = request::plan(content, wanted.numbering, platform);
-        errors.extend(wrong);
+        let material = Material {
+            content,
+            numbering: wanted.numbering,
+            media: &media,
+            options: &wanted.options,
+        };
+        // The parts shown are those of the first platform; what is wrong on any of them is said, once.
+        for &other in wanted.platforms.iter().skip(1) {
+            let (planned, wrong) = request::plan(&material, other);
+            cost_micro_usd += cost(other, &planned.plan.parts);
+            errors.extend(wrong);
+            warnings.extend(planned.plan.warnings);
+        }
+        let (planned, wrong) = request::plan(&material, platform);
+        for error in wrong {
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
+        }
+        let planned = planned.plan;
+        cost_micro_usd += cost(platform, &planned.parts);
         warnings.extend(planned.warnings);
         let texts: Vec<String> = planned.parts.iter().map(|part| part.text.clone()).collect();
         for part in planned.parts {
-            cost_milli_usd += if has_link(&part.text) {
-                X_LINK_POST_MILLI_USD
-            } else {
-                X_POST_MILLI_USD
-            };
             parts.push(json!({
                 "index": part.index,
                 "text": part.text,
@@ -55,7 +73,7 @@ pub async fn validate<O: Objects, R: Rows>(
         warnings.extend(similar_warnings(&app, platform, &texts, None).await);
     }
     let errors: Vec<FieldError> = errors;
-    let cost = json!({ "currency": "USD", "amount": f64::from(cost_milli_usd) / 1000.0 });
+    let cost = json!({ "currency": "USD", "amount": cost_micro_usd as f64 / 1e6 });
     Ok(Json(json!({
         "valid": errors.is_empty(),
         "parts": parts,

@@ -78,9 +78,74 @@ impl Plan {
 /// Plans `content` as parts of at most `limit` weighted characters; `numbering` puts ` i/N` after each of several.
 /// Nothing fails: what is wrong stands in the plan, all of it at once.
 pub fn plan(content: &Content, numbering: bool, limit: u32) -> Plan {
+    plan_with_media(content, numbering, limit, &|_| false)
+}
+
+/// The same where a part, counted from 0, may be without a text because it has media.
+pub fn plan_with_media(content: &Content, numbering: bool, limit: u32, has_media: &dyn Fn(usize) -> bool) -> Plan {
     match content {
+        Content::Text(text) if text::is_blank(text) && has_media(0) => Plan {
+            parts: vec![bare_part(limit)],
+            ..Plan::default()
+        },
         Content::Text(text) => plan_text(text, numbering, limit),
-        Content::Parts(parts) => plan_parts(parts, numbering, limit),
+        Content::Parts(parts) => plan_parts(parts, numbering, limit, has_media),
+    }
+}
+
+/// A part of media alone.
+const fn bare_part(limit: u32) -> PlannedPart {
+    PlannedPart {
+        index: 1,
+        text: String::new(),
+        weighted_length: 0,
+        limit,
+        errors: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Plans `content` as the one part of a platform that has no threads. `count` counts as that platform does; `name` is
+/// what its users call the platform.
+pub fn plan_one(content: &Content, name: &str, limit: u32, may_be_empty: bool, count: impl Fn(&str) -> u32) -> Plan {
+    let text = match content {
+        Content::Text(text) => text,
+        Content::Parts(parts) => match parts.as_slice() {
+            [one] => one,
+            parts => {
+                let count = parts.len();
+                return whole(format!(
+                    "the content has {count} parts and {name} has no threads: give one text"
+                ));
+            }
+        },
+    };
+    let text = text.trim().to_owned();
+    let length = count(&text);
+    let mut errors = Vec::new();
+    if text::is_blank(&text) && !may_be_empty {
+        errors.push("part 1 is empty: write something".to_owned());
+    }
+    if length > limit {
+        let over = length - limit;
+        errors.push(format!("part 1 is {length}/{limit} characters: shorten it by {over}"));
+    }
+    let named = |message: &String| ContentError {
+        part: Some(1),
+        field: FIELD,
+        message: message.clone(),
+    };
+    Plan {
+        errors: errors.iter().map(named).collect(),
+        warnings: Vec::new(),
+        parts: vec![PlannedPart {
+            index: 1,
+            text,
+            weighted_length: length,
+            limit,
+            errors,
+            warnings: Vec::new(),
+        }],
     }
 }
 
@@ -106,14 +171,14 @@ fn plan_text(text: &str, numbering: bool, limit: u32) -> Plan {
             parts_max: limits::PARTS_MAX,
         },
     ) {
-        Ok(parts) => judge(parts, limit),
+        Ok(parts) => judge(parts, limit, &|_| false),
         // One part that is empty is named like one in an array.
-        Err(SplitError::Empty) => judge(vec![String::new()], limit),
+        Err(SplitError::Empty) => judge(vec![String::new()], limit, &|_| false),
         Err(error) => whole(error.to_string()),
     }
 }
 
-fn plan_parts(parts: &[String], numbering: bool, limit: u32) -> Plan {
+fn plan_parts(parts: &[String], numbering: bool, limit: u32, has_media: &dyn Fn(usize) -> bool) -> Plan {
     let total = parts.len();
     if total == 0 {
         return whole("the content has no part: give at least one".to_string());
@@ -127,7 +192,7 @@ fn plan_parts(parts: &[String], numbering: bool, limit: u32) -> Plan {
             text::numbered(part, index + 1, total)
         }
     };
-    let mut plan = judge(parts.iter().enumerate().map(number).collect(), limit);
+    let mut plan = judge(parts.iter().enumerate().map(number).collect(), limit, has_media);
     if total > limits::PARTS_MAX {
         let max = limits::PARTS_MAX;
         let message = format!(
@@ -146,12 +211,12 @@ fn plan_parts(parts: &[String], numbering: bool, limit: u32) -> Plan {
     plan
 }
 
-fn judge(texts: Vec<String>, limit: u32) -> Plan {
+fn judge(texts: Vec<String>, limit: u32, has_media: &dyn Fn(usize) -> bool) -> Plan {
     let mut plan = Plan::default();
     for (at, text) in texts.into_iter().enumerate() {
         let index = at + 1;
         let weighted_length = text::weighted_length(&text);
-        let errors = part_errors(index, &text, weighted_length, limit);
+        let errors = part_errors(index, &text, weighted_length, limit, has_media(at));
         let warnings = part_warnings(index, &text);
         let named = |message: &String| ContentError {
             part: Some(index),
@@ -172,13 +237,13 @@ fn judge(texts: Vec<String>, limit: u32) -> Plan {
     plan
 }
 
-fn part_errors(index: usize, text: &str, weighted_length: u32, limit: u32) -> Vec<String> {
+fn part_errors(index: usize, text: &str, weighted_length: u32, limit: u32, has_media: bool) -> Vec<String> {
     let mut errors = Vec::new();
     if text::has_invalid_characters(text) {
         errors.push(format!(
             "part {index} has a character that X refuses (U+FEFF, U+FFFE or U+FFFF): remove it"
         ));
-    } else if text::is_blank(text) {
+    } else if text::is_blank(text) && !has_media {
         errors.push(format!("part {index} is empty: write something or leave it out"));
     }
     if weighted_length > limit {

@@ -6,6 +6,7 @@
 pub mod oauth;
 pub mod x;
 
+use crate::domain::content::{self, Content};
 use crate::domain::id::{RemoteId, RemoteUserId};
 use crate::domain::media::{Handle, Medium};
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack};
@@ -13,6 +14,7 @@ use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use crate::ports::http::HttpClient;
+use serde_json::Value;
 use std::fmt;
 use std::future::Future;
 
@@ -59,6 +61,28 @@ pub struct PartToPublish<'a> {
     pub remote_user_id: Option<&'a RemoteUserId>,
     /// Time allowed for the whole call.
     pub deadline: Millis,
+}
+
+/// What a request wants to publish, before any platform's rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The text or texts.
+    pub content: &'a Content,
+    /// Whether the parts of a thread are numbered.
+    pub numbering: bool,
+    /// The media of each part, in order; parts behind the last have none.
+    pub media: &'a [Vec<Medium>],
+    /// What the platform is to do beside, as it was asked for.
+    pub options: Option<&'a Value>,
+}
+
+/// What a platform would make of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlannedPost {
+    /// The parts, with everything that is wrong: texts, media and options at once.
+    pub plan: content::Plan,
+    /// The options in the form that this platform's client reads.
+    pub options: Option<String>,
 }
 
 /// Which post is looked for after an ambiguous outcome.
@@ -184,6 +208,17 @@ pub enum Client<H, C> {
 pub const fn available(platform: Platform) -> Result<(), NotAvailable> {
     match platform {
         Platform::X => Ok(()),
+        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+    }
+}
+
+/// Plans a post for a platform: what would be published, and everything that forbids it.
+///
+/// # Errors
+/// [`NotAvailable`] when this version does not publish there.
+pub fn plan(platform: Platform, wanted: &Wanted<'_>) -> Result<PlannedPost, NotAvailable> {
+    match platform {
+        Platform::X => Ok(x::plan(wanted)),
         Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
     }
 }

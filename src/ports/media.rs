@@ -112,3 +112,51 @@ pub trait MediaStore: MediaBytes {
     /// [`MediaError`] when the store did not answer.
     fn remove<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<(), MediaError>>;
 }
+
+/// The place of a worker that has none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoMedia;
+
+fn not_set_up<'a, T: Send + 'a>() -> Boxed<'a, Result<T, MediaError>> {
+    Box::pin(std::future::ready(Err(MediaError::NotSetUp)))
+}
+
+impl MediaBytes for NoMedia {
+    fn read<'a>(&'a self, _: &'a MediumRange) -> Boxed<'a, Result<Bytes, MediaError>> {
+        not_set_up()
+    }
+}
+
+impl MediaStore for NoMedia {
+    fn find<'a>(&'a self, _: &'a MediaId) -> Boxed<'a, Result<Option<Medium>, MediaError>> {
+        not_set_up()
+    }
+
+    fn put<'a>(&'a self, _: &'a MediaId, _: Bytes) -> Boxed<'a, Result<(), MediaError>> {
+        not_set_up()
+    }
+
+    fn begin<'a>(&'a self, _: &'a MediaId) -> Boxed<'a, Result<String, MediaError>> {
+        not_set_up()
+    }
+
+    fn chunk<'a>(&'a self, _: &'a MediaId, _: &'a str, _: u16, _: Bytes) -> Boxed<'a, Result<ChunkTag, MediaError>> {
+        not_set_up()
+    }
+
+    fn complete<'a>(&'a self, _: &'a MediaId, _: &'a str, _: &'a [ChunkTag]) -> Boxed<'a, Result<u64, MediaError>> {
+        not_set_up()
+    }
+
+    fn describe<'a>(&'a self, _: &'a Medium) -> Boxed<'a, Result<(), MediaError>> {
+        not_set_up()
+    }
+
+    fn list<'a>(&'a self, _: Option<&'a MediaId>, _: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>> {
+        not_set_up()
+    }
+
+    fn remove<'a>(&'a self, _: &'a MediaId) -> Boxed<'a, Result<(), MediaError>> {
+        not_set_up()
+    }
+}

@@ -6,6 +6,7 @@ use crate::api::{self, Accounts, ApiSettings, App, KeyNames, MissingVariable, Ta
 use crate::domain::id::UserId;
 use crate::net;
 use crate::platforms::oauth;
+use crate::ports::media::NoMedia;
 use crate::store::{Neon, Secret, Store};
 use crate::tasks::settings::{Missing, Settings};
 use crate::tasks::{token_refresher, watchdog};
@@ -115,6 +116,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
             objects: objects.clone(),
         }),
         accounts,
+        media: Arc::new(NoMedia),
         rows: api::store_rows::StoreRows(database),
         objects,
         clock: Box::new(Runtime),

@@ -32,6 +32,7 @@ impl TaskRunner for NoTasks {
 fn api(world: &World) -> Router {
     let settings = world.settings();
     router(Arc::new(App {
+        media: Arc::new(psn::ports::media::NoMedia),
         accounts: Box::new(psn::api::store_accounts::NoAccounts),
         objects: world.clone(),
         rows: StoreRows(Some(Arc::new(world.store()))),

@@ -6,9 +6,11 @@
 mod answer;
 mod lookup;
 mod publish;
+mod rules;
 mod wire;
 
 pub use publish::classify;
+pub use rules::plan;
 
 use crate::domain::id::{RemoteId, RemoteUserId};
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack, RejectionKind};

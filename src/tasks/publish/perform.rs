@@ -651,7 +651,12 @@ fn new_row(plan: &Plan) -> NewPostRow {
         platform: plan.platform,
         account_id: plan.account_id.clone(),
         parts: plan.parts.clone(),
-        media_urls: Vec::new(),
+        media_urls: plan
+            .media
+            .iter()
+            .flatten()
+            .map(|medium| format!("media/{}", medium.id))
+            .collect(),
         status: match plan.scheduled_at {
             Some(_) => crate::domain::post::Status::Scheduled,
             None => crate::domain::post::Status::Draft,

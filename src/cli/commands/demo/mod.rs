@@ -5,8 +5,7 @@ mod timeline;
 
 use super::dev::{interrupted, project_root, report, scratch};
 use super::post::read_text;
-use crate::api::content::Content;
-use crate::api::request;
+use crate::api::request::{self, Material};
 use crate::cli::Context;
 use crate::cli::ambient::SYSTEM;
 use crate::cli::client::{Worker, segment};
@@ -18,6 +17,7 @@ use crate::dev::emulators::x::settings::Settings as XSettings;
 use crate::dev::faults::{Action, Match, Plan, Point, Rule};
 use crate::dev::ledger::judge;
 use crate::dev::stack::X_ACCOUNT_ID;
+use crate::domain::content::Content;
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
@@ -77,7 +77,7 @@ pub async fn run(context: &Context, args: DemoArgs) -> CliResult {
         Some(file) => read_text(file)?,
         None => TEXT.trim_end().to_owned(),
     };
-    let (_, wrong) = request::plan(&Content::Text(text.clone()), false, Platform::X);
+    let (_, wrong) = request::plan(&Material::of(&Content::Text(text.clone())), Platform::X);
     if !wrong.is_empty() {
         return Err(CliError {
             details: wrong.into_iter().map(|error| error.message).collect(),
