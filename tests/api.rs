@@ -1047,6 +1047,7 @@ async fn an_account_is_renewed_when_a_person_asks() {
     let mut answers = Vec::new();
     for reply in [
         AccountReply::Usable { renewed: true },
+        AccountReply::Usable { renewed: false },
         AccountReply::Later {
             until: NOW,
             message: message(),

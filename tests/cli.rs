@@ -338,6 +338,8 @@ fn mistakes() {
         &[
             &["post", "create", "--text", "too long"],
             &["post", "create"],
+            &["post", "create", "hello"],
+            &["post", "validate", "--text", "hello", "world"],
             &["post", "create", "--text", "a", "--file", "b"],
             &["post", "create", "--file", "missing.txt"],
             &["post", "create", "--file", "/"],

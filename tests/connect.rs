@@ -184,6 +184,7 @@ async fn pasted_where_nothing_can_listen() {
     let back = place.decide(&url, "allow").await;
     program.type_line("http://127.0.0.1/callback?code=c&state=other").await;
     program.type_line("nothing like it").await;
+    program.type_line("yes").await;
     program.type_line(&back).await;
     let said = program.end().await;
     assert_eq!(said.code, 0, "{said:?}");
@@ -197,6 +198,125 @@ async fn pasted_where_nothing_can_listen() {
         "{said:?}"
     );
     drop(taken);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_comes() {
+    let place = Place::new("nobody").await;
+    let program = place.psn(&["account", "connect", "x", "--no-browser", "--timeout", "1"]);
+    let (program, _) = program.address().await;
+    assert!(
+        TcpListener::bind(("127.0.0.1", place.port)).await.is_err(),
+        "it listens"
+    );
+    let said = program.end().await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr
+            .contains("error: nobody consented at X within 1 s: nothing was connected\n\nhint: run"),
+        "{said:?}"
+    );
+    assert!(
+        !said.stderr.contains("waiting for your consent"),
+        "no terminal reads: {said:?}"
+    );
+    TcpListener::bind(("127.0.0.1", place.port)).await.unwrap();
+
+    // On a terminal what is left is counted, on one line. A browser is opened, so that nobody is asked to paste.
+    let opener = place.root().join("xdg-open");
+    std::fs::write(&opener, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::copy(&opener, place.root().join("open")).unwrap();
+    let path = format!("{}:/bin", place.root().display());
+    let more = [("DISPLAY", ":0"), ("PATH", path.as_str())];
+    let (code, shown) = place.on_a_terminal(&["account", "connect", "x", "--timeout", "2"], &more);
+    assert_eq!(code, 1, "{shown}");
+    for left in ["0:02", "0:01"] {
+        let line = format!("\r\u{1b}[Kwaiting for your consent: {left} left (Ctrl-C ends it) ");
+        assert!(shown.contains(&line), "{shown:?}");
+    }
+    assert!(
+        shown.contains("\r\u{1b}[K\u{1b}[1;31merror:\u{1b}[0m nobody consented"),
+        "{shown:?}"
+    );
+    assert_eq!(place.owner("select count(*) from oauth_tokens").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_what_the_legacy_program_left() {
+    let place = Place::new("legacy").await;
+    let (program, url) = place.psn(&["account", "connect", "x", "--no-browser"]).address().await;
+    place.browse(&place.decide(&url, "allow").await).await;
+    assert_eq!(program.end().await.code, 0);
+    // A row that names nobody, as the legacy program writes it for X.
+    place
+        .owner(
+            "insert into oauth_tokens (user_id, platform, access_token, metadata) \
+             select user_id, platform, access_token, '{}' from oauth_tokens",
+        )
+        .await;
+    let stray = place.owner("select id from oauth_tokens where metadata = '{}'").await;
+    let (program, url) = place.psn(&["account", "connect", "x", "--no-browser"]).address().await;
+    place.browse(&place.decide(&url, "allow").await).await;
+    let said = program.end().await;
+    assert_eq!(said.code, 0);
+    let warning = said
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("warning: row"))
+        .unwrap();
+    let mut all = vec![warning.replace(&stray, "STRAY")];
+
+    // A key that sealed nothing here, and a token that has ended.
+    let other = [("HUB_ENCRYPTION_KEY", "ab".repeat(32))];
+    let other: Vec<(&str, &str)> = other.iter().map(|(name, key)| (*name, key.as_str())).collect();
+    let connect = place.psn_with(&["account", "connect", "x", "--no-wait"], &other, false);
+    let import = |expires: &str, more: &str| {
+        let file = place.root().join("token.json");
+        let token = format!(
+            "{{\"access_token\": \"an-imported-token\", \"remote_user_id\": \"8\", \"expires_at\": \"{expires}\"{more}}}"
+        );
+        std::fs::write(&file, token).unwrap();
+        ["account", "import", "x", "--file", "token.json"]
+    };
+    let with_key = place.psn_with(&import("2099-01-01T00:00:00Z", ""), &other, false);
+    for program in [connect, with_key] {
+        let said = program.end().await;
+        all.push(format!("{}: {}{}", said.code, said.stdout, said.stderr));
+    }
+    let said = place.psn(&import("2020-01-01T00:00:00Z", "")).end().await;
+    let days = said
+        .stderr
+        .split(" days ago")
+        .next()
+        .unwrap()
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .to_owned();
+    all.push(format!("{}: {}", said.code, said.stderr.replace(&days, "N")));
+    assert_eq!(
+        place.owner("select count(*) from oauth_tokens").await,
+        "2",
+        "nothing was stored"
+    );
+    insta::assert_snapshot!("beside_legacy", all.join("\n---\n"));
+    // What can be renewed is of use.
+    let said = place
+        .psn(&import(
+            "2020-01-01T00:00:00Z",
+            ", \"refresh_token\": \"an-imported-one\"",
+        ))
+        .end()
+        .await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(place.owner("select count(*) from oauth_tokens").await, "3");
+
+    // By its name, with and without the sign.
+    for name in ["ADA", "@Ada"] {
+        let said = place.psn(&["account", "disconnect", name]).end().await;
+        assert!(said.stderr.contains("this disconnects X: @ada ("), "{said:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -237,11 +357,23 @@ async fn an_assistant_asks_and_finishes_later() {
         "ada"
     );
     place.assert_no_secret_in(&done);
+    // The worker was not to take that answer, and one that is away takes none: the question stays open.
+    let asked = place.psn(&["account", "connect", "x", "--no-wait"]).end().await;
+    assert_eq!(asked.code, 0, "{asked:?}");
+    let away = [("PSN_URL", "http://127.0.0.1:1"), ("PSN_API_TOKEN", "t")];
+    let said = place
+        .psn_with(&["account", "connect", "x", "--complete", "worker"], &away, false)
+        .end()
+        .await;
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("the worker waits for no answer"), "{said:?}");
+    assert_eq!(std::fs::read_dir(place.root().join(".hubs/state")).unwrap().count(), 1);
+    std::fs::remove_dir_all(place.root().join(".hubs/state")).unwrap();
     // A question is answered once.
     let again = place.psn(&["account", "connect", "x", "--complete", &back]).end().await;
     assert_eq!(again.code, 2);
     insta::assert_snapshot!("answered_twice", again.stderr);
-    assert_eq!(std::fs::read_dir(place.root().join(".hubs/state")).unwrap().count(), 0);
+    assert!(!place.root().join(".hubs/state").exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

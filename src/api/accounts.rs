@@ -84,7 +84,15 @@ pub async fn refresh<O: Objects, R: Rows>(
         force: true,
     };
     let answer = match app.objects.account(&id, request).await {
-        Ok(AccountReply::Usable { renewed }) => json!({ "account_id": id, "renewed": renewed }),
+        Ok(AccountReply::Usable { renewed: true }) => json!({ "account_id": id, "renewed": true }),
+        Ok(AccountReply::Usable { renewed: false }) => {
+            let reports = reports(&app).await?;
+            let report = reports
+                .iter()
+                .find(|report| report.account.id == id)
+                .ok_or_else(unknown)?;
+            json!({ "account_id": id, "renewed": false, "message": report.why_not_renewed() })
+        }
         Ok(AccountReply::Later { until, message }) => {
             json!({ "account_id": id, "renewed": false, "until": until.to_rfc3339(), "message": message })
         }

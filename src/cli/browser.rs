@@ -8,9 +8,10 @@ use tokio::process::Command;
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
 
 /// What a browser has no use for.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 9] = [
     "DATABASE_URL",
     "HUB_ENCRYPTION_KEY",
+    "HUB_ENCRYPTION_KEY_FORMER",
     "INSTAGRAM_APP_SECRET",
     "LINKEDIN_CLIENT_SECRET",
     "NEON_SQL_URL",

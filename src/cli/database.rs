@@ -4,14 +4,17 @@ use crate::cli::ambient::{SYSTEM, System, SystemClock};
 use crate::cli::config::Settings;
 use crate::cli::error::{CliError, CliResult, json_reason};
 use crate::domain::account::Account;
+use crate::domain::health::in_words;
 use crate::domain::id::{RemoteUserId, UserId};
 use crate::domain::limits::CALL_DEADLINE_MS;
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::net::Client;
 use crate::platforms::{self, AccessToken, PlatformClient, WhoAmI, WhoError, oauth, x};
+use crate::ports::clock::Clock;
 use crate::store::accounts::{AccountImport, ImportError};
 use crate::store::migrate::{Applied, MigrateError};
+use crate::store::reseal::{Pass, ResealError};
 use crate::store::seal::{Form, SealError, Sealer};
 use crate::store::{Neon, Secret, Store, StoreError};
 use serde::Deserialize;
@@ -83,9 +86,20 @@ impl TokenFile {
         Ok(token)
     }
 
-    fn expires_at(&self) -> CliResult<Option<Timestamp>> {
+    /// When the access token ends. One that has ended is good for nothing, unless something gets the next one.
+    fn lasts_until(&self, now: Timestamp) -> CliResult<Option<Timestamp>> {
         let parsed = self.expires_at.as_deref().map(Timestamp::parse).transpose();
-        parsed.map_err(|error| CliError::input(format!("`expires_at`: {error}")))
+        let at = parsed.map_err(|error| CliError::input(format!("`expires_at`: {error}")))?;
+        match at {
+            Some(at) if at <= now && self.refresh_token.as_deref().is_none_or(str::is_empty) => {
+                let ago = in_words(now.since(at));
+                Err(CliError::input(format!(
+                    "`expires_at` says that this token ended {ago} ago: nothing was stored"
+                ))
+                .hint("give a token that still works, or its `refresh_token` too"))
+            }
+            at => Ok(at),
+        }
     }
 }
 
@@ -162,6 +176,33 @@ pub fn sealer<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> CliResult<Seale
     }
 }
 
+/// Makes sure that the key is the one that sealed what the database holds: a token sealed with another is of no use to the
+/// worker.
+///
+/// # Errors
+/// When there is something, and none of it opens.
+pub async fn key_fits(database: &Database, sealer: &Sealer) -> CliResult {
+    let census = database
+        .reseal(sealer, Pass::Count)
+        .await
+        .map_err(|error| match error {
+            ResealError::Store(error) => store_error("it cannot be seen whether the key fits", &error),
+            ResealError::Seal(error) => CliError::input(error.to_string()),
+        })?;
+    match census.stuck.first() {
+        Some(first) if census.holdings.is_empty() => Err(CliError::input(format!(
+            "`HUB_ENCRYPTION_KEY`, key `{}`, opens nothing in this database{}",
+            sealer.key_id(),
+            first
+                .key_id
+                .as_ref()
+                .map_or_else(String::new, |id| format!(": key `{id}` sealed it"))
+        ))
+        .hint("set the key that the worker has; if it is lost, `psn account disconnect` what it sealed first")),
+        _ => Ok(()),
+    }
+}
+
 /// Seals a token and stores it; whose it is, is asked where it is not said.
 ///
 /// # Errors
@@ -174,7 +215,7 @@ pub async fn import(
     sealer: &Sealer,
     endpoints: &oauth::Settings,
 ) -> CliResult<Account> {
-    let expires_at = token.expires_at()?;
+    let expires_at = token.lasts_until(SYSTEM.now())?;
     let who = match &token.remote_user_id {
         Some(id) if platform == Platform::X && !id.bytes().all(|byte| byte.is_ascii_digit()) => {
             let message = "`remote_user_id` is not the id of a user of X: expected digits only";

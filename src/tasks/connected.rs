@@ -40,6 +40,19 @@ pub struct AccountReport {
 }
 
 impl AccountReport {
+    /// Why a renewal that was asked for gave no new token, though nothing failed.
+    #[must_use]
+    pub fn why_not_renewed(&self) -> String {
+        let platform = self.account.platform;
+        let title = platform.title();
+        match (platform, self.renews_itself) {
+            // https://developers.facebook.com/docs/instagram-platform/reference/refresh_access_token
+            (Platform::Instagram, _) => format!("{title} renews a token once it is 24 hours old"),
+            (_, true) => "they were renewed a moment ago".to_owned(),
+            (_, false) => format!("{title} gave no refresh token"),
+        }
+    }
+
     /// As the API and `--json` show it.
     #[must_use]
     pub fn to_json(&self) -> Value {

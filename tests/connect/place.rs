@@ -151,7 +151,40 @@ impl Place {
     }
 
     pub fn psn_with(&self, arguments: &[&str], more: &[(&str, &str)], keyboard: bool) -> Program {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_psn"));
+        let mut command = Command::from(self.command(arguments));
+        command
+            .envs(more.iter().copied())
+            .stdin(if keyboard { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Program {
+            child,
+            stderr,
+            said: String::new(),
+        }
+    }
+
+    /// Runs the program on a terminal of its own until it ends: exit code, and what the terminal got.
+    pub fn on_a_terminal(&self, arguments: &[&str], more: &[(&str, &str)]) -> (i32, String) {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let end = || std::fs::File::from(pty.slave.try_clone().unwrap());
+        let mut command = self.command(arguments);
+        command.envs(more.iter().copied());
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn();
+        let mut child = child.unwrap();
+        drop((command, pty.slave));
+        let mut shown = Vec::new();
+        // The other end closed is an error here, and the end of what there is to read.
+        let _ = std::io::Read::read_to_end(&mut std::fs::File::from(pty.master), &mut shown);
+        let code = child.wait().unwrap().code().unwrap_or(-1);
+        (code, String::from_utf8(shown).unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_psn"));
         command
             .args(arguments)
             .env_clear()
@@ -164,19 +197,8 @@ impl Place {
             .env("X_API_URL", self.x.url())
             .env("X_AUTH_URL", self.x.url())
             .env("X_REDIRECT_URI", self.redirect())
-            .envs(more.iter().copied())
-            .current_dir(self.root())
-            .stdin(if keyboard { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Program {
-            child,
-            stderr,
-            said: String::new(),
-        }
+            .current_dir(self.root());
+        command
     }
 
     /// Presses a button on the consent page, and gives the address that the browser is sent back to.

@@ -1,7 +1,7 @@
-//! The environment, and behind it the stack last started from this clone.
+//! The environment, and behind it the stack last started from this clone, or else the files that a user keeps there.
 
 use super::files::read_file;
-use super::{LAST_STACK, STACK_ENV, Variables, read_env_file};
+use super::{HubEntry, HubFiles, LAST_STACK, STACK_ENV, Variables, read_env_file};
 use crate::cli::error::{CliError, CliResult};
 use std::path::{Path, PathBuf};
 
@@ -12,15 +12,18 @@ pub struct Settings {
     /// The environment names another address than the last stack: it is not asked.
     foreign: bool,
     stack: Option<PathBuf>,
+    /// Why no hub is used, although there are files of hubs.
+    no_hub: Option<String>,
 }
 
 impl Settings {
     /// The environment, and behind it the stack last started from the clone at `root`. The stack is left out altogether
     /// when the environment names another worker or another database: a local key must never seal a token for a real
-    /// database, and a local token must never travel to a real worker.
+    /// database, and a local token must never travel to a real worker. Without a stack there are `config/keys.env` and the
+    /// only hub, or the one whose database or worker the environment names, for the same reasons.
     ///
     /// # Errors
-    /// A stack's file that cannot be read.
+    /// A stack's file or a `config/keys.env` that cannot be read.
     pub fn load(environment: &Variables, root: Option<&Path>) -> CliResult<Self> {
         let mut variables: Variables = Variables::new();
         let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
@@ -41,6 +44,18 @@ impl Settings {
                 variables.clone_from(stack_variables);
             }
         }
+        let mut no_hub = None;
+        if let Some(root) = root
+            && (foreign || stack.is_none())
+        {
+            let files = HubFiles::load(root);
+            variables.clone_from(files.keys()?);
+            match hub_of(&files, environment) {
+                Ok(hub) => variables.extend(hub.map(HubEntry::variables).unwrap_or_default()),
+                Err(why) => no_hub = Some(why),
+            }
+            variables.retain(|_, value| !value.is_empty());
+        }
         variables.extend(
             environment
                 .iter()
@@ -51,6 +66,7 @@ impl Settings {
             variables,
             foreign,
             stack: stack.map(|(folder, _)| folder),
+            no_hub,
         })
     }
 
@@ -80,12 +96,42 @@ impl Settings {
             return Ok(names.map(|name| self.get(name).unwrap_or_default().to_owned()));
         }
         let verb = if missing.len() == 1 { "is" } else { "are" };
-        let hint = if self.foreign {
-            "the environment names another worker or database than the local stack: set the rest there too, or unset it"
-        } else {
-            "start the local stack with `scripts/dev`, or set the variables of your own worker"
+        let hint = match &self.no_hub {
+            Some(why) => why,
+            None if self.foreign => {
+                "the environment names another worker or database than the local stack: set the rest there too, or unset it"
+            }
+            None => "start the local stack with `scripts/dev`, or set the variables of your own worker",
         };
         Err(CliError::input(format!("{} {verb} not set", missing.join(" and "))).hint(hint))
+    }
+}
+
+/// The hub that the environment does not contradict.
+///
+/// # Errors
+/// Why it is none, for a hint: there are several, or their files are bad.
+fn hub_of<'a>(files: &'a HubFiles, environment: &Variables) -> Result<Option<&'a HubEntry>, String> {
+    let agrees = |name: &str, own: Option<&str>| match (environment.get(name).filter(|value| !value.is_empty()), own) {
+        (Some(outside), Some(own)) => outside.trim_end_matches('/') == own.trim_end_matches('/'),
+        _ => true,
+    };
+    let fits = |entry: &&HubEntry| {
+        agrees("DATABASE_URL", Some(&entry.hub.database_url.0)) && agrees("PSN_URL", entry.own("PSN_URL"))
+    };
+    let fitting: Vec<&HubEntry> = files.hubs().iter().filter(fits).collect();
+    match (fitting.as_slice(), files.errors().next()) {
+        // Two files may claim to be it.
+        ([one], _) => files.hub(&one.hub.slug).map_err(|error| error.message),
+        ([], Some(error)) => Err(error.message.clone()),
+        ([], None) => Ok(None),
+        (several, _) => {
+            let slugs: Vec<String> = several.iter().map(|one| format!("`{}`", one.hub.slug)).collect();
+            Err(format!(
+                "there are several hubs, {}: set `DATABASE_URL` or `PSN_URL` to that of one",
+                slugs.join(" and ")
+            ))
+        }
     }
 }
 

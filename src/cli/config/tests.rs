@@ -228,3 +228,45 @@ fn the_last_stack_fills_in_but_never_for_another_address() {
         .unwrap_err();
     assert_eq!(error.message, "`PSN_API_TOKEN` and `X` are not set");
 }
+
+#[test]
+fn without_a_stack_the_only_hub_and_the_keys_fill_in_but_never_for_another_address() {
+    const OTHER: &str = r#"{"hubId": "hub_1123abcd-4ef", "slug": "company-a", "displayName": "A",
+        "databaseUrl": "postgresql://u:p@other/db", "triggerProjectId": "", "role": "admin",
+        "joinedAt": "2026-01-02T03:04:05.000Z"}"#;
+    const OWN: &str = "PSN_URL=https://psn.example\nPSN_API_TOKEN=t\n";
+    let keys = ("config/keys.env", "X_CLIENT_ID=app\nTIKTOK_CLIENT_KEY=\n");
+    let files = folder(&[(".hubs/personal.json", HUB), (".hubs/personal.env", OWN), keys]);
+    let load = |pairs: &[(&str, &str)]| Settings::load(&variables(pairs), Some(files.path())).unwrap();
+    let names = ["DATABASE_URL", "HUB_ENCRYPTION_KEY", "PSN_API_TOKEN", "X_CLIENT_ID"];
+    let set = |settings: &Settings| names.map(|name| settings.get(name).is_some());
+    assert_eq!(set(&load(&[])), [true; 4]);
+    assert_eq!(load(&[]).get("TIKTOK_CLIENT_KEY"), None);
+    assert_eq!(load(&[("X_CLIENT_ID", "mine")]).get("X_CLIENT_ID"), Some("mine"));
+    assert_eq!(set(&load(&[("DATABASE_URL", "postgresql://u:p@h/db")])), [true; 4]);
+    // The key and the token belong to that database and that worker.
+    assert_eq!(
+        set(&load(&[("DATABASE_URL", "postgresql://else")])),
+        [true, false, false, true]
+    );
+    assert_eq!(
+        set(&load(&[("PSN_URL", "https://else.example")])),
+        [false, false, false, true]
+    );
+
+    let two = folder(&[(".hubs/personal.json", HUB), (".hubs/company-a.json", OTHER)]);
+    let load = |pairs: &[(&str, &str)]| Settings::load(&variables(pairs), Some(two.path())).unwrap();
+    let error = load(&[]).need(["DATABASE_URL"]).unwrap_err();
+    assert_eq!(
+        error.hint.unwrap(),
+        "there are several hubs, `company-a` and `personal`: set `DATABASE_URL` or `PSN_URL` to that of one"
+    );
+    let of_other = load(&[("DATABASE_URL", "postgresql://u:p@other/db")]);
+    assert_eq!(of_other.get("HUB_ENCRYPTION_KEY"), None, "a hub without a key has none");
+
+    let bad = folder(&[(".hubs/personal.json", "{"), keys]);
+    let settings = Settings::load(&variables(&[]), Some(bad.path())).unwrap();
+    assert_eq!(settings.get("X_CLIENT_ID"), Some("app"));
+    let error = settings.need(["DATABASE_URL"]).unwrap_err();
+    assert!(error.hint.unwrap().contains("personal.json"));
+}

@@ -2,7 +2,7 @@
 
 use super::finish::{Ground, failure_page, names, not_in};
 use super::pending::{KEPT_MS, Question};
-use super::wait::{self, Came};
+use super::wait::{self, Came, Manner};
 use super::{platform_named, relay};
 use crate::cli::Context;
 use crate::cli::ambient::{SYSTEM, SystemEntropy};
@@ -19,6 +19,13 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use http::Uri;
 use serde_json::json;
+use std::time::Duration;
+
+/// How long a person has. The worker keeps an answer no longer.
+const WAIT_S_MAX: u64 = 5 * 60;
+
+/// No platform's code is shorter.
+const CODE_BYTES_MIN: usize = 20;
 
 /// What and how.
 #[derive(Debug, Args)]
@@ -38,6 +45,9 @@ pub struct ConnectArgs {
     /// What to ask for, with commas between [default: X_SCOPES, LINKEDIN_SCOPES, …, else what publishing needs]
     #[arg(long, value_name = "LIST")]
     scopes: Option<String>,
+    /// How long to wait for you, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = WAIT_S_MAX, value_parser = clap::value_parser!(u64).range(1..=WAIT_S_MAX))]
+    timeout: u64,
     /// Print the address and end; `--complete` finishes
     #[arg(long, conflicts_with = "complete")]
     no_wait: bool,
@@ -115,7 +125,11 @@ pub async fn run(context: &Context, args: ConnectArgs) -> CliResult {
         say_address(context, &question, &url, &way);
         return Ok(());
     }
-    let came = wait::answer(context, &question, &url, way, args.no_browser).await?;
+    let manner = Manner {
+        no_browser: args.no_browser,
+        patience: Duration::from_secs(args.timeout),
+    };
+    let came = wait::answer(context, &question, &url, way, manner).await?;
     settle(context, &ground, &question, came).await
 }
 
@@ -137,7 +151,9 @@ async fn settle(context: &Context, ground: &Ground, question: &Question, came: C
     if let Some(server) = server {
         server.close().await;
     }
-    connected?.report(context, &ground.settings).await;
+    let connected = connected?;
+    ground.warn_of_strays(context, question, connected.account()).await;
+    connected.report(context, &ground.settings).await;
     Ok(())
 }
 
@@ -158,14 +174,7 @@ async fn complete(context: &Context, platform: Platform, given: &str) -> CliResu
     let ground = Ground::lay(context).await?;
     let now = SYSTEM.now();
     if given == "worker" {
-        let question = Question::take(context, platform, None, now)?;
-        let worker = Worker::from_settings(&ground.settings)?;
-        let Some(answer) = relay::fetch(&worker, &question.state).await? else {
-            question.keep(context)?;
-            return Err(CliError::outcome("nobody has consented yet")
-                .hint("open the address, consent, and run the same command again"));
-        };
-        return settle(context, &ground, &question, Came::alone(answer)).await;
+        return complete_from_worker(context, platform, &ground).await;
     }
     let text = if given == "-" {
         read_text("-")?
@@ -175,6 +184,38 @@ async fn complete(context: &Context, platform: Platform, given: &str) -> CliResu
     let (state, answer) = pasted(&text)?;
     let question = Question::take(context, platform, state.as_deref(), now)?;
     settle(context, &ground, &question, Came::alone(answer)).await
+}
+
+/// `--complete worker`: the worker is asked for each question whose answer it takes. A question is given up only when its
+/// answer is here, not when the worker is away.
+async fn complete_from_worker(context: &Context, platform: Platform, ground: &Ground) -> CliResult {
+    let now = SYSTEM.now();
+    let worker = Worker::from_settings(&ground.settings)?;
+    let address = relay::address(&worker);
+    let mut open = Question::open(context, platform, now);
+    open.retain(|question| question.redirect_uri == address);
+    if open.is_empty() {
+        return Err(CliError::input(
+            "the worker waits for no answer: no question was asked through it here in the last 15 minutes",
+        )
+        .hint(format!(
+            "start again with `psn account connect {platform} --redirect-uri worker --no-wait`"
+        )));
+    }
+    let mut refused = None;
+    for question in &open {
+        match relay::fetch(&worker, &question.state).await {
+            Ok(Some(answer)) => {
+                let question = Question::take(context, platform, Some(&question.state), now)?;
+                return settle(context, ground, &question, Came::alone(answer)).await;
+            }
+            Ok(None) => {}
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| {
+        CliError::outcome("nobody has consented yet").hint("open the address, consent, and run the same command again")
+    }))
 }
 
 /// What a person copied: the whole address, its query, or the bare code.
@@ -194,6 +235,8 @@ pub fn pasted(text: &str) -> CliResult<(Option<String>, Consented)> {
         None if text.contains("://") || text.contains(char::is_whitespace) => {
             return Err(not_it("is an address without an answer in it"));
         }
+        // A word typed by mistake must not spend the wait: the shortest codes, TikTok's, have more.
+        None if text.len() < CODE_BYTES_MIN => return Err(not_it("is too short for an address or a code")),
         None => return Ok((None, Consented::Code(bare_code(text)))),
     };
     let redirect = redirect::read(query).ok_or_else(|| not_it("cannot be read as an address"))?;
@@ -289,9 +332,11 @@ mod tests {
         ] {
             assert_eq!(code(text), whole, "{text}");
         }
-        assert_eq!(code("c#_"), (None, "c".to_owned()));
+        let long = "AQ".repeat(20);
+        assert_eq!(code(&format!("{long}#_")), (None, long));
         let wrong = |text: &str| pasted(text).unwrap_err().message;
         assert_eq!(wrong(""), "this is empty");
+        assert_eq!(wrong("yes"), "this is too short for an address or a code");
         assert_eq!(
             wrong("https://x.com/home"),
             "this is an address without an answer in it"

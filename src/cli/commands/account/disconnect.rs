@@ -17,7 +17,7 @@ use std::io::{BufRead, IsTerminal};
 /// Which one.
 #[derive(Debug, Args)]
 pub struct DisconnectArgs {
-    /// Its id, its @name, or its platform when that has only one
+    /// Its id, its name, or its platform when that has only one
     account: String,
     /// Whose account it is here
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]

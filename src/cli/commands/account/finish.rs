@@ -1,7 +1,7 @@
 //! From a code to a stored account: exchange, whose it is, sealed, stored, its posts woken.
 
 use super::pending::Question;
-use super::{known_as, line, wake};
+use super::{known_as, line, list, wake};
 use crate::api::page::{Page, Tone};
 use crate::cli::Context;
 use crate::cli::ambient::{SYSTEM, SystemClock};
@@ -54,15 +54,12 @@ impl Ground {
         settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
         let sealer = database::sealer(|name| settings.get(name))?;
         let database = database::open(&settings)?;
-        let away = |error| {
-            CliError::outcome(format!(
-                "nothing was asked, as the account could not be stored: {error}"
-            ))
-        };
+        let away = |error| database::store_error("nothing was asked, as the account could not be stored", &error);
         if !database.has_accounts().await.map_err(away)? {
             context.printer.talk("the database is empty: its tables are made first");
             database::migrate(&database).await?;
         }
+        database::key_fits(&database, &sealer).await?;
         let http = Http::new().map_err(|error| CliError::outcome(error.message))?;
         Ok(Self {
             oauth: Client::new(http, SystemClock, database::endpoints(&settings)),
@@ -145,6 +142,23 @@ impl Ground {
         })
     }
 
+    /// Names the rows of that platform that do not say whose they are: each may be the account that was just connected, kept
+    /// by the legacy program, and is neither replaced nor chosen. Whether there are any is no reason to fail.
+    pub async fn warn_of_strays(&self, context: &Context, question: &Question, account: &Account) {
+        let Ok(all) = list::read(&self.database, &question.user).await else {
+            return;
+        };
+        let is_stray = |one: &Account| one.platform == account.platform && one.remote_user_id.is_none();
+        for stray in all.iter().map(|report| &report.account).filter(|one| is_stray(one)) {
+            context.printer.warn(format!(
+                "row {id} of {title} does not say whose account it is and was left as it is; if it is this one, take it \
+                 away with `psn account disconnect {id}`",
+                id = stray.id,
+                title = account.platform.title(),
+            ));
+        }
+    }
+
     async fn identity(&self, platform: Platform, tokens: &Tokens) -> CliResult<Identity> {
         let mut tries = 1;
         let error = loop {
@@ -194,6 +208,12 @@ pub fn names(scopes: &[impl AsRef<str>]) -> String {
 }
 
 impl Connected {
+    /// Which account it is.
+    #[must_use]
+    pub const fn account(&self) -> &Account {
+        &self.account
+    }
+
     /// Who it is, for people.
     fn who(&self) -> String {
         let title = self.account.platform.title();

@@ -54,26 +54,26 @@ pub async fn read(store: &Database, user: &str) -> CliResult<Vec<AccountReport>>
     Ok(reports(&rows, SYSTEM.now()))
 }
 
-/// The account that a text names: by id, by `@name`, or by its platform when that has only one.
+/// The account that a text names: by id, by name (with or without `@`), or by its platform when that has only one.
 ///
 /// # Errors
 /// When it is none or several; then they are listed.
 pub fn named<'a>(accounts: &'a [AccountReport], text: &str) -> CliResult<&'a AccountReport> {
     let platform = Platform::parse(text);
-    let name = text.strip_prefix('@').map(str::to_lowercase);
+    let name = text.trim_start_matches('@').to_lowercase();
     let is_it = |report: &&AccountReport| {
         let account = &report.account;
         let username = account.username.as_deref().map(|name| name.trim_start_matches('@'));
         account.id.as_str().eq_ignore_ascii_case(text)
             || platform == Some(account.platform)
-            || name.is_some() && name == username.map(str::to_lowercase)
+            || username.is_some_and(|username| username.to_lowercase() == name)
     };
     let found: Vec<&AccountReport> = accounts.iter().filter(is_it).collect();
     match found.as_slice() {
         [one] => Ok(one),
         [] => {
             let mut error = CliError::input(format!("no connected account is called `{}`", excerpt(text, 60)))
-                .hint("name it by its id, its @name, or its platform");
+                .hint("name it by its id, its name, or its platform");
             error.details = accounts.iter().map(short).collect();
             Err(error)
         }

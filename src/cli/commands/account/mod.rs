@@ -116,6 +116,7 @@ async fn import(context: &Context, args: ImportArgs) -> CliResult {
     settings.need(["DATABASE_URL", "HUB_ENCRYPTION_KEY"])?;
     let sealer = database::sealer(|name| settings.get(name))?;
     let store = database::open(&settings)?;
+    database::key_fits(&store, &sealer).await?;
     let account = database::import(
         &store,
         platform,

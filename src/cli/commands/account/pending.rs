@@ -97,6 +97,20 @@ impl Question {
         })
     }
 
+    /// The platform's questions that can still be finished; they stay.
+    pub fn open(context: &Context, platform: Platform, now: Timestamp) -> Vec<Self> {
+        let kept = Self::kept(context, platform, now).into_iter();
+        kept.map(|(_, question)| question).collect()
+    }
+
+    fn kept(context: &Context, platform: Platform, now: Timestamp) -> Vec<(PathBuf, Self)> {
+        let files = list(&folder(context)).into_iter();
+        files
+            .filter_map(|(path, question)| Some((path, question?)))
+            .filter(|(_, question)| question.platform == platform && !question.is_over(now))
+            .collect()
+    }
+
     /// Takes the question that an answer belongs to: of that state, or, for a bare code, the only one of the platform. It
     /// is gone then: a code is exchanged once.
     ///
@@ -104,12 +118,8 @@ impl Question {
     /// When there is none, or it cannot be told which.
     pub fn take(context: &Context, platform: Platform, state: Option<&str>, now: Timestamp) -> CliResult<Self> {
         let again = format!("start again with `psn account connect {platform} --no-wait`");
-        let mut found: Vec<(PathBuf, Self)> = list(&folder(context))
-            .into_iter()
-            .filter_map(|(path, question)| Some((path, question?)))
-            .filter(|(_, question)| question.platform == platform && !question.is_over(now))
-            .filter(|(_, question)| state.is_none_or(|state| question.state == state))
-            .collect();
+        let mut found = Self::kept(context, platform, now);
+        found.retain(|(_, question)| state.is_none_or(|state| question.state == state));
         if found.len() > 1 {
             return Err(CliError::input(format!(
                 "{} questions are open, and a bare code tells not whose it is",

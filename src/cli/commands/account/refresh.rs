@@ -4,8 +4,9 @@ use super::list;
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::database;
-use crate::cli::error::CliResult;
+use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::excerpt;
+use crate::domain::platform::Platform;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use serde_json::Value;
 /// Which one.
 #[derive(Debug, Args)]
 pub struct RefreshArgs {
-    /// Its id, its @name, or its platform when that has only one
+    /// Its id, its name, or its platform when that has only one
     account: String,
     /// Whose account it is here
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
@@ -46,16 +47,27 @@ pub async fn run(context: &Context, args: RefreshArgs) -> CliResult {
     let printer = &context.printer;
     if printer.is_json() {
         printer.document(&answer);
-        return Ok(());
     }
     let who = list::who(report);
-    if answer["renewed"] == true {
-        printer.data(format!("{id}  {platform}  {who}  renewed"));
-        return Ok(());
+    if answer["renewed"] != true {
+        return Err(not_renewed(&answer, platform, &who, printer.is_json()));
     }
-    printer.data(format!("{id}  {platform}  {who}  not renewed"));
-    if let Some(message) = answer.get("message").and_then(Value::as_str) {
-        printer.talk(excerpt(message, 300));
+    if !printer.is_json() {
+        printer.data(format!("{id}  {platform}  {who}  renewed"));
     }
     Ok(())
+}
+
+/// Why there are no new tokens, and who does what next.
+fn not_renewed(answer: &Value, platform: Platform, who: &str, printed: bool) -> CliError {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    let why = text("message").map_or_else(String::new, |message| format!(": {}", excerpt(message, 300)));
+    let error = CliError::outcome(format!("the tokens of {who} were not renewed{why}"));
+    let error = match text("until") {
+        Some(until) => error.hint(format!("nothing is lost: the worker goes on by itself, by {until}")),
+        None => error.hint(format!(
+            "the token is used as it is; `psn account connect {platform}` gets another one"
+        )),
+    };
+    CliError { printed, ..error }
 }

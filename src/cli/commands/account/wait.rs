@@ -17,11 +17,17 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-/// How long a person has.
-pub const WAIT_MAX: Duration = Duration::from_secs(5 * 60);
-
 /// How often the worker is asked.
 const ASK_EVERY: Duration = Duration::from_secs(2);
+
+/// How it is waited.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Whether the address is only shown.
+    pub no_browser: bool,
+    /// How long a person has.
+    pub patience: Duration,
+}
 
 /// What came.
 pub struct Came {
@@ -49,7 +55,7 @@ impl Came {
 ///
 /// # Errors
 /// The time is up, somebody interrupted, or nothing can bring the answer.
-pub async fn answer(context: &Context, question: &Question, url: &str, way: Way, no_browser: bool) -> CliResult<Came> {
+pub async fn answer(context: &Context, question: &Question, url: &str, way: Way, manner: Manner) -> CliResult<Came> {
     let mut interrupted = std::pin::pin!(interrupted()?);
     let printer = &context.printer;
     let mut server = match &way {
@@ -57,8 +63,8 @@ pub async fn answer(context: &Context, question: &Question, url: &str, way: Way,
         Way::Relay(_) | Way::Paste => None,
     };
     let absent = browser::absent(&context.environment);
-    let opened = !no_browser && absent.is_none() && browser::open(url);
-    introduce(printer, question, url, opened, absent.filter(|_| !no_browser));
+    let opened = !manner.no_browser && absent.is_none() && browser::open(url);
+    introduce(printer, question, url, opened, absent.filter(|_| !manner.no_browser));
     let worker = match way {
         Way::Relay(worker) => Some(worker),
         Way::Loopback { .. } | Way::Paste => None,
@@ -70,7 +76,7 @@ pub async fn answer(context: &Context, question: &Question, url: &str, way: Way,
         printer.talk("When the browser shows a page that does not load, paste its address here.");
         Some(stdin_lines())
     };
-    let began = Instant::now();
+    let ends = Instant::now() + manner.patience;
     // Asking the worker takes the answer away from it: a question under way must not be dropped.
     let mut relayed = std::pin::pin!(from_worker(worker.as_ref(), question));
     let waited = loop {
@@ -89,7 +95,7 @@ pub async fn answer(context: &Context, question: &Question, url: &str, way: Way,
                 (None, false) => break Err(nobody_can_answer(question)),
             },
             () = &mut interrupted => break Err(CliError::outcome("interrupted: nothing was connected")),
-            () = count(printer, began, pasting) => break Err(time_is_up(question)),
+            () = count(printer, ends, pasting) => break Err(time_is_up(question, manner.patience)),
         }
     };
     printer.fleeting("");
@@ -199,13 +205,14 @@ async fn next_line(lines: &mut Option<mpsc::Receiver<String>>) -> Option<String>
 }
 
 /// Completes when the time is up; shows what is left of it, seldom while a person may be typing.
-async fn count(printer: &Printer, began: Instant, pasting: bool) {
+async fn count(printer: &Printer, ends: Instant, pasting: bool) {
     let every = Duration::from_secs(if pasting { 20 } else { 1 });
     loop {
-        let Some(left) = WAIT_MAX.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) else {
+        let left = ends.saturating_duration_since(Instant::now());
+        if left.is_zero() {
             return;
-        };
-        let secs = left.as_secs();
+        }
+        let secs = left.as_millis().div_ceil(1_000);
         printer.fleeting(&format!(
             "waiting for your consent: {}:{:02} left (Ctrl-C ends it) ",
             secs / 60,
@@ -229,9 +236,15 @@ fn interrupted() -> CliResult<impl Future<Output = ()>> {
     })
 }
 
-fn time_is_up(question: &Question) -> CliError {
+fn time_is_up(question: &Question, patience: Duration) -> CliError {
+    let secs = patience.as_secs();
+    let within = match (secs / 60, secs % 60) {
+        (1, 0) => "a minute".to_owned(),
+        (minutes, 0) => format!("{minutes} minutes"),
+        _ => format!("{secs} s"),
+    };
     CliError::outcome(format!(
-        "nobody consented at {} within five minutes: nothing was connected",
+        "nobody consented at {} within {within}: nothing was connected",
         question.platform.title()
     ))
     .hint(format!("run `psn account connect {}` again", question.platform))

@@ -4,6 +4,7 @@ mod ring;
 mod rotate;
 
 use crate::cli::Context;
+use crate::cli::database::store_error;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::Printer;
 use crate::store::reseal::{Census, Pass, ResealError, Stuck};
@@ -129,7 +130,11 @@ fn warn_unreadable(printer: &Printer, census: &Census) {
 }
 
 fn failed(error: ResealError) -> CliError {
-    CliError::outcome(format!("the sealed values cannot be gone through: {error}"))
+    const WHAT: &str = "the sealed values cannot be gone through";
+    match error {
+        ResealError::Store(error) => store_error(WHAT, &error),
+        ResealError::Seal(error) => CliError::outcome(format!("{WHAT}: {error}")),
+    }
 }
 
 /// A sealer over those keys.

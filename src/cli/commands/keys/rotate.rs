@@ -87,6 +87,11 @@ pub async fn run(context: &Context, args: RotateArgs) -> CliResult {
     printer.data(format!(
         "{resealed} values sealed anew with key {key}; none is left with key {former}"
     ));
+    if ring.sealer(form)?.form() == Form::Legacy {
+        printer.talk(
+            "the Trigger.dev program opens none of it with the former key: give it the new one as `HUB_ENCRYPTION_KEY`",
+        );
+    }
     if !ring.follows_files {
         printer.talk(match &ring.hub {
             Some(_) => {

@@ -45,6 +45,9 @@ pub struct BodyArgs {
     /// The account's id, where the platform has several
     #[arg(long, value_name = "ID")]
     account: Option<String>,
+    /// What people write in the place of `--text`; refused with what to do
+    #[arg(value_name = "TEXT", hide = true)]
+    loose: Vec<String>,
 }
 
 /// A new post.
@@ -119,6 +122,10 @@ pub fn read_text(file: &str) -> CliResult<String> {
 
 impl BodyArgs {
     fn to_json(&self) -> CliResult<Value> {
+        if let Some(word) = self.loose.first() {
+            return Err(CliError::input(format!("`{}` belongs to no option", excerpt(word, 40)))
+                .hint("the text follows `--text`, in quotes, or `--file FILE` reads it from a file"));
+        }
         let content = self.content.read()?.ok_or_else(|| {
             CliError::input("there is no content")
                 .hint("give `--text TEXT`, `--file FILE` or `--part TEXT` several times")
