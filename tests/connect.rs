@@ -4,8 +4,14 @@
 
 #[path = "connect/browser.rs"]
 mod browser;
+#[path = "connect/exchanges.rs"]
+mod exchanges;
 #[path = "connect/place.rs"]
 mod place;
+#[path = "support/secrets.rs"]
+mod secrets;
+#[path = "connect/stack.rs"]
+mod stack;
 
 use place::{Place, Program};
 use psn::dev::emulators::instagram::Instagram;

@@ -463,6 +463,8 @@ async fn emulate<S: Site>(
         second_port: Some(second_port),
         state_file: Some(folder.join(format!("{name}.jsonl"))),
         settings,
+        // Each of its own: no two platforms give the same token.
+        seed: name.bytes().fold(0, |seed, byte| seed << 8 | u64::from(byte)),
         ..Options::default()
     };
     let started = engine::start(options).await;
