@@ -37,6 +37,7 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#f6f7f9;--card:#fff;--edge:#d9dee4;--tone:#57606a}\
 @media(prefers-color-scheme:dark){:root{--ink:#e8ebef;--soft:#a3adb8;--paper:#14171b;--card:#1d2127;--edge:#333a43}}\
 .good{--tone:#1a7f4b}.bad{--tone:#c0362c}.neutral{--tone:#3465a4}\
+@media(prefers-color-scheme:dark){.good{--tone:#3fb97c}.bad{--tone:#f0776c}.neutral{--tone:#7aa7e0}}\
 *{box-sizing:border-box}\
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:24px;background:var(--paper);color:var(--ink);\
 font:17px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
