@@ -26,7 +26,8 @@ async fn send(port: u16, request: &str) -> String {
     // A server that refuses early may close before everything is written.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
+    let _ = read.await.expect("an answer within ten seconds");
     String::from_utf8(answer).unwrap()
 }
 
@@ -63,6 +64,8 @@ async fn nothing_but_the_right_answer_ends_the_wait() {
     let no_code = format!("/callback?state={STATE}");
     let twice = format!("/callback?code=a&code=b&state={STATE}");
     let two_states = format!("/callback?code=a&state={STATE}&state=other");
+    let foreign = format!("http://evil.example{right}");
+    let empty_code = format!("/callback?code=&state={STATE}");
     let attacks = [
         ("GET", "127.0.0.1:PORT", "/callback?code=evil&state=other", 403),
         ("GET", "127.0.0.1:PORT", "/callback?code=evil", 403),
@@ -83,6 +86,13 @@ async fn nothing_but_the_right_answer_ends_the_wait() {
         ("GET", "evil.example:PORT", right.as_str(), 421),
         ("GET", "127.0.0.1:1", right.as_str(), 421),
         ("GET", "", right.as_str(), 421),
+        ("GET", "127.0.0.1:PORT\r\nHost: evil.example", right.as_str(), 421),
+        ("GET", "evil.example\r\nHost: 127.0.0.1:PORT", right.as_str(), 421),
+        ("GET", "127.0.0.1:PORT", foreign.as_str(), 421),
+        ("GET", "127.0.0.1:PORT", empty_code.as_str(), 400),
+        ("GET", "127.0.0.1:PORT", "/callback?code=evil&state[]=5f2a", 403),
+        ("GET", "127.0.0.1:PORT", "/callback?code=evil&state=%35f2a%00", 403),
+        ("PUT", "127.0.0.1:PORT", right.as_str(), 405),
     ];
     for (method, host, target, expected) in attacks {
         let answer = send(port, &request(method, port, host, target)).await;
@@ -92,6 +102,24 @@ async fn nothing_but_the_right_answer_ends_the_wait() {
             !answer.contains("evil") && !answer.contains("the-code"),
             "nothing is echoed: {answer}"
         );
+    }
+    // No `Host` at all, no HTTP, and a form as a cross-site page would post it, larger than anybody reads.
+    let bare = send(port, &format!("GET {right} HTTP/1.0\r\n\r\n")).await;
+    assert_eq!(status(&bare), 421);
+    let garbage = send(port, "\u{16}\u{3}\u{1} no HTTP\r\n\r\n").await;
+    assert!(garbage.is_empty() || status(&garbage) == 400, "{garbage}");
+    let form = "a".repeat(1_000_000);
+    let posted = format!(
+        "POST {right} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://evil.example\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let answer = send(port, &posted).await;
+    assert!(answer.is_empty() || status(&answer) == 405, "{answer}");
+    // Many that ask nothing keep nobody out.
+    let mut crowd = Vec::new();
+    for _ in 0..200 {
+        crowd.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
     }
     // No request at all, and half of one.
     let idle = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -116,7 +144,7 @@ async fn nothing_but_the_right_answer_ends_the_wait() {
         TcpStream::connect(("127.0.0.1", port)).await.is_err(),
         "the server is closed"
     );
-    drop((idle, half));
+    drop((idle, half, crowd));
 }
 
 #[tokio::test]

@@ -151,12 +151,12 @@ fn own_hosts(port: u16) -> Vec<String> {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok());
-    let host = host.map(str::to_ascii_lowercase).unwrap_or_default();
-    if !shared.hosts.contains(&host) {
+    // One `Host`, and an address in the request's line that does not contradict it (RFC 9112, 3.2).
+    let mut named = request.headers().get_all(header::HOST).iter();
+    let host = named.next().and_then(|value| value.to_str().ok());
+    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    let is_ours = |host: &str| shared.hosts.contains(&host.to_ascii_lowercase());
+    if !host.is_some_and(is_ours) || named.next().is_some() || !authority.is_none_or(is_ours) {
         return ignored(
             StatusCode::MISDIRECTED_REQUEST,
             "Not for this address",
