@@ -1,6 +1,7 @@
 //! What an emulator saw and did, and whether a thread is exactly once in it. The emulator writes it, never the client.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The answer to `GET /_ledger`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,42 @@ pub struct Ledger {
     /// What the token endpoints decided.
     #[serde(default)]
     pub oauth: OauthLedger,
+    /// What was uploaded or fetched, in the order in which it began.
+    #[serde(default)]
+    pub media: Vec<Media>,
+}
+
+/// One uploaded (or fetched) file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    /// When it began (RFC 3339).
+    pub at: String,
+    /// Its id.
+    pub id: String,
+    /// The id of the account that uploaded it.
+    pub account: String,
+    /// What the client said that it is.
+    pub kind: String,
+    /// Bytes that came.
+    pub bytes: u64,
+    /// SHA-256 of the whole in lower-case hex; `None` when its pieces did not come one after another.
+    pub sha256: Option<String>,
+    /// The pieces that it came in, by index.
+    pub pieces: Vec<Piece>,
+    /// Its description for who cannot see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt_text: Option<String>,
+}
+
+/// One piece of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Its number or its byte position, as the platform has it.
+    pub index: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256 in lower-case hex.
+    pub sha256: String,
 }
 
 /// What the token endpoints of an emulator decided.
@@ -58,6 +95,9 @@ pub struct Entry {
     pub reply_to: Option<String>,
     /// The ids of its media.
     pub media: Vec<String>,
+    /// What else was said about it, as the platform names it (a poll, who may reply, …); null for nothing.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub details: Value,
     /// When it was deleted (RFC 3339), if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<String>,
@@ -193,6 +233,7 @@ mod tests {
             text: text.to_owned(),
             reply_to: reply_to.map(str::to_owned),
             media: Vec::new(),
+            details: Value::Null,
             deleted_at: None,
         }
     }

@@ -23,11 +23,12 @@ const ASKED_FOR: [&str; 9] = [
 ];
 
 /// Native only: sockets, threads, a terminal.
-const NOT_IN_WORKER: [&str; 12] = [
+const NOT_IN_WORKER: [&str; 13] = [
     "clap",
     "hyper",
     "hyper-util",
     "mio",
+    "multer",
     "nix",
     "postgres-protocol",
     "reqwest",

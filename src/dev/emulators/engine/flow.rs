@@ -13,7 +13,6 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -118,7 +117,7 @@ pub(super) async fn serve<S: Site>(shared: Arc<Shared<S>>, connection: Connectio
 
 fn arrive<S: Site>(shared: &Shared<S>, request: Request, gone: watch::Receiver<bool>) -> Call {
     let text = if request.method == "POST" {
-        text_of(&request.body)
+        text_of(&request)
     } else {
         None
     };
@@ -142,7 +141,7 @@ fn arrive<S: Site>(shared: &Shared<S>, request: Request, gone: watch::Receiver<b
         method: request.method.clone(),
         path: request.path.clone(),
         query: request.shown_query(),
-        body_sha256: hex(&Sha256::digest(&request.body)),
+        body_sha256: request.receipt.sha256.clone(),
         account: request.account.clone(),
         effect: "none".to_owned(),
         status: None,
@@ -181,20 +180,21 @@ fn arrive<S: Site>(shared: &Shared<S>, request: Request, gone: watch::Receiver<b
     }
 }
 
-fn text_of(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct WithText {
-        text: Option<String>,
+/// What a post says, wherever its platform has it.
+fn text_of(request: &Request) -> Option<String> {
+    const PLACES: [&str; 5] = [
+        "/text",
+        "/commentary",
+        "/caption",
+        "/post_info/title",
+        "/post_info/description",
+    ];
+    if !request.is_json {
+        return request.field("caption").map(str::to_owned);
     }
-    serde_json::from_slice::<WithText>(body).ok()?.text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+    let found = PLACES.iter().find_map(|place| body.pointer(place));
+    found?.as_str().map(str::to_owned)
 }
 
 async fn work<S: Site>(shared: &Shared<S>, mut call: Call, answer: oneshot::Sender<Ending>) {
@@ -393,6 +393,7 @@ fn spoiled<S: Site>(how: How, mut reply: Reply) -> Ending {
             if let Content::Json(body) = &mut reply.body {
                 without_id(body);
             }
+            reply.headers.retain(|(name, _)| *name != "x-restli-id");
             Ending::Answer(Box::new(respond(&reply)))
         }
         How::Malformed => Ending::Answer(Box::new(build(&reply, Body::from("<html>upstream")))),
@@ -408,9 +409,10 @@ fn without_id(body: &mut serde_json::Value) {
         fields.retain(|name, _| !name.ends_with("_token"));
         return;
     }
-    match &mut body["data"] {
-        serde_json::Value::Object(data) => data.retain(|name, _| name == "text"),
-        data => *data = serde_json::json!({}),
+    let Some(fields) = body.as_object_mut() else { return };
+    fields.retain(|name, _| name != "id");
+    if let Some(serde_json::Value::Object(data)) = fields.get_mut("data") {
+        data.retain(|name, _| name == "text");
     }
 }
 

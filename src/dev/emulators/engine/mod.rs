@@ -5,6 +5,7 @@
 
 mod control;
 mod flow;
+pub mod media;
 mod request;
 mod settings;
 mod state;
@@ -12,7 +13,7 @@ mod state;
 use crate::dev::emulators::oauth::{self, App, Dialect, Grant};
 use crate::dev::emulators::server::{Connection, Connections, ResettableListener, lock};
 use crate::dev::faults::{Counts, Plan, Rule};
-use crate::dev::ledger::{Entry, Ledger};
+use crate::dev::ledger::{Entry, Ledger, Media};
 use crate::domain::time::Timestamp;
 use crate::ports::clock::Clock;
 use crate::ports::memory::SeededEntropy;
@@ -34,8 +35,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// Longest request body that is read.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Longest body that a control route reads.
+const CONTROL_BYTES_MAX: usize = 1024 * 1024;
 
 /// An account of an emulated platform.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +116,18 @@ impl Done<Look> {
     }
 }
 
+impl<C> Done<C> {
+    /// An answer and what it changed, outside of limits and tokens.
+    pub fn of(reply: Reply, change: C) -> Self {
+        Self {
+            reply,
+            change,
+            counted: None,
+            oauth: Vec::new(),
+        }
+    }
+}
+
 /// When and as which arrival something is decided.
 pub(super) struct Moment<'a> {
     pub now: Timestamp,
@@ -152,6 +165,19 @@ pub trait Site: Sized + Send + Sync + 'static {
     /// What was published.
     #[must_use]
     fn entries(_kept: &Self::Kept) -> Vec<Entry> {
+        Vec::new()
+    }
+    /// The upload that a request goes on with, told from its method, path and headers alone (see [`media`]).
+    fn resumes(_state: &State<Self>, _request: &Request) -> Option<media::Running> {
+        None
+    }
+    /// What is kept of a request whose body broke off; its `receipt` and `head` are of what came.
+    fn broken_off(_state: &State<Self>, _moment: &Moment<'_>, _request: &Request) -> Option<Self::Change> {
+        None
+    }
+    /// What was uploaded.
+    #[must_use]
+    fn media(_kept: &Self::Kept) -> Vec<Media> {
         Vec::new()
     }
     /// What a reset does not forget.
@@ -272,25 +298,65 @@ async fn dispatch<S: Site>(
     request: axum::extract::Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
-        return http::StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     if path.starts_with("/_") {
+        let Ok(body) = axum::body::to_bytes(body, CONTROL_BYTES_MAX).await else {
+            return http::StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
         let query = parts.uri.query().unwrap_or_default();
         return control::serve(&handle, method, path, query, &body).await;
     }
-    let mut request = Request::read(&parts, host, body);
-    let now = handle.shared.clock.now();
-    {
-        let state = lock(&handle.shared.state);
-        request.bearer = request.token.as_deref().and_then(|token| state.bearer(token, now));
-        request.account = match &request.bearer {
-            Some(bearer) => Some(bearer.account.clone()),
-            None => state.oauth.owner(&request.fields).map(str::to_owned),
-        };
+    // On a task of its own: what came of an upload counts also when its connection, and this future, are gone.
+    let shared = handle.shared.clone();
+    match tokio::spawn(async move { receive(&shared, host, &parts, body).await }).await {
+        Ok(Ok(request)) => flow::serve(handle.shared, connection, *request).await,
+        Ok(Err(refused)) => refused.into_response(),
+        Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
-    flow::serve(handle.shared, connection, request).await
+}
+
+/// Reads the whole request, or says with which status it is refused.
+async fn receive<S: Site>(
+    shared: &Shared<S>,
+    host: usize,
+    head: &http::request::Parts,
+    body: axum::body::Body,
+) -> Result<Box<Request>, http::StatusCode> {
+    let mut request = Request::read(head, host);
+    let before = S::resumes(&lock(&shared.state), &request);
+    let taken = media::receive(head, body, before).await;
+    let (is_broken, is_too_long, is_malformed) = (taken.is_broken, taken.is_too_long, taken.is_malformed);
+    request.take(taken);
+    let now = shared.clock.now();
+    let mut state = lock(&shared.state);
+    request.bearer = request.token.as_deref().and_then(|token| state.bearer(token, now));
+    request.account = match &request.bearer {
+        Some(bearer) => Some(bearer.account.clone()),
+        None => state.oauth.owner(&request.fields).map(str::to_owned),
+    };
+    if is_broken {
+        let moment = Moment {
+            now,
+            n: 0,
+            entropy: &shared.entropy,
+        };
+        if let Some(change) = S::broken_off(&state, &moment, &request) {
+            let account = request.account.clone();
+            state.enter(state::Entered::BrokenOff {
+                at: now,
+                account,
+                change,
+            });
+        }
+        return Err(http::StatusCode::BAD_REQUEST);
+    }
+    if is_too_long {
+        return Err(http::StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    if is_malformed {
+        return Err(http::StatusCode::BAD_REQUEST);
+    }
+    Ok(Box::new(request))
 }
 
 impl<S: Site> Handle<S> {

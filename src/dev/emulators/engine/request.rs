@@ -1,5 +1,6 @@
 //! Requests as they arrived and answers before any fault spoils them.
 
+use super::media::{Part, Receipt, Taken};
 use super::state::Bearer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,21 +28,26 @@ pub(in crate::dev::emulators) struct Request {
     pub bearer: Option<Bearer>,
     /// The account that it is about: the bearer's, or that of the code or token which it presents.
     pub account: Option<String>,
+    /// All headers.
+    pub headers: http::HeaderMap,
+    /// The body; empty where it was too long to keep (see `media`).
     pub body: Bytes,
+    /// What the body was.
+    pub receipt: Receipt,
+    /// Its first bytes.
+    pub head: Bytes,
+    /// Its parts, where it is `multipart/form-data`.
+    pub parts: Vec<Part>,
 }
 
 impl Request {
-    pub(super) fn read(parts: &http::request::Parts, host: usize, body: Bytes) -> Self {
+    /// The request without its body.
+    pub(super) fn read(parts: &http::request::Parts, host: usize) -> Self {
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let kind = header(CONTENT_TYPE).unwrap_or_default();
         let authorization = header(AUTHORIZATION).unwrap_or_default();
         let query = parts.uri.query().unwrap_or_default();
         let is_form = kind.starts_with("application/x-www-form-urlencoded");
-        let fields = if is_form {
-            pairs(&String::from_utf8_lossy(&body))
-        } else {
-            pairs(query)
-        };
         let in_query = || pairs(query).into_iter().find(|(name, _)| name == "access_token");
         let token = authorization.strip_prefix("Bearer ").map(str::to_owned);
         Self {
@@ -51,13 +57,38 @@ impl Request {
             query: query.to_owned(),
             is_json: kind.starts_with("application/json"),
             is_form,
-            fields,
+            fields: pairs(query),
             basic: authorization.strip_prefix("Basic ").and_then(basic),
             token: token.or_else(|| in_query().map(|(_, token)| token)),
             bearer: None,
             account: None,
-            body,
+            headers: parts.headers.clone(),
+            body: Bytes::new(),
+            receipt: Receipt::of(&[], None),
+            head: Bytes::new(),
+            parts: Vec::new(),
         }
+    }
+
+    /// Adds its body.
+    pub(super) fn take(&mut self, taken: Taken) {
+        if self.is_form {
+            self.fields = pairs(&String::from_utf8_lossy(&taken.body));
+        }
+        self.body = taken.body;
+        self.receipt = taken.receipt;
+        self.head = taken.head;
+        self.parts = taken.parts;
+    }
+
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The part of that name.
+    pub fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| part.name == name)
     }
 
     /// The value of a field.

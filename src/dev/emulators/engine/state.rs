@@ -39,6 +39,12 @@ pub(super) enum Entered<S: Site> {
         n: u64,
         ended: Ended,
     },
+    /// What came of a body that broke off.
+    BrokenOff {
+        at: Timestamp,
+        account: Option<String>,
+        change: S::Change,
+    },
     /// Something about apps and tokens that no call did.
     Oauth(Vec<oauth::Event>),
     /// Apps and tokens as they were before a reset.
@@ -230,6 +236,15 @@ impl<S: Site> State<S> {
                     arrival.ended = Some(ended);
                 }
             }
+            Entered::BrokenOff { at, account, change } => {
+                let effected = Effected {
+                    at,
+                    account,
+                    counted: None,
+                    change,
+                };
+                S::apply(&mut self.own, &self.plan.settings, effected);
+            }
             Entered::Oauth(events) => self.oauth.apply(events),
             Entered::Tokens(tokens) => self.oauth = *tokens,
         }
@@ -287,6 +302,7 @@ impl<S: Site> State<S> {
             entries: S::entries(&self.own),
             arrivals: self.arrivals.clone(),
             oauth: self.oauth.ledger(),
+            media: S::media(&self.own),
         }
     }
 }

@@ -120,6 +120,7 @@ impl Kept {
             text: post.text.clone(),
             reply_to: post.reply_to.map(|id| id.to_string()),
             media: post.media.clone(),
+            details: serde_json::Value::Null,
             deleted_at: post.deleted_at.map(Timestamp::to_rfc3339),
         });
         entries.collect()
