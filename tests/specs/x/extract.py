@@ -14,6 +14,11 @@ USED = {
     "/2/tweets/{id}": ["get", "delete"],
     "/2/users/{id}/tweets": ["get"],
     "/2/users/me": ["get"],
+    "/2/media/upload/initialize": ["post"],
+    "/2/media/upload/{id}/append": ["post"],
+    "/2/media/upload/{id}/finalize": ["post"],
+    "/2/media/upload": ["get", "post"],
+    "/2/media/metadata": ["post"],
 }
 DROPPED = {"description", "example", "examples", "externalDocs"}
 

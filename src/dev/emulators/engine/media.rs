@@ -203,8 +203,6 @@ impl Gathered {
 #[derive(Clone, Debug)]
 pub(in crate::dev::emulators) struct Part {
     pub name: String,
-    pub file_name: Option<String>,
-    pub content_type: Option<String>,
     pub receipt: Receipt,
     pub head: Bytes,
     /// What it says, where it is no file and not longer than 64 KiB.
@@ -311,10 +309,8 @@ async fn receive_parts(body: Body, boundary: &str, before: Option<&Running>) -> 
 async fn receive_part(mut field: multer::Field<'_>, before: Option<&Running>) -> Option<Part> {
     const TEXT_BYTES: usize = 64 * 1024;
     let name = field.name().unwrap_or_default().to_owned();
-    let file_name = field.file_name().map(str::to_owned);
-    let content_type = field.content_type().map(ToString::to_string);
     let mut meter = Meter::new(before);
-    let mut kept = file_name.is_none().then(Vec::new);
+    let mut kept = field.file_name().is_none().then(Vec::new);
     while let Some(chunk) = field.chunk().await.ok()? {
         meter.add(&chunk);
         kept = kept.filter(|kept| kept.len() + chunk.len() <= TEXT_BYTES);
@@ -324,8 +320,6 @@ async fn receive_part(mut field: multer::Field<'_>, before: Option<&Running>) ->
     }
     Some(Part {
         name,
-        file_name,
-        content_type,
         receipt: meter.receipt(),
         head: meter.head.into(),
         text: kept.and_then(|kept| String::from_utf8(kept).ok()),
@@ -458,10 +452,7 @@ mod tests {
             (index.name.as_str(), index.text.as_deref()),
             ("segment_index", Some("3"))
         );
-        assert_eq!(
-            (media.file_name.as_deref(), media.text.as_deref()),
-            (Some("blob"), None)
-        );
+        assert_eq!((media.name.as_str(), media.text.as_deref()), ("media", None));
         assert_eq!(media.receipt.sha256, whole(b"\x00\x01\x02ftyp"));
         assert!(receive(&form, Body::from("--b\r\nnothing"), None).await.is_malformed);
     }

@@ -1,15 +1,19 @@
 //! X's operations: from a request to an answer and what it changed. Pure but for the state.
 
+use super::media::{self, Call};
+use super::oauth::Needs;
 use super::problems::{self, Problem};
 use super::settings::{Settings, names};
 use super::spec::{self, Violation};
 use super::state::{Change, DAY_MS, Post};
+use super::view::Reader;
 use super::{State, oauth, text, view};
 use crate::dev::emulators::engine::{Body, Done, Reply, Request, pairs};
 use crate::domain::time::{Millis, Timestamp};
 use serde_json::{Value, json};
 
 enum Operation<'a> {
+    Media(Call<'a>),
     Create,
     Delete(&'a str),
     One(&'a str),
@@ -28,13 +32,14 @@ impl<'a> Operation<'a> {
             ("GET", ["tweets", id]) => Some(Self::One(id)),
             ("GET", ["users", "me"]) => Some(Self::Me),
             ("GET", ["users", id, "tweets"]) => Some(Self::Timeline(id)),
-            _ => None,
+            _ => Call::of(method, &segments).map(Self::Media),
         }
     }
 
     /// Method and path as the documents name them, the path parameter, and the name of the rate limit.
     fn names(&self) -> (&'static str, &'static str, Option<&'a str>, &'static str) {
         match self {
+            Self::Media(call) => call.names(),
             Self::Create => ("post", "/2/tweets", None, "create"),
             Self::Several => ("get", "/2/tweets", None, "lookup"),
             Self::Delete(id) => ("delete", "/2/tweets/{id}", Some(id), "delete"),
@@ -60,10 +65,14 @@ pub(super) fn perform(state: &State, now: Timestamp, request: &Request) -> Done<
     if spent {
         return done(problems::too_many(), headers, Change::None, None);
     }
-    let writes = matches!(operation, Operation::Create | Operation::Delete(_));
+    let needs = match operation {
+        Operation::Media(_) => Needs::Media,
+        Operation::Create | Operation::Delete(_) => Needs::Write,
+        _ => Needs::Read,
+    };
     let result = if settings.credits_depleted {
         Err(problems::credits_depleted(settings.vocabulary, account))
-    } else if let Some(problem) = oauth::lacks_scope(request, writes) {
+    } else if let Some(problem) = oauth::lacks_scope(request, needs) {
         Err(problem)
     } else {
         run(state, now, account, &operation, request)
@@ -95,7 +104,7 @@ fn done(
     }
 }
 
-type Answer = (u16, Value, Change);
+pub(super) type Answer = (u16, Value, Change);
 
 fn run(
     state: &State,
@@ -107,8 +116,12 @@ fn run(
     let settings = &state.plan.settings;
     let invalid = |violations: &[Violation]| problems::invalid(settings.vocabulary, violations);
     let query: Vec<(String, String)> = pairs(&request.query);
+    if let Operation::Media(call) = operation {
+        return media::run(state, now, account, *call, request, &query);
+    }
+    let reader = Reader { account, now };
     let body = match operation {
-        Operation::Create => Some(json_body(request).map_err(|violation| invalid(&[violation]))?),
+        Operation::Create => Some(parsed_body(request).map_err(|violation| invalid(&[violation]))?),
         _ => None,
     };
     let (method, template, parameter, _) = operation.names();
@@ -122,13 +135,14 @@ fn run(
             let user = view::user(account, state).unwrap_or_default();
             Ok((200, json!({"data": user}), Change::Read))
         }
-        Operation::One(id) => Ok(one(state, now, id, &query)),
-        Operation::Several => Ok(several(state, now, &query)),
-        Operation::Timeline(user) => timeline(state, now, user, &query),
+        Operation::One(id) => Ok(one(state, reader, id, &query)),
+        Operation::Several => Ok(several(state, reader, &query)),
+        Operation::Timeline(user) => timeline(state, reader, user, &query),
+        Operation::Media(_) => Err(problems::no_such_route()),
     }
 }
 
-fn json_body(request: &Request) -> Result<Value, Violation> {
+pub(super) fn parsed_body(request: &Request) -> Result<Value, Violation> {
     let violation = |why: &str| Violation {
         place: "$".to_owned(),
         value: String::new(),
@@ -149,6 +163,12 @@ fn limits(state: &State, account: &str, endpoint: &str, now: Timestamp) -> (Vec<
         "delete" => limits.delete,
         "timeline" => limits.timeline,
         "lookup" => limits.lookup,
+        "media_initialize" => limits.media_initialize,
+        "media_append" => limits.media_append,
+        "media_finalize" => limits.media_finalize,
+        "media_status" => limits.media_status,
+        "media_upload" => limits.media_upload,
+        "media_metadata" => limits.media_metadata,
         _ => limits.me,
     };
     let mut headers = Vec::with_capacity(9);
@@ -214,6 +234,10 @@ fn create(state: &State, now: Timestamp, account: &str, body: &Value) -> Result<
     if names(&settings.suspended, account) {
         return Err(problems::suspended(settings.vocabulary));
     }
+    if body.get("quote_tweet_id").is_some() && names(&settings.quotes_refused, account) {
+        return Err(problems::forbidden("You are not permitted to perform this action."));
+    }
+    media::check_attached(state, now, account, &media)?;
     let reply_to = match body["reply"]["in_reply_to_tweet_id"].as_str() {
         Some(id) => Some(parent(state, now, account, id)?),
         None => None,
@@ -222,6 +246,7 @@ fn create(state: &State, now: Timestamp, account: &str, body: &Value) -> Result<
     check_text(settings, account, &kept, !media.is_empty())?;
     if settings.duplicate_check
         && let Some(earlier) = state.own.with_text(account, &kept)
+        && (!kept.is_empty() || earlier.media == media)
         && now.since(earlier.at).0 < settings.duplicate_window_ms
     {
         return Err(problems::duplicate(settings.legacy_errors));
@@ -234,6 +259,7 @@ fn create(state: &State, now: Timestamp, account: &str, body: &Value) -> Result<
         text: sent.to_owned(),
         reply_to,
         media,
+        details: details(body),
         deleted_at: None,
     };
     let id = id.to_string();
@@ -244,6 +270,24 @@ fn create(state: &State, now: Timestamp, account: &str, body: &Value) -> Result<
     };
     data[history] = json!([id]);
     Ok((201, json!({"data": data}), Change::Created(post)))
+}
+
+/// What a post says beside its text, its parent and its media.
+fn details(body: &Value) -> Value {
+    let mut details = body.clone();
+    let Some(fields) = details.as_object_mut() else {
+        return Value::Null;
+    };
+    fields.remove("text");
+    for (name, known) in [("reply", "in_reply_to_tweet_id"), ("media", "media_ids")] {
+        if let Some(inner) = fields.get_mut(name).and_then(Value::as_object_mut) {
+            inner.remove(known);
+            if inner.is_empty() {
+                fields.remove(name);
+            }
+        }
+    }
+    if fields.is_empty() { Value::Null } else { details }
 }
 
 /// The parent of a reply, if it may be replied to.
@@ -287,7 +331,7 @@ fn check_text(settings: &Settings, account: &str, kept: &str, has_media: bool) -
 }
 
 /// A snowflake: the milliseconds since X's epoch and a counter, always more than the last one.
-fn next_id(last: u64, now: Timestamp) -> u64 {
+pub(super) fn next_id(last: u64, now: Timestamp) -> u64 {
     let since_epoch = u64::try_from(now.0 - X_EPOCH_MS).unwrap_or(0);
     (since_epoch << 22).max(last + 1)
 }
@@ -315,13 +359,18 @@ fn is_visible(post: &Post, settings: &Settings, now: Timestamp) -> bool {
     post.deleted_at.is_none() && now.since(post.at).0 >= settings.visible_after_ms
 }
 
-fn one(state: &State, now: Timestamp, id: &str, query: &[(String, String)]) -> Answer {
+fn one(state: &State, reader: Reader<'_>, id: &str, query: &[(String, String)]) -> Answer {
     let settings = &state.plan.settings;
+    let asked = view::Asked::of(query);
     // A missing post is an error inside a 200, as X does it.
-    let body = match readable(state, now, id) {
+    let body = match readable(state, reader.now, id) {
         Some(post) => {
-            let mut body = json!({"data": view::post(post, state, settings, &view::Asked::of(query))});
-            if let Some(includes) = view::includes([post].into_iter(), state, query) {
+            let mut body = json!({"data": view::post(post, state, reader, &asked)});
+            let withheld = view::withheld(post, settings.vocabulary, reader, &asked, "id");
+            if !withheld.is_empty() {
+                body["errors"] = withheld.into();
+            }
+            if let Some(includes) = view::includes([post].into_iter(), state, reader, query) {
                 body["includes"] = includes;
             }
             body
@@ -331,15 +380,18 @@ fn one(state: &State, now: Timestamp, id: &str, query: &[(String, String)]) -> A
     (200, body, Change::Read)
 }
 
-fn several(state: &State, now: Timestamp, query: &[(String, String)]) -> Answer {
+fn several(state: &State, reader: Reader<'_>, query: &[(String, String)]) -> Answer {
     let settings = &state.plan.settings;
     let asked = view::Asked::of(query);
     let ids = query.iter().find(|(name, _)| name == "ids").map_or("", |(_, ids)| ids);
     let mut found = Vec::new();
     let mut errors = Vec::new();
     for id in ids.split(',') {
-        match readable(state, now, id) {
-            Some(post) => found.push(post),
+        match readable(state, reader.now, id) {
+            Some(post) => {
+                found.push(post);
+                errors.extend(view::withheld(post, settings.vocabulary, reader, &asked, "ids"));
+            }
             None => errors.push(problems::missing(settings.vocabulary, "tweet", "ids", id)),
         }
     }
@@ -347,13 +399,13 @@ fn several(state: &State, now: Timestamp, query: &[(String, String)]) -> Answer 
     if !found.is_empty() {
         body["data"] = found
             .iter()
-            .map(|post| view::post(post, state, settings, &asked))
+            .map(|post| view::post(post, state, reader, &asked))
             .collect();
     }
     if !errors.is_empty() {
         body["errors"] = errors.into();
     }
-    if let Some(includes) = view::includes(found.into_iter(), state, query) {
+    if let Some(includes) = view::includes(found.into_iter(), state, reader, query) {
         body["includes"] = includes;
     }
     (200, body, Change::Read)
@@ -362,7 +414,7 @@ fn several(state: &State, now: Timestamp, query: &[(String, String)]) -> Answer 
 /// X lists no more than the newest 3,200 posts of an account.
 const TIMELINE_MAX: usize = 3_200;
 
-fn timeline(state: &State, now: Timestamp, user: &str, query: &[(String, String)]) -> Result<Answer, Problem> {
+fn timeline(state: &State, reader: Reader<'_>, user: &str, query: &[(String, String)]) -> Result<Answer, Problem> {
     let settings = &state.plan.settings;
     let given = |wanted: &str| {
         query
@@ -397,7 +449,7 @@ fn timeline(state: &State, now: Timestamp, user: &str, query: &[(String, String)
         .map(|list| list.split(',').collect())
         .unwrap_or_default();
     let wanted = |post: &&Post| {
-        is_visible(post, settings, now)
+        is_visible(post, settings, reader.now)
             && since.is_none_or(|since| post.id > since)
             && until.is_none_or(|until| post.id < until)
             && before.is_none_or(|before| post.id < before)
@@ -435,10 +487,10 @@ fn timeline(state: &State, now: Timestamp, user: &str, query: &[(String, String)
     if !listed.is_empty() {
         body["data"] = listed
             .iter()
-            .map(|post| view::post(post, state, settings, &asked))
+            .map(|post| view::post(post, state, reader, &asked))
             .collect();
     }
-    if let Some(includes) = view::includes(listed.into_iter(), state, query) {
+    if let Some(includes) = view::includes(listed.into_iter(), state, reader, query) {
         body["includes"] = includes;
     }
     Ok((200, body, Change::Read))

@@ -1,6 +1,7 @@
 //! X, as its documents and recorded answers describe it: create, delete, read back, OAuth, with faults and a ledger.
 
 mod api;
+mod media;
 mod oauth;
 mod problems;
 pub mod settings;
@@ -9,12 +10,13 @@ mod state;
 mod text;
 mod view;
 
+use crate::dev::emulators::engine::media::Running;
 use crate::dev::emulators::engine::{
     self, Account, Body, Done, Effected, Handle, Moment, Options, Reply, Request, Site,
 };
 pub use crate::dev::emulators::engine::{InFlight, Timing};
 use crate::dev::emulators::oauth::Dialect;
-use crate::dev::ledger::Entry;
+use crate::dev::ledger::{Entry, Media};
 use settings::Settings;
 use state::{Change, Kept};
 
@@ -73,11 +75,20 @@ impl Site for X {
             Change::Read => "read".to_owned(),
             Change::Created(post) => format!("created {}", post.id),
             Change::Deleted(id) => format!("deleted {id}"),
+            Change::Media(step) => step.words(),
         }
     }
 
     fn entries(kept: &Kept) -> Vec<Entry> {
         kept.entries()
+    }
+
+    fn resumes(state: &State, request: &Request) -> Option<Running> {
+        media::resumes(state, request)
+    }
+
+    fn media(kept: &Kept) -> Vec<Media> {
+        kept.uploads()
     }
 
     fn carry_over(kept: &Kept) -> Kept {

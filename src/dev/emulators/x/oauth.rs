@@ -142,13 +142,21 @@ fn refusal(fault: Fault, what: &str) -> Reply {
     Reply::json(status, json!({"error": error, "error_description": description}))
 }
 
+/// What kind of operation it is to the scopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    Read,
+    Write,
+    Media,
+}
+
 /// What an operation needs by X's documents; `None` when the token has it.
-pub(super) fn lacks_scope(request: &Request, writes: bool) -> Option<problems::Problem> {
+pub(super) fn lacks_scope(request: &Request, needs: Needs) -> Option<problems::Problem> {
     let had = request.bearer.as_ref()?.scopes.as_ref()?;
-    let needed: &[&str] = if writes {
-        &["tweet.write", "tweet.read", "users.read"]
-    } else {
-        &["tweet.read", "users.read"]
+    let needed: &[&str] = match needs {
+        Needs::Write => &["tweet.write", "tweet.read", "users.read"],
+        Needs::Read => &["tweet.read", "users.read"],
+        Needs::Media => &["media.write"],
     };
     let lacks = needed.iter().any(|scope| !had.iter().any(|had| had == scope));
     lacks.then(|| problems::forbidden("You are not permitted to perform this action."))

@@ -90,6 +90,28 @@ pub(super) fn invalid(vocabulary: Vocabulary, violations: &[Violation]) -> Probl
     (400, body)
 }
 
+/// A refusal in words of its own.
+pub(super) fn said(vocabulary: Vocabulary, place: &str, values: &[&str], message: &str) -> Problem {
+    let mut problem = invalid(vocabulary, &[]);
+    problem.1["errors"] = json!([{"parameters": {place: values}, "message": message}]);
+    problem
+}
+
+/// A field that the reader may not see: an element of `errors` on a 200.
+pub(super) fn field_not_authorized(vocabulary: Vocabulary, field: &str, parameter: &str, id: &str) -> Value {
+    json!({
+        "value": id,
+        "detail": format!("Sorry, you are not authorized to access '{field}' on the Tweet with {parameter} : [{id}]."),
+        "title": "Field Authorization Error",
+        "resource_type": "tweet",
+        "section": "data",
+        "parameter": parameter,
+        "resource_id": id,
+        "field": field,
+        "type": kind(vocabulary, "not-authorized-for-field"),
+    })
+}
+
 pub(super) fn no_such_route() -> Problem {
     plain(404, "Not Found", "Not Found")
 }

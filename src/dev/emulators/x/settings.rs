@@ -4,6 +4,7 @@ use super::spec::Accepted;
 use crate::dev::emulators::engine::{Switches, check_latency};
 use crate::dev::emulators::oauth;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How the emulated X behaves. What a plan leaves out has the start value, which is how X is documented.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,28 @@ pub struct Settings {
     pub replies_refused: Vec<String>,
     /// Accounts whose token is dead: 401; `*` for all.
     pub dead_tokens: Vec<String>,
+    /// Accounts that may not quote, as no self-serve tier may since April 2026; `*` for all.
+    pub quotes_refused: Vec<String>,
+    /// Accounts that may not post a video longer than 2 minutes, and whose videos are; `*` for all.
+    pub long_videos_refused: Vec<String>,
+    /// Accounts whose GIFs and videos fail in processing; `*` for all.
+    pub processing_fails: Vec<String>,
+    /// How long GIFs and videos are processed, in ms.
+    pub processing_ms: i64,
+    /// What `check_after_secs` says, in s.
+    pub check_after_s: u64,
+    /// How long an upload can be used, in s.
+    pub media_expires_after_s: i64,
+    /// Bytes that an image may have.
+    pub image_bytes_max: u64,
+    /// Bytes that a GIF may have.
+    pub gif_bytes_max: u64,
+    /// Bytes that a video may have.
+    pub video_bytes_max: u64,
+    /// Bytes that a segment may have.
+    pub segment_bytes_max: u64,
+    /// What posts have got, by their ids; `*` for those that are not named.
+    pub metrics: BTreeMap<String, Metrics>,
     /// Suspended accounts: 403; `*` for all.
     pub suspended: Vec<String>,
     /// Accounts that may publish long posts; `*` for all.
@@ -80,6 +103,44 @@ pub struct RateLimits {
     pub lookup: Option<u64>,
     /// `GET /2/users/me` (X: 75).
     pub me: Option<u64>,
+    /// `POST /2/media/upload/initialize` (X: 1875).
+    pub media_initialize: Option<u64>,
+    /// `POST /2/media/upload/{id}/append` (X: 1875).
+    pub media_append: Option<u64>,
+    /// `POST /2/media/upload/{id}/finalize` (X: 1875).
+    pub media_finalize: Option<u64>,
+    /// `GET /2/media/upload` (X: 1000).
+    pub media_status: Option<u64>,
+    /// `POST /2/media/upload` (X: 500).
+    pub media_upload: Option<u64>,
+    /// `POST /2/media/metadata` (X: 500).
+    pub media_metadata: Option<u64>,
+}
+
+/// What a post has got.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Likes.
+    pub likes: u64,
+    /// Replies.
+    pub replies: u64,
+    /// Reposts.
+    pub reposts: u64,
+    /// Quotes.
+    pub quotes: u64,
+    /// Bookmarks.
+    pub bookmarks: u64,
+    /// How often it was shown.
+    pub impressions: u64,
+    /// Clicks on its links.
+    pub url_link_clicks: u64,
+    /// Clicks on its author.
+    pub user_profile_clicks: u64,
+    /// Engagements of all kinds.
+    pub engagements: u64,
+    /// Views of its video.
+    pub video_views: u64,
 }
 
 impl Default for Settings {
@@ -95,6 +156,17 @@ impl Default for Settings {
             duplicate_window_ms: 3_600_000,
             replies_refused: Vec::new(),
             dead_tokens: Vec::new(),
+            quotes_refused: Vec::new(),
+            long_videos_refused: Vec::new(),
+            processing_fails: Vec::new(),
+            processing_ms: 1_000,
+            check_after_s: 1,
+            media_expires_after_s: 86_400,
+            image_bytes_max: 5 * 1024 * 1024,
+            gif_bytes_max: 15 * 1024 * 1024,
+            video_bytes_max: 512 * 1024 * 1024,
+            segment_bytes_max: 8 * 1024 * 1024,
+            metrics: BTreeMap::new(),
             suspended: Vec::new(),
             long_posts: Vec::new(),
             credits_depleted: false,
@@ -114,6 +186,9 @@ impl Default for Settings {
 impl Switches for Settings {
     fn check(&self) -> Result<(), String> {
         check_latency(self.latency_ms)?;
+        if self.media_expires_after_s <= 0 {
+            return Err("`media_expires_after_s` must be more than 0".to_owned());
+        }
         if self.rate_window_ms <= 0 {
             return Err("`rate_window_ms` must be more than 0".to_owned());
         }
@@ -134,6 +209,13 @@ impl Switches for Settings {
 }
 
 impl Settings {
+    /// What the post of that id has got.
+    #[must_use]
+    pub fn metrics_of(&self, id: u64) -> Metrics {
+        let named = self.metrics.get(&id.to_string());
+        named.or_else(|| self.metrics.get("*")).cloned().unwrap_or_default()
+    }
+
     /// Which documents requests are held against.
     #[must_use]
     pub const fn accepted(&self) -> Accepted {

@@ -151,6 +151,10 @@ impl Document {
 
     fn check_value(&self, schema: &Value, value: &Value, place: &str, found: &mut Vec<Violation>) {
         let schema = self.resolve(schema);
+        if let Some(alternatives) = schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array()) {
+            found.extend(self.nearest(alternatives, value, place));
+            return;
+        }
         let mut wrong = |why: &str| found.push(violation(place, &as_text(value), why));
         if let Some(allowed) = schema["enum"].as_array()
             && !allowed.contains(value)
@@ -174,6 +178,7 @@ impl Document {
                 }
                 None => wrong("is not an integer"),
             },
+            "number" if !value.is_number() => wrong("is not a number"),
             "boolean" if !value.is_boolean() => wrong("is not a boolean"),
             "array" => match value.as_array() {
                 Some(items) => self.check_items(schema, items, place, found),
@@ -185,6 +190,17 @@ impl Document {
             },
             _ => {}
         }
+    }
+
+    /// The violations under the alternative that is nearest to accepting it. No value that psn sends fits two
+    /// alternatives of a `oneOf`.
+    fn nearest(&self, alternatives: &[Value], value: &Value, place: &str) -> Vec<Violation> {
+        let violations = alternatives.iter().map(|alternative| {
+            let mut found = Vec::new();
+            self.check_value(alternative, value, place, &mut found);
+            found
+        });
+        violations.min_by_key(Vec::len).unwrap_or_default()
     }
 
     fn check_items(&self, schema: &Value, items: &[Value], place: &str, found: &mut Vec<Violation>) {
@@ -249,14 +265,21 @@ fn check_text(schema: &Value, text: &str, wrong: &mut impl FnMut(&str)) {
     if schema["format"] == "date-time" && chrono::DateTime::parse_from_rfc3339(text).is_err() {
         wrong("is not an RFC 3339 time");
     }
-    // The only pattern in use; `unknown_keywords` sees to it.
-    if schema["pattern"] == ID_PATTERN && !((1..=19).contains(&count) && text.bytes().all(|byte| byte.is_ascii_digit()))
-    {
-        wrong(&format!("does not match {ID_PATTERN}"));
+    // The only patterns in use; `unknown_keywords` sees to it.
+    let is_number = |most: u64| (1..=most).contains(&count) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let matches = match schema["pattern"].as_str() {
+        Some("^[0-9]{1,19}$") => is_number(19),
+        Some("^[0-9]{1,3}$") => is_number(3),
+        Some("^[a-zA-Z]{2}$") => count == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic()),
+        _ => true,
+    };
+    if !matches {
+        wrong(&format!(
+            "does not match {}",
+            schema["pattern"].as_str().unwrap_or_default()
+        ));
     }
 }
-
-const ID_PATTERN: &str = "^[0-9]{1,19}$";
 
 fn violation(place: &str, value: &str, why: &str) -> Violation {
     Violation {
@@ -276,7 +299,7 @@ mod tests {
     use serde_json::json;
 
     /// Every keyword that `check_value` knows, with those that change nothing about validity.
-    const KNOWN: [&str; 17] = [
+    const KNOWN: [&str; 19] = [
         "$ref",
         "type",
         "enum",
@@ -294,7 +317,12 @@ mod tests {
         "required",
         "additionalProperties",
         "default",
+        "anyOf",
+        "oneOf",
     ];
+    const PATTERNS: [&str; 3] = ["^[0-9]{1,19}$", "^[0-9]{1,3}$", "^[a-zA-Z]{2}$"];
+    /// `date-time` is checked; the others say how a number or a file is written.
+    const FORMATS: [&str; 7] = ["date-time", "int32", "integer", "long", "double", "byte", "binary"];
 
     fn unknown_keywords(schema: &Value, unknown: &mut Vec<String>) {
         for (key, value) in schema.as_object().into_iter().flatten() {
@@ -308,8 +336,13 @@ mod tests {
                     .flatten()
                     .for_each(|(_, v)| unknown_keywords(v, unknown)),
                 "items" => unknown_keywords(value, unknown),
-                "pattern" if value != ID_PATTERN => unknown.push(value.to_string()),
-                "format" if value != "date-time" && value != "int32" => unknown.push(value.to_string()),
+                "anyOf" | "oneOf" => value
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .for_each(|alternative| unknown_keywords(alternative, unknown)),
+                "pattern" if !PATTERNS.iter().any(|known| value == known) => unknown.push(value.to_string()),
+                "format" if !FORMATS.iter().any(|known| value == known) => unknown.push(value.to_string()),
                 _ => {}
             }
         }

@@ -1,11 +1,13 @@
 //! What only X knows: posts, and calls within the windows of its limits.
 
+use super::media::{Media, Step};
 use super::settings::Settings;
 use crate::dev::emulators::engine::Effected;
-use crate::dev::ledger::Entry;
+use crate::dev::ledger::{self, Entry};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
 
 /// A post as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,9 @@ pub struct Post {
     pub reply_to: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media: Vec<String>,
+    /// What else was said about it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub details: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
 }
@@ -30,6 +35,7 @@ pub enum Change {
     Read,
     Created(Post),
     Deleted(u64),
+    Media(Step),
 }
 
 /// Calls within a window.
@@ -49,6 +55,7 @@ pub struct Kept {
     by_text: HashMap<String, usize>,
     pub(super) windows: HashMap<(String, String), Window>,
     pub(super) last_id: u64,
+    uploads: BTreeMap<u64, Media>,
 }
 
 impl Kept {
@@ -78,6 +85,19 @@ impl Kept {
                     .insert(text_key(&post.account, &super::text::kept(&post.text)), index);
                 self.posts.push(post);
             }
+            Change::Media(step) => {
+                self.last_id = self.last_id.max(step.id());
+                match step {
+                    Step::Began(media) => {
+                        self.uploads.insert(media.id, *media);
+                    }
+                    step => {
+                        if let Some(media) = self.uploads.get_mut(&step.id()) {
+                            media.apply(step, at);
+                        }
+                    }
+                }
+            }
             Change::Deleted(id) => {
                 if let Some(index) = self.by_id.get(&id) {
                     self.posts[*index].deleted_at = Some(at);
@@ -106,6 +126,16 @@ impl Kept {
             .filter(|post| post.deleted_at.is_none())
     }
 
+    /// The upload of that id.
+    pub fn media(&self, id: u64) -> Option<&Media> {
+        self.uploads.get(&id)
+    }
+
+    /// The uploads as the ledger tells them.
+    pub(super) fn uploads(&self) -> Vec<ledger::Media> {
+        self.uploads.values().map(Media::entry).collect()
+    }
+
     /// The newest standing post of an account with a text as X keeps it.
     pub fn with_text(&self, account: &str, kept: &str) -> Option<&Post> {
         let index = self.by_text.get(&text_key(account, kept))?;
@@ -120,7 +150,7 @@ impl Kept {
             text: post.text.clone(),
             reply_to: post.reply_to.map(|id| id.to_string()),
             media: post.media.clone(),
-            details: serde_json::Value::Null,
+            details: post.details.clone(),
             deleted_at: post.deleted_at.map(Timestamp::to_rfc3339),
         });
         entries.collect()

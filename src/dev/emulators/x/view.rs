@@ -1,8 +1,11 @@
 //! Posts as X answers them, in either vocabulary.
 
-use super::settings::{Settings, Vocabulary, names};
-use super::state::Post;
+use super::media::{Kind, Media};
+use super::problems;
+use super::settings::{Vocabulary, names};
+use super::state::{DAY_MS, Post};
 use super::{State, text};
+use crate::domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// What a read asks for: the names in `tweet.fields`, `post.fields` and `expansions`.
@@ -10,7 +13,10 @@ pub(super) struct Asked(Vec<String>);
 
 impl Asked {
     pub fn of(query: &[(String, String)]) -> Self {
-        let asking = ["tweet.fields", "post.fields", "expansions"];
+        Self::from_lists(query, &["tweet.fields", "post.fields", "expansions"])
+    }
+
+    fn from_lists(query: &[(String, String)], asking: &[&str]) -> Self {
         let lists = query.iter().filter(|(name, _)| asking.contains(&name.as_str()));
         Self(lists.flat_map(|(_, list)| list.split(',')).map(str::to_owned).collect())
     }
@@ -49,13 +55,19 @@ fn shown(post: &Post, state: &State) -> Shown {
         (whole, whole_urls, None)
     };
     if !post.media.is_empty() {
-        text::append_link(&mut short, &mut urls, post.id, &format!("{address}/photo/1"));
+        text::append_link(
+            &mut short,
+            &mut urls,
+            post.id,
+            &format!("{address}/{}/1", attached_as(post, state)),
+        );
     }
     (short, urls, note)
 }
 
 /// The post with the fields that were asked for, named as the vocabulary says.
-pub(super) fn post(post: &Post, state: &State, settings: &Settings, asked: &Asked) -> Value {
+pub(super) fn post(post: &Post, state: &State, reader: Reader<'_>, asked: &Asked) -> Value {
+    let settings = &state.plan.settings;
     let word = |tweet: &'static str, post: &'static str| match settings.vocabulary {
         Vocabulary::Tweet => tweet,
         Vocabulary::Post => post,
@@ -102,17 +114,125 @@ pub(super) fn post(post: &Post, state: &State, settings: &Settings, asked: &Aske
         put(word("note_tweet", "note_post"), value);
     }
     if asked.any(&["attachments", "attachments.media_keys"]) && !post.media.is_empty() {
-        let keys: Vec<String> = post.media.iter().map(|media| format!("3_{media}")).collect();
+        let keys: Vec<String> = attached(post, state).map(Media::key).collect();
         put("attachments", json!({"media_keys": keys}));
     }
+    let got = settings.metrics_of(post.id);
+    let shares = word("retweet_count", "repost_count");
     if asked.any(&["public_metrics"]) {
-        let shares = word("retweet_count", "repost_count");
         put(
             "public_metrics",
-            json!({shares: 0, "reply_count": 0, "like_count": 0, "quote_count": 0, "bookmark_count": 0, "impression_count": 0}),
+            json!({
+                shares: got.reposts,
+                "reply_count": got.replies,
+                "like_count": got.likes,
+                "quote_count": got.quotes,
+                "bookmark_count": got.bookmarks,
+                "impression_count": got.impressions,
+            }),
+        );
+    }
+    if !is_open(post, reader) {
+        return Value::Object(out);
+    }
+    let mut put = |name: &str, value: Value| out.insert(name.to_owned(), value);
+    if asked.any(&["non_public_metrics"]) {
+        put(
+            "non_public_metrics",
+            json!({
+                "impression_count": got.impressions,
+                "url_link_clicks": got.url_link_clicks,
+                "user_profile_clicks": got.user_profile_clicks,
+                "engagements": got.engagements,
+            }),
+        );
+    }
+    if asked.any(&["organic_metrics"]) {
+        put(
+            "organic_metrics",
+            json!({
+                shares: got.reposts,
+                "reply_count": got.replies,
+                "like_count": got.likes,
+                "impression_count": got.impressions,
+                "url_link_clicks": got.url_link_clicks,
+                "user_profile_clicks": got.user_profile_clicks,
+            }),
         );
     }
     Value::Object(out)
+}
+
+/// Who reads, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub account: &'a str,
+    pub now: Timestamp,
+}
+
+/// Whether the reader may see what is not public: the author, for 30 days.
+fn is_open(post: &Post, reader: Reader<'_>) -> bool {
+    post.account == reader.account && reader.now.since(post.at).0 < 30 * DAY_MS
+}
+
+/// What was asked for and may not be seen, as elements of `errors`.
+pub(super) fn withheld(
+    post: &Post,
+    vocabulary: Vocabulary,
+    reader: Reader<'_>,
+    asked: &Asked,
+    parameter: &str,
+) -> Vec<Value> {
+    if is_open(post, reader) {
+        return Vec::new();
+    }
+    let fields = ["non_public_metrics", "organic_metrics"].into_iter();
+    let id = post.id.to_string();
+    fields
+        .filter(|field| asked.any(&[field]))
+        .map(|field| problems::field_not_authorized(vocabulary, field, parameter, &id))
+        .collect()
+}
+
+fn attached<'a>(post: &'a Post, state: &'a State) -> impl Iterator<Item = &'a Media> {
+    let ids = post.media.iter().filter_map(|id| id.parse().ok());
+    ids.filter_map(|id| state.own.media(id))
+}
+
+fn attached_as(post: &Post, state: &State) -> &'static str {
+    let is_video = attached(post, state).any(|media| media.kind() == Some(Kind::Video));
+    if is_video { "video" } else { "photo" }
+}
+
+/// Media with what an expansion of them asks for.
+fn media<'a>(posts: impl Iterator<Item = &'a Post>, state: &State, reader: Reader<'_>, asked: &Asked) -> Vec<Value> {
+    let mut found: Vec<Value> = Vec::new();
+    for post in posts {
+        let got = state.plan.settings.metrics_of(post.id);
+        for media in attached(post, state) {
+            let kind = match media.kind() {
+                Some(Kind::Video) => "video",
+                Some(Kind::Gif) => "animated_gif",
+                _ => "photo",
+            };
+            let mut one = json!({"media_key": media.key(), "type": kind});
+            if let Some(text) = media.alt_text.as_ref().filter(|_| asked.any(&["alt_text"])) {
+                one["alt_text"] = text.as_str().into();
+            }
+            if kind == "video" && asked.any(&["public_metrics"]) {
+                one["public_metrics"] = json!({"view_count": got.video_views});
+            }
+            if kind == "video" && asked.any(&["non_public_metrics"]) && is_open(post, reader) {
+                let playback = ["0", "25", "50", "75", "100"];
+                let counts = playback.map(|part| (format!("playback_{part}_count"), Value::from(got.video_views)));
+                one["non_public_metrics"] = counts.into_iter().collect();
+            }
+            if !found.contains(&one) {
+                found.push(one);
+            }
+        }
+    }
+    found
 }
 
 fn root(post: &Post, state: &State) -> u64 {
@@ -131,18 +251,29 @@ fn root(post: &Post, state: &State) -> u64 {
 
 /// `includes`, where an expansion asks for it.
 pub(super) fn includes<'a>(
-    posts: impl Iterator<Item = &'a Post>,
+    posts: impl Iterator<Item = &'a Post> + Clone,
     state: &State,
+    reader: Reader<'_>,
     query: &[(String, String)],
 ) -> Option<Value> {
-    let expands = query
-        .iter()
-        .any(|(name, list)| name == "expansions" && list.split(',').any(|one| one == "author_id"));
-    let mut ids: Vec<&str> = posts.map(|post| post.account.as_str()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let users: Vec<Value> = ids.into_iter().filter_map(|id| user(id, state)).collect();
-    (expands && !users.is_empty()).then(|| json!({"users": users}))
+    let expands = |wanted: &str| {
+        let mut lists = query.iter().filter(|(name, _)| name == "expansions");
+        lists.any(|(_, list)| list.split(',').any(|one| one == wanted))
+    };
+    let mut included = Map::new();
+    if expands("author_id") {
+        let mut ids: Vec<&str> = posts.clone().map(|post| post.account.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let users: Vec<Value> = ids.into_iter().filter_map(|id| user(id, state)).collect();
+        included.insert("users".to_owned(), users.into());
+    }
+    if expands("attachments.media_keys") {
+        let asked = Asked::from_lists(query, &["media.fields"]);
+        included.insert("media".to_owned(), media(posts, state, reader, &asked).into());
+    }
+    included.retain(|_, list| list.as_array().is_some_and(|list| !list.is_empty()));
+    (!included.is_empty()).then_some(Value::Object(included))
 }
 
 /// An account as X answers it.
