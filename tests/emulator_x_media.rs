@@ -197,7 +197,7 @@ async fn a_video_goes_up_in_segments_is_processed_and_posted() {
     let (status, posted) = bench.post(post).await;
     assert_eq!(status, 201, "{posted}");
     let ledger = bench.x.ledger();
-    assert_eq!(ledger.entries[0].media, [id.clone()]);
+    assert_eq!(ledger.entries[0].media, [id.as_str()]);
     let piece = |index, bytes: &[u8]| Piece {
         index,
         bytes: bytes.len() as u64,

@@ -7,6 +7,7 @@
 use crate::dev::emulators::engine::{self, Account, Handle, Options, PlainSettings, Site};
 use crate::dev::emulators::instagram::InstagramHandle;
 use crate::dev::emulators::linkedin::LinkedInHandle;
+use crate::dev::emulators::linkedin::settings::Settings as LinkedInSettings;
 use crate::dev::emulators::oauth::App;
 use crate::dev::emulators::tiktok::TikTokHandle;
 use crate::dev::emulators::x::settings::Settings as XSettings;
@@ -249,7 +250,7 @@ impl Foundation {
         };
         let folder = &options.state_dir;
         let x = emulate(folder, "x", [ports.x, 0], options.x.clone()).await?;
-        let linkedin = emulate(folder, "linkedin", ports.linkedin, PlainSettings::default()).await?;
+        let linkedin = emulate(folder, "linkedin", ports.linkedin, LinkedInSettings::default()).await?;
         let instagram = emulate(folder, "instagram", ports.instagram, PlainSettings::default()).await?;
         let tiktok = emulate(folder, "tiktok", [ports.tiktok, 0], PlainSettings::default()).await?;
         Ok(Self {

@@ -388,6 +388,8 @@ fn spoiled<S: Site>(how: How, mut reply: Reply) -> Ending {
         How::Reset => Ending::Reset,
         How::Hang => Ending::Hang,
         How::Status(status) => Ending::Answer(Box::new(respond(&S::failure(status)))),
+        // Of an empty body there is no half.
+        How::CutBody if matches!(reply.body, Content::Empty) => Ending::Reset,
         How::CutBody => Ending::Answer(Box::new(cut(&reply))),
         How::NoId => {
             if let Content::Json(body) = &mut reply.body {

@@ -1,18 +1,32 @@
-//! LinkedIn's OAuth and its answer to who somebody is:
-//! <https://learn.microsoft.com/en-us/linkedin/shared/authentication/authorization-code-flow>. It publishes nothing yet.
+//! LinkedIn, as its documents describe it: OAuth
+//! (<https://learn.microsoft.com/en-us/linkedin/shared/authentication/authorization-code-flow>), posts, media, what they got.
 
-use crate::dev::emulators::engine::{Done, Handle, Look, Moment, Options, PlainSettings, Reply, Request, Site, State};
+mod api;
+mod assets;
+mod errors;
+mod posts;
+mod reports;
+pub mod settings;
+mod state;
+mod text;
+
+use crate::dev::emulators::engine::media::Running;
+use crate::dev::emulators::engine::{self, Done, Effected, Handle, Moment, Options, Reply, Request, Site};
 use crate::dev::emulators::oauth::{Dialect, Event, Fault, Grant, Pkce, Renewal, Worth, authorize};
+use crate::dev::ledger::{Entry, Media};
 use serde_json::{Value, json};
+use settings::Settings;
+use state::{Change, Kept};
 
 /// LinkedIn as a [`Site`]. Its first host is `api.linkedin.com`, its second `www.linkedin.com`.
 #[derive(Debug)]
 pub struct LinkedIn;
 
 /// How to start the emulator.
-pub type LinkedInOptions = Options<PlainSettings>;
+pub type LinkedInOptions = Options<Settings>;
 /// The running emulator.
 pub type LinkedInHandle = Handle<LinkedIn>;
+type State = engine::State<LinkedIn>;
 
 /// Where consent and tokens are.
 const WWW: usize = 1;
@@ -60,9 +74,9 @@ const DIALECT: Dialect = Dialect {
 
 #[allow(private_interfaces, reason = "only the emulators are sites")]
 impl Site for LinkedIn {
-    type Settings = PlainSettings;
-    type Change = Look;
-    type Kept = ();
+    type Settings = Settings;
+    type Change = Change;
+    type Kept = Kept;
     const NAME: &'static str = "LinkedIn";
     const DIALECT: &'static Dialect = &DIALECT;
 
@@ -76,10 +90,10 @@ impl Site for LinkedIn {
         })
     }
 
-    fn perform(state: &State<Self>, moment: &Moment<'_>, request: &Request) -> Done<Look> {
+    fn perform(state: &State, moment: &Moment<'_>, request: &Request) -> Done<Change> {
         let desk = state.desk(moment);
         match (request.host, request.method.as_str(), request.path.as_str()) {
-            (WWW, "GET" | "POST", "/oauth/v2/authorization") => Done::token(authorize(&desk, request)),
+            (WWW, "GET" | "POST", "/oauth/v2/authorization") => token(authorize(&desk, request)),
             (WWW, "POST", "/oauth/v2/accessToken") => {
                 // Whoever is no partner is told so before anything else is looked at.
                 let grants: &[&str] = if desk.settings.partner {
@@ -92,23 +106,56 @@ impl Site for LinkedIn {
                     Ok(grant) => Reply::json(200, answer(&grant)),
                     Err(fault) => refusal(fault),
                 };
-                Done::token((reply, verdict.events))
+                token((reply, verdict.events))
             }
             (WWW, "POST", "/oauth/v2/revoke") => {
                 let (result, events): (_, Vec<Event>) = desk.revoke(request, desk.app_of_body(request));
-                Done::token((result.map_or_else(refusal, |()| Reply::empty(200)), events))
+                token((result.map_or_else(refusal, |()| Reply::empty(200)), events))
             }
-            (0, "GET", "/v2/userinfo") => Done::look(userinfo(state, moment, request)),
-            _ => Done::look((404, error(404, "NOT_FOUND", "No virtual resource found"))),
+            (0, "GET", "/v2/userinfo") => match userinfo(state, moment, request) {
+                Ok(body) => Done::of(Reply::json(200, body), Change::Read),
+                Err(refused) => Done::of(api::refusal(refused), Change::None),
+            },
+            (0, "PUT", path) if path.starts_with("/dms-uploads/") => assets::receive(state, moment, request),
+            (0, _, path) if path.starts_with("/rest/") => api::perform(state, moment, request),
+            _ => Done::of(api::refusal(api::no_such_route()), Change::None),
         }
     }
 
-    fn words(change: &Look) -> String {
+    fn apply(kept: &mut Kept, _: &Settings, effected: Effected<Change>) {
+        kept.apply(effected);
+    }
+
+    fn words(change: &Change) -> String {
         change.words()
     }
 
+    fn entries(kept: &Kept) -> Vec<Entry> {
+        kept.entries()
+    }
+
+    fn media(kept: &Kept) -> Vec<Media> {
+        kept.media()
+    }
+
+    fn resumes(state: &State, request: &Request) -> Option<Running> {
+        assets::resumes(state, request)
+    }
+
+    fn carry_over(kept: &Kept) -> Kept {
+        kept.carried_over()
+    }
+
     fn failure(status: u16) -> Reply {
-        Reply::json(status, error(status, "ERROR", "Something went wrong"))
+        api::refusal(errors::plain(status, "ERROR", "Something went wrong"))
+    }
+}
+
+/// An answer of OAuth's.
+fn token((reply, oauth): (Reply, Vec<Event>)) -> Done<Change> {
+    Done {
+        oauth,
+        ..Done::of(reply, Change::None)
     }
 }
 
@@ -155,22 +202,23 @@ fn refusal(fault: Fault) -> Reply {
     Reply::json(status, json!({"error": error, "error_description": description}))
 }
 
-fn error(status: u16, code: &str, message: &str) -> Value {
-    json!({"status": status, "code": code, "message": message})
+/// What is wrong with a token that does not work.
+fn unauthorized(state: &State, moment: &Moment<'_>, request: &Request) -> errors::Refusal {
+    let token = request.token.as_deref().unwrap_or_default();
+    let (code, message) = match state.oauth.worth(token, moment.now) {
+        Worth::Expired => ("EXPIRED_ACCESS_TOKEN", "The token used in the request has expired"),
+        Worth::Withdrawn => (
+            "REVOKED_ACCESS_TOKEN",
+            "The token used in the request has been revoked by the user",
+        ),
+        Worth::Good | Worth::Unknown => ("INVALID_ACCESS_TOKEN", "Invalid access token"),
+    };
+    errors::plain(401, code, message)
 }
 
-fn userinfo(state: &State<LinkedIn>, moment: &Moment<'_>, request: &Request) -> (u16, Value) {
+fn userinfo(state: &State, moment: &Moment<'_>, request: &Request) -> Result<Value, errors::Refusal> {
     let Some(bearer) = &request.bearer else {
-        let token = request.token.as_deref().unwrap_or_default();
-        let (code, message) = match state.oauth.worth(token, moment.now) {
-            Worth::Expired => ("EXPIRED_ACCESS_TOKEN", "The token used in the request has expired"),
-            Worth::Withdrawn => (
-                "REVOKED_ACCESS_TOKEN",
-                "The token used in the request has been revoked by the user",
-            ),
-            Worth::Good | Worth::Unknown => ("INVALID_ACCESS_TOKEN", "Invalid access token"),
-        };
-        return (401, error(401, code, message));
+        return Err(unauthorized(state, moment, request));
     };
     let has = |scope: &str| {
         bearer
@@ -180,7 +228,7 @@ fn userinfo(state: &State<LinkedIn>, moment: &Moment<'_>, request: &Request) -> 
     };
     if !has("openid") || !has("profile") {
         let message = "Not enough permissions to access: userinfo.GET.NO_VERSION";
-        return (403, error(403, "ACCESS_DENIED", message));
+        return Err(errors::plain(403, "ACCESS_DENIED", message));
     }
     let name = state
         .accounts
@@ -195,5 +243,5 @@ fn userinfo(state: &State<LinkedIn>, moment: &Moment<'_>, request: &Request) -> 
         "family_name": family,
         "locale": {"country": "US", "language": "en"},
     });
-    (200, body)
+    Ok(body)
 }

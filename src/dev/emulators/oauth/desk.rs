@@ -126,7 +126,9 @@ impl Desk<'_> {
         let Some(app) = self.oauth.apps.get(app) else {
             return Err(format!("there is no app `{app}`: register it with `PUT /_apps`"));
         };
-        let scopes = self.dialect.scopes.iter().map(ToString::to_string).collect();
+        let scopes = self.dialect.scopes.iter().map(ToString::to_string);
+        let refused = &self.settings.scopes_refused;
+        let scopes = scopes.filter(|scope| !refused.contains(scope)).collect();
         Ok(self.begin(&app.id, account, scopes, Kind::Access))
     }
 
