@@ -488,7 +488,7 @@ async fn an_image_is_uploaded_processed_and_posted() {
     status("AVAILABLE").await;
     bench.published(&one).await;
     let ledger = bench.linkedin.ledger();
-    assert_eq!(ledger.entries[0].media, [urn.clone()]);
+    assert_eq!(ledger.entries[0].media, [urn.as_str()]);
     let media = &ledger.media[0];
     assert_eq!(
         (media.bytes, media.sha256.clone()),
