@@ -1,14 +1,14 @@
 //! The local runtime: one workerd process that holds both the port and the objects, started again whenever it dies.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
@@ -111,6 +111,8 @@ struct Shared {
     control_port: u16,
     pid: AtomicU32,
     restarts: AtomicU64,
+    /// Where its inspector listens; 0: nowhere.
+    inspector_port: AtomicU16,
 }
 
 impl Runtime {
@@ -144,6 +146,7 @@ impl Runtime {
             control_port,
             pid,
             restarts,
+            inspector_port: AtomicU16::new(0),
         });
         let mut child = shared.spawn(true).await.map_err(io_error("starting workerd"))?;
         shared.first_ready(&mut child).await?;
@@ -215,6 +218,23 @@ impl Runtime {
             shared.port,
             shared.control_port,
         )?;
+        self.restart().await
+    }
+
+    /// Opens the runtime's inspector (the Chrome DevTools Protocol, without any password) on 127.0.0.1 and answers its
+    /// port: workerd is started again with it, and keeps it. For measurements; the Worker's target there is `/psn`.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] when no port is free or workerd does not come back.
+    pub async fn inspect(&self) -> Result<u16, RuntimeError> {
+        let port = free_port(0).map_err(io_error("finding a free port"))?;
+        self.shared.inspector_port.store(port, Ordering::Release);
+        self.restart().await?;
+        Ok(port)
+    }
+
+    /// Ends workerd and returns once the one after it answers.
+    async fn restart(&self) -> Result<(), RuntimeError> {
         let before = self.pid();
         if let Ok(pid) = i32::try_from(before) {
             // It may have died by itself this moment, which comes to the same.
@@ -295,7 +315,12 @@ impl Shared {
         }
         .open(self.log_path())?;
         let config = self.state_dir.join("runtime/config.capnp");
-        let arguments = [OsStr::new("serve"), OsStr::new("--experimental"), config.as_os_str()];
+        let mut arguments = vec![OsString::from("serve"), OsString::from("--experimental")];
+        let inspector_port = self.inspector_port.load(Ordering::Acquire);
+        if inspector_port != 0 {
+            arguments.push(format!("--inspector-addr=127.0.0.1:{inspector_port}").into());
+        }
+        arguments.push(config.into());
         let child = Guarded::spawn(self.workerd.as_os_str(), &arguments, log).await?;
         // Written beside and moved over, so that a reader never sees half of it.
         let staged = self.state_dir.join("runtime.pid.new");

@@ -16,6 +16,7 @@ use crate::ports::clock::Clock;
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const SINGLES: usize = 15;
@@ -48,7 +49,9 @@ pub async fn single(local: &Local) -> CliResult<Row> {
 }
 
 /// How late the first calls come of a thousand posts of twenty accounts that are due in one second, and what that costs.
-pub async fn thousand(local: &Local, idle_bytes: Option<f64>) -> CliResult<Vec<Row>> {
+pub async fn thousand(local: &Local) -> CliResult<Vec<Row>> {
+    let inspector = local.stack.runtime.inspect().await;
+    let inspector = inspector.map_err(|error| CliError::outcome(error.to_string()))?;
     let worker = worker(local)?;
     let accounts = accounts(local).await?;
     // A few of them tell how long creating takes here; they go out with the others.
@@ -75,13 +78,10 @@ pub async fn thousand(local: &Local, idle_bytes: Option<f64>) -> CliResult<Vec<R
     if let Some(neon) = neon {
         neon.forget_peak();
     }
-    let pid = local.stack.runtime.pid();
-    let mut most = 0.0_f64;
-    while SYSTEM.now() < due + Millis(3_000) {
-        most = most.max(process::memory_bytes(pid).unwrap_or(0.0));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let heap = HeapWatch::start(inspector);
     let late = lateness(local, &texts).await?;
+    let memory = heap.and_then(HeapWatch::end);
+    let pid = local.stack.runtime.pid();
     let at_most = |name, value, unit, limit| Row::new(name, value, unit, Goal::AtMost(limit));
     let mut rows = vec![at_most(
         "lateness of 1,000 posts in one second, p99",
@@ -103,16 +103,46 @@ pub async fn thousand(local: &Local, idle_bytes: Option<f64>) -> CliResult<Vec<R
             100.0,
         ));
     }
-    match idle_bytes {
-        Some(idle) if most > 0.0 => rows.push(at_most(
-            "memory of workerd under load, above idle",
-            (most - idle) / 1e6,
-            "MB",
-            64.0,
-        )),
-        _ => say("left out: memory, which this system does not tell"),
+    match (memory, process::wasm_bytes(pid)) {
+        (Ok(heap), Some(wasm)) => {
+            let whole = process::memory_bytes(pid).unwrap_or(0.0);
+            say(&format!(
+                "of the isolate's memory {:.0} MB are WebAssembly's; workerd with the database of each object holds {:.0} MB",
+                wasm / 1e6,
+                whole / 1e6
+            ));
+            let name = "memory of the isolate under load";
+            rows.push(at_most(name, (heap + wasm) / 1e6, "MB", 64.0));
+        }
+        (Err(why), _) => say(&format!("left out: the isolate's memory, because {why}")),
+        (_, None) => say("left out: the isolate's memory, which this system does not tell"),
     }
     Ok(rows)
+}
+
+/// Looks at the isolate's heap while something goes on. It ends with its input, so with this program too.
+struct HeapWatch(Child);
+
+impl HeapWatch {
+    fn start(inspector_port: u16) -> Result<Self, String> {
+        Command::new("node")
+            .args(["--input-type=module", "--eval", include_str!("heap.mjs")])
+            .arg(inspector_port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(Self)
+            .map_err(|error| format!("node did not start: {error}"))
+    }
+
+    /// The most that it held, in bytes, WebAssembly's memory aside.
+    fn end(self) -> Result<f64, String> {
+        // Waiting for its output closes its input.
+        let output = self.0.wait_with_output().map_err(|error| error.to_string())?;
+        serde_json::from_slice(&output.stdout)
+            .map_err(|_| "the inspector gave no figure (Node.js 22 or newer is needed)".to_owned())
+    }
 }
 
 /// By how much the first answer of an isolate takes longer than later ones, after a runtime that was killed answers again:

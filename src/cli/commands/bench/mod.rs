@@ -87,7 +87,6 @@ async fn start(root: &Path, folder: &Path) -> CliResult<Local> {
 }
 
 async fn on_stack(local: &Local, args: &BenchArgs) -> CliResult<Vec<Row>> {
-    let idle_bytes = process::memory_bytes(local.stack.runtime.pid());
     say("threads of 25 parts");
     let mut rows = thread::rows(local).await?;
     say("single posts at their time");
@@ -95,7 +94,7 @@ async fn on_stack(local: &Local, args: &BenchArgs) -> CliResult<Vec<Row>> {
     say("restarts of the runtime");
     rows.push(load::first_answer(local).await?);
     if !args.quick {
-        rows.extend(load::thousand(local, idle_bytes).await?);
+        rows.extend(load::thousand(local).await?);
     }
     Ok(rows)
 }
