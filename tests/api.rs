@@ -1071,6 +1071,41 @@ async fn an_account_is_renewed_when_a_person_asks() {
     );
 }
 
+#[tokio::test]
+async fn an_account_s_object_seals_anew_what_it_holds() {
+    let mut client = Client::new();
+    let id = account().id;
+    let path = format!("/v1/accounts/{id}/reseal");
+    let body = json!({ "user_id": "hub_1", "platform": "tiktok" });
+    client.fake.0.lock().unwrap().account_next = Some(AccountReply::Resealed {
+        seals_with: "0123abcd".to_owned(),
+        unreadable: None,
+    });
+    let answer = client.call("POST", &path, body.clone()).await;
+    let expected = json!({ "account_id": id, "seals_with": "0123abcd", "unreadable": null });
+    assert_eq!((answer.status, answer.body), (StatusCode::OK, expected));
+    let asked = AccountRequest::Reseal {
+        user_id: UserId::from("hub_1"),
+        platform: Platform::TikTok,
+    };
+    assert_eq!(client.fake.0.lock().unwrap().accounts_asked, [(id, asked)]);
+    let other = client.call("POST", &path, body).await;
+    assert_eq!(other.status, StatusCode::SERVICE_UNAVAILABLE, "{}", other.body);
+    for (body, fields) in [
+        (
+            json!({ "platform": "mastodon", "user_id": "" }),
+            ["user_id", "platform"],
+        ),
+        (json!({ "user_id": 7, "platform": [] }), ["user_id", "platform"]),
+    ] {
+        let refused = client.call("POST", &path, body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.body);
+        let errors = refused.body["errors"].as_array().unwrap();
+        let named: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
+        assert_eq!(named, fields);
+    }
+}
+
 /// A page that a browser gets: status and text.
 async fn browse(client: &mut Client, method: &str, target: &str) -> (u16, String) {
     let request = Request::builder()

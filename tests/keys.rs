@@ -7,8 +7,8 @@ mod secrets;
 mod stack;
 
 use axum::Router;
-use axum::extract::State;
-use axum::routing::get;
+use axum::extract::{Path as UrlPath, State};
+use axum::routing::{get, post};
 use psn::cli::ambient::{SYSTEM, System};
 use psn::cli::config::HubFiles;
 use psn::dev::neon::{NeonEndpoint, NeonOptions};
@@ -47,7 +47,14 @@ struct Worker {
     /// What every account's access token is.
     tokens: BTreeMap<AccountId, (RemoteUserId, String)>,
     writes: usize,
+    /// Renewed access tokens that lie sealed in an account's object, for the database is away.
+    held: BTreeMap<AccountId, String>,
+    /// So many times more the objects answer from an instance that was deployed before the first change of keys.
+    stale_answers: usize,
+    resealed: usize,
 }
+
+const HELD_TOKEN: &str = "held-access-token";
 
 impl Worker {
     fn deploy(&mut self) {
@@ -84,6 +91,41 @@ async fn told_keys(State(worker): State<Arc<Mutex<Worker>>>) -> axum::Json<Value
     axum::Json(json!({ "seals_with": sealer.key_id(), "opens": sealer.key_ids(), "form": "psn1" }))
 }
 
+/// What the object of an account does when it is asked to seal anew what it holds.
+async fn reseal(
+    State(worker): State<Arc<Mutex<Worker>>>,
+    UrlPath(id): UrlPath<String>,
+    axum::Json(body): axum::Json<Value>,
+) -> axum::Json<Value> {
+    let mut worker = worker.lock().await;
+    assert_eq!(body, json!({ "user_id": "default", "platform": "x" }));
+    let is_stale = worker.stale_answers > 0;
+    worker.stale_answers = worker.stale_answers.saturating_sub(1);
+    let keys = if is_stale {
+        sealer(FIRST_KEY, None)
+    } else {
+        worker.sealer()
+    };
+    let id = AccountId(id);
+    if let Some(sealed) = worker.held.get(&id).cloned() {
+        let place = held_place(&id);
+        let token = keys.open(&sealed, &place).unwrap();
+        let sealed = keys.seal(&token, &place, &SeededEntropy::new(2)).unwrap();
+        worker.held.insert(id.clone(), sealed);
+        worker.resealed += 1;
+    }
+    axum::Json(json!({ "account_id": id, "seals_with": keys.key_id(), "unreadable": null }))
+}
+
+fn held_place(id: &AccountId) -> Place<'_> {
+    Place {
+        user: "default",
+        platform: "x",
+        account: id.as_str(),
+        field: "access_token",
+    }
+}
+
 struct Bed {
     folder: tempfile::TempDir,
     database_url: String,
@@ -113,9 +155,13 @@ impl Bed {
             keys: (FIRST_KEY.to_owned(), None),
             tokens: BTreeMap::new(),
             writes: 0,
+            held: BTreeMap::new(),
+            stale_answers: 0,
+            resealed: 0,
         }));
         let app = Router::new()
             .route("/v1/keys", get(told_keys))
+            .route("/v1/accounts/{id}/reseal", post(reseal))
             .with_state(worker.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let worker_url = format!("http://{}", listener.local_addr().unwrap());
@@ -153,6 +199,9 @@ impl Bed {
             let account = store.account_import(&import(&remote, &token), &sealer).await.unwrap();
             worker.tokens.insert(account.id, (remote, token));
         }
+        let id = worker.tokens.keys().next().unwrap().clone();
+        let sealed = sealer(FIRST_KEY, None).seal(&HELD_TOKEN.into(), &held_place(&id), &SeededEntropy::new(3));
+        worker.held.insert(id, sealed.unwrap());
         let id = "00000000-0000-4000-8000-0000000000a1";
         let sealed = sealer(FIRST_KEY, None).with_form(Form::Legacy);
         let sealed = sealed
@@ -187,6 +236,7 @@ impl Bed {
         secrets.add("the connection string", &self.database_url);
         secrets.add("an access token", "first-access-token-");
         secrets.add("a refreshed token", "newer-access-token-");
+        secrets.add("a token beside its row", HELD_TOKEN);
         secrets.add("a refresh token", "refresh-token-");
         secrets.add("the first key", FIRST_KEY);
         let (key, former) = keys_of(self.folder.path());
@@ -204,6 +254,10 @@ impl Bed {
 
     async fn opens_with(&self, worker: &Worker, sealer: &Sealer, why: &str) {
         let store = self.store();
+        for (id, sealed) in &worker.held {
+            let held = sealer.open(sealed, &held_place(id)).unwrap();
+            assert_eq!(held.expose(), HELD_TOKEN, "{why}: beside the row of {id}");
+        }
         let census = store.reseal(sealer, Pass::Count).await.unwrap();
         assert!(census.stuck.is_empty(), "{why}: {:?}", census.stuck);
         for (id, (_, token)) in &worker.tokens {
@@ -359,6 +413,34 @@ async fn killed_at_any_point_and_run_again() {
     assert!(killed_while[1] > 0, "no kill fell into a rotation: {killed_while:?}");
     let kept = bed.secrets().await.absent_from_files(bed.folder.path(), &[".hubs"]);
     println!("{kept} other files; killed outside and inside of a rotation: {killed_while:?}");
+}
+
+/// Renewed tokens that wait in an account's object keep the former key until they do not need it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_object_holds_beside_its_row_is_sealed_anew_first() {
+    let bed = Bed::start(true).await;
+    bed.worker.lock().await.stale_answers = usize::MAX;
+    let refused = output(bed.rotate(&[])).await;
+    let shown = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{shown}");
+    let first = sealer(FIRST_KEY, None);
+    let expected = format!(
+        "holds renewed tokens sealed with the former key is not known: its object still seals with key `{}`",
+        first.key_id()
+    );
+    assert!(
+        shown.contains(&expected) && shown.contains("both keys are kept"),
+        "{shown}"
+    );
+    let (_, former) = keys_of(bed.folder.path());
+    assert_eq!(former.as_deref(), Some(FIRST_KEY));
+    bed.all_readable("refused").await;
+    no_secret_shown(&bed.secrets().await, &refused, "refused");
+    // The next run goes on, and waits for an object that is a little behind.
+    bed.worker.lock().await.stale_answers = 2;
+    succeeded(&output(bed.rotate(&[])).await, "objects behind");
+    assert!(bed.worker.lock().await.resealed > 0);
+    bed.one_key_is_left(FIRST_KEY, "objects behind").await;
 }
 
 /// A worker that is not deployed by itself: nothing is sealed anew before it knows both keys.

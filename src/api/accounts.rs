@@ -4,7 +4,7 @@ use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body};
 use crate::domain::account::HoldScope;
-use crate::domain::id::{AccountId, PostId};
+use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::platform::Platform;
 use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, Objects};
 use crate::tasks::connected::AccountReport;
@@ -98,9 +98,49 @@ pub async fn refresh<O: Objects, R: Rows>(
         }
         Ok(AccountReply::NeedsReauth { message }) => return Err(Problem::new(ProblemKind::Conflict, message)),
         Ok(AccountReply::NotFound) => return Err(unknown()),
-        Err(_) => return Err(Problem::object_away()),
+        Ok(AccountReply::Resealed { .. }) | Err(_) => return Err(Problem::object_away()),
     };
     Ok(Json(answer).into_response())
+}
+
+/// `POST /v1/accounts/{id}/reseal`: the account's object seals renewed tokens that the row does not have yet with the key of
+/// new values. `psn keys rotate` asks for it, for the accounts of every user, before the former key is forgotten.
+pub async fn reseal<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let id = account_id(&id)?;
+    let mut fields = body::object(&headers, &bytes)?;
+    let user_id = fields.text("user_id").filter(|user| !user.is_empty());
+    let platform = fields.text("platform").and_then(|name| Platform::parse(&name));
+    let (Some(user_id), Some(platform)) = (user_id, platform) else {
+        for (name, expected) in [
+            ("user_id", "whose account it is"),
+            ("platform", "the account's platform"),
+        ] {
+            if !fields.names(name) {
+                fields.refuse(name, format!("`{name}` has to say {expected}, as its row does"));
+            }
+        }
+        return Err(Problem::of(ProblemKind::FieldInvalid, fields.finish()));
+    };
+    let errors = fields.finish();
+    if !errors.is_empty() {
+        return Err(Problem::of(ProblemKind::FieldInvalid, errors));
+    }
+    let user_id = UserId(user_id);
+    match app
+        .objects
+        .account(&id, AccountRequest::Reseal { user_id, platform })
+        .await
+    {
+        Ok(AccountReply::Resealed { seals_with, unreadable }) => {
+            Ok(Json(json!({ "account_id": id, "seals_with": seals_with, "unreadable": unreadable })).into_response())
+        }
+        Ok(_) | Err(_) => Err(Problem::object_away()),
+    }
 }
 
 /// `POST /v1/accounts/{id}/wake`: the account was connected again, so posts that wait for it go on.

@@ -163,6 +163,7 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         )
         .route("/v1/accounts/{id}/refresh", post(accounts::refresh::<O, R>))
         .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
+        .route("/v1/accounts/{id}/reseal", post(accounts::reseal::<O, R>))
         .route("/v1/keys", get(keys::show::<O, R>))
         .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
         .route("/v1/oauth/result", post(oauth::result::<O, R>))

@@ -3,6 +3,7 @@
 
 use crate::domain::account::{Account, HoldScope};
 use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::platform::Platform;
 use crate::domain::publish::view::{PostView, TimelineItem};
 use crate::domain::publish::{Edition, Hold, Plan, Verdict};
 use crate::domain::time::Timestamp;
@@ -177,6 +178,13 @@ pub enum AccountRequest {
         /// Whose account it is.
         user_id: crate::domain::id::UserId,
     },
+    /// The key was changed: tokens that wait for the row are sealed anew.
+    Reseal {
+        /// Whose account it is.
+        user_id: crate::domain::id::UserId,
+        /// The account's platform: sealed values are bound to it.
+        platform: Platform,
+    },
 }
 
 /// What the object of an account answers.
@@ -202,6 +210,13 @@ pub enum AccountReply {
     },
     /// There is no such account.
     NotFound,
+    /// Nothing that it keeps needs another key than the one named, as far as it can be opened at all.
+    Resealed {
+        /// The id of the key that it seals with.
+        seals_with: String,
+        /// Why tokens that wait for the row cannot be opened, if so.
+        unreadable: Option<String>,
+    },
 }
 
 /// What the index is asked.

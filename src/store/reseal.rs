@@ -3,6 +3,8 @@
 //! A page of rows is read, sealed anew and written back in one statement, each value only where it still is what was
 //! read: whoever writes a row in between wins, and the next pass sees it. Nothing but the sealed columns changes.
 
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::platform::Platform;
 use crate::domain::secret::Secret;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -115,6 +117,17 @@ pub struct Holding {
     pub values: u64,
 }
 
+/// An account whose tokens are sealed: what they are bound to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SealedAccount {
+    /// The account.
+    pub id: AccountId,
+    /// Whose it is.
+    pub user: UserId,
+    /// Where it is.
+    pub platform: Platform,
+}
+
 /// What a pass over all values found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
@@ -126,6 +139,8 @@ pub struct Census {
     pub outdated: u64,
     /// Values sealed anew.
     pub resealed: u64,
+    /// The accounts: their objects may hold further sealed tokens that the rows do not have yet.
+    pub accounts: Vec<SealedAccount>,
 }
 
 impl Census {
@@ -177,6 +192,15 @@ impl SealedRow {
         json!({
             "id": self.id, "user_id": self.user, "kind": self.kind,
             "was_first": self.was[0], "was_second": self.was[1], "first": self.now[0], "second": self.now[1],
+        })
+    }
+
+    /// The account whose tokens these are; `None` on a platform that psn does not know, where it holds nothing either.
+    fn account(&self) -> Option<SealedAccount> {
+        Some(SealedAccount {
+            id: AccountId::from(self.id.as_str()),
+            user: UserId::from(self.user.as_str()),
+            platform: Platform::parse(&self.kind)?,
         })
     }
 
@@ -233,6 +257,9 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         pass: Pass,
         census: &mut Census,
     ) -> Result<(), ResealError> {
+        if table == Table::OauthTokens {
+            census.accounts.extend(rows.iter().filter_map(SealedRow::account));
+        }
         for row in &mut rows {
             for (index, field) in table.fields().into_iter().enumerate() {
                 let (Some(field), Some(sealed)) = (field, &row.was[index]) else {

@@ -8,10 +8,11 @@
 
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::platform::Platform;
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::renewal::{
-    Answer, Ask, Circumstances, Decision, Effect, Event, Grant, Pair, Print, Reply, Row, Sealed, State, StoreAnswer,
-    decide, evolve,
+    Answer, Ask, Circumstances, Decision, Effect, Entry, Event, Grant, Pair, Phase, Print, Reply, Row, Sealed, State,
+    StoreAnswer, decide, evolve,
 };
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::oauth::{self, Renewal, TokenAnswer, Tokens};
@@ -160,6 +161,7 @@ where
             AccountRequest::Usable { user_id, refused } => (user_id, Ask::Usable { refused }),
             AccountRequest::Renew { user_id, force } => (user_id, Ask::Renew { force }),
             AccountRequest::Connected { user_id } => (user_id, Ask::Connected),
+            AccountRequest::Reseal { user_id, platform } => return self.reseal(account, &user_id, platform),
         };
         let who = Who {
             user,
@@ -442,14 +444,57 @@ where
         self.around.sealer.seal(token, place, &self.around.ambient)
     }
 
+    /// Seals what waits for the row anew where the key was changed meanwhile, for it may wait longer than the former key
+    /// is kept. Nothing is awaited here: what is under way goes on with what was sealed anew.
+    fn reseal(&self, account: &AccountId, user: &UserId, platform: Platform) -> Result<AccountReply, String> {
+        let state = self.state()?;
+        let mut unreadable = None;
+        if let Phase::Held { grant, .. } = &state.phase {
+            let place = |field| Place {
+                user: user.as_str(),
+                platform: platform.name(),
+                account: account.as_str(),
+                field,
+            };
+            match self.current_pair(grant, place) {
+                Ok((access, refresh)) if access == grant.access && refresh == grant.refresh => {}
+                Ok((access, refresh)) => {
+                    let resealed = Decision {
+                        entries: vec![Entry::Resealed { access, refresh }],
+                        ..Decision::default()
+                    };
+                    self.commit(&state, &resealed)?;
+                }
+                Err(error) => unreadable = Some(error.to_string()),
+            }
+        }
+        let seals_with = self.around.sealer.key_id().to_owned();
+        Ok(AccountReply::Resealed { seals_with, unreadable })
+    }
+
+    /// Both tokens, sealed as new ones are.
+    fn current_pair<'a>(
+        &self,
+        grant: &Grant,
+        place: impl Fn(&'a str) -> Place<'a>,
+    ) -> Result<(Sealed, Option<Sealed>), SealError> {
+        let refresh = grant.refresh.as_ref();
+        Ok((
+            self.current(&grant.access, &place(ACCESS_TOKEN))?,
+            refresh
+                .map(|sealed| self.current(sealed, &place(REFRESH_TOKEN)))
+                .transpose()?,
+        ))
+    }
+
     /// What was sealed before the key was changed is sealed anew.
-    fn current(&self, sealed: &Sealed, place: &Place<'_>) -> Result<Secret, SealError> {
+    fn current(&self, sealed: &Sealed, place: &Place<'_>) -> Result<Sealed, SealError> {
         let sealer = &self.around.sealer;
         let opened = sealer.inspect(&sealed.0, place)?;
         if sealer.is_current(&opened) {
-            return Ok(Secret::new(&sealed.0));
+            return Ok(sealed.clone());
         }
-        self.seal_for(&opened.plain, place).map(Secret::new)
+        self.seal_for(&opened.plain, place).map(Sealed)
     }
 
     async fn store(&self, grant: &Grant, pursuit: &mut Pursuit<'_>) -> StoreAnswer {
@@ -457,23 +502,15 @@ where
             return StoreAnswer::Changed;
         };
         let unknown = |message: String| StoreAnswer::Unknown { message };
-        let (access, refresh) = (
-            self.current(&grant.access, &seen.stored.place(ACCESS_TOKEN)),
-            grant
-                .refresh
-                .as_ref()
-                .map(|sealed| self.current(sealed, &seen.stored.place(REFRESH_TOKEN)))
-                .transpose(),
-        );
-        let new = match (access, refresh) {
-            (Ok(access_token), Ok(refresh_token)) => TokenRenewal {
-                access_token,
-                refresh_token,
+        let new = match self.current_pair(grant, |field| seen.stored.place(field)) {
+            Ok((access, refresh)) => TokenRenewal {
+                access_token: Secret::new(access.0),
+                refresh_token: refresh.map(|sealed| Secret::new(sealed.0)),
                 expires_at: grant.expires_at,
                 scopes: grant.scopes.clone(),
                 now: self.now(),
             },
-            (Err(error), _) | (_, Err(error)) => return unknown(error.to_string()),
+            Err(error) => return unknown(error.to_string()),
         };
         let stored = self.around.store.token_renew(&seen.stored, &new).await;
         let mut memory = self.memory();

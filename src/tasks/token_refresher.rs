@@ -78,7 +78,7 @@ async fn ask<H: HttpClient, A: Ambient, O: Objects>(
             return;
         }
         Ok(AccountReply::NotFound) => None,
-        Err(_) => {
+        Ok(AccountReply::Resealed { .. }) | Err(_) => {
             report.failed += 1;
             Some(store.ambient.now() + AGAIN_MS)
         }

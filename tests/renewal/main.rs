@@ -88,10 +88,11 @@ fn main() -> ExitCode {
     }
 }
 
-const MARKS: [&str; 16] = [
+const MARKS: [&str; 17] = [
     "another program renewed",
     "answer lost",
     "app refused",
+    "asked to seal anew",
     "connected again",
     "crash",
     "crowd",
@@ -182,6 +183,20 @@ async fn live(world: &World) {
                 inner.marks.insert("withdrawn");
             }
             96..=97 => connect(world).await,
+            98..=99 => {
+                let (world, user_id) = (world.clone(), UserId::from(world::USER));
+                let platform = {
+                    let mut inner = world.0.lock().unwrap();
+                    inner.marks.insert("asked to seal anew");
+                    inner.tokens.platform
+                };
+                running.push(tokio::spawn(async move {
+                    let reply = world.ask(AccountRequest::Reseal { user_id, platform }).await;
+                    if !matches!(reply, AccountReply::Resealed { unreadable: None, .. }) {
+                        world.fail(format!("what it holds cannot be sealed anew: {reply:?}"));
+                    }
+                }));
+            }
             _ => {}
         }
     }
@@ -206,7 +221,9 @@ async fn look(world: World) {
                 continue;
             }
             AccountReply::NeedsReauth { .. } => return,
-            AccountReply::NotFound => return world.fail("the account is gone".to_owned()),
+            AccountReply::NotFound | AccountReply::Resealed { .. } => {
+                return world.fail(format!("the account is gone: {reply:?}"));
+            }
         }
         let now = world.now();
         let mut inner = world.0.lock().unwrap();
@@ -298,7 +315,7 @@ async fn settle(world: &World) -> bool {
                 }
                 return false;
             }
-            AccountReply::NotFound => break,
+            AccountReply::NotFound | AccountReply::Resealed { .. } => break,
         }
     }
     world.fail("it neither is usable nor asks a person".to_owned());

@@ -12,6 +12,7 @@ use psn::domain::time::Millis;
 use psn::ports::objects::{AccountReply, AccountRequest, IndexRequest, Objects, PostReply, PostRequest};
 use psn::store::Secret;
 use psn::store::accounts::{AccountImport, TokenRow};
+use psn::store::reseal::Pass;
 use psn::store::seal::Sealer;
 use psn::tasks::token_refresher;
 use std::sync::atomic::Ordering;
@@ -195,6 +196,49 @@ async fn whatever_fails_in_a_renewal_the_posts_go_out_or_a_person_is_asked_for_a
         }
     }
     assert!(stage.world.told().is_empty(), "{:?}", stage.world.told());
+}
+
+/// The key changes while renewed tokens wait in the account's object for a database that is away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_the_row_does_not_have_yet_outlive_the_key_they_were_sealed_with() {
+    const FRESH_KEY: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
+    let stage = connected("rotated", 36, oauth::Settings::default()).await;
+    stage.world.advance(Millis(3 * HOUR.0));
+    let http = stage.world.http();
+    let calls = http.calls.load(Ordering::SeqCst);
+    // Read, present, store.
+    *http.plan.lock().unwrap() = Some((calls + 3, Fault::DieBefore));
+    tokio::select! {
+        reply = ask(&stage, false) => panic!("{reply:?}"),
+        () = http.died.notified() => {}
+    }
+
+    let keys = [FRESH_KEY, support::KEY].map(str::to_owned);
+    let (both, fresh) = (support::sealer(&keys), support::sealer(&keys[..1]));
+    stage.world.change_keys(&[FRESH_KEY, support::KEY]);
+    stage.world.store().reseal(&both, Pass::Reseal).await.unwrap();
+    let census = stage.world.store().reseal(&fresh, Pass::Count).await.unwrap();
+    assert!(census.stuck.is_empty(), "{:?}", census.stuck);
+    for account in &census.accounts {
+        let (user_id, platform) = (account.user.clone(), account.platform);
+        let request = AccountRequest::Reseal { user_id, platform };
+        let seals_with = fresh.key_id().to_owned();
+        let unreadable = None;
+        assert_eq!(
+            stage.world.account(&account.id, request).await.unwrap(),
+            AccountReply::Resealed { seals_with, unreadable }
+        );
+    }
+    assert_eq!(census.accounts.len(), 1);
+    // The former key is forgotten.
+    stage.world.change_keys(&[FRESH_KEY]);
+    let reply = ask(&stage, false).await;
+    assert!(matches!(reply, AccountReply::Usable { renewed: true }), "{reply:?}");
+    let row = row(&stage).await;
+    assert!(row.expires_at.unwrap() > stage.world.now());
+    row.open_refresh(&fresh).unwrap().unwrap();
+    let ledger = stage.x.ledger().oauth;
+    assert_eq!((ledger.refreshes, ledger.replays), (1, 0), "{:?}", ledger.calls);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

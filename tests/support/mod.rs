@@ -222,6 +222,8 @@ struct Inner {
     accounts: Mutex<BTreeMap<AccountId, AccountSlot>>,
     index: MemoryTable,
     lifts: AtomicUsize,
+    /// The keys of the accounts' objects, the one that seals first.
+    keys: Mutex<Vec<String>>,
     /// What accounts' owners were told.
     told: Arc<Mutex<Vec<String>>>,
 }
@@ -352,7 +354,7 @@ impl World {
                     self.around(),
                     self.inner.settings.platforms.oauth.clone(),
                 ),
-                sealer: Sealer::new(&Secret::new(KEY)).unwrap(),
+                sealer: sealer(&self.inner.keys.lock().unwrap()),
                 tell: Box::new(move |message| told.lock().unwrap().push(message.to_owned())),
             };
             Arc::new(AccountObject::new(
@@ -362,6 +364,12 @@ impl World {
             ))
         };
         object.get_or_insert_with(build).clone()
+    }
+
+    /// Starts everything again, the accounts' objects with those keys.
+    pub fn change_keys(&self, keys: &[&str]) {
+        *self.inner.keys.lock().unwrap() = keys.iter().map(ToString::to_string).collect();
+        self.crash();
     }
 
     /// What accounts' owners were told so far.
@@ -466,6 +474,15 @@ impl World {
     }
 }
 
+/// Seals with the first key and opens with all.
+pub fn sealer(keys: &[String]) -> Sealer {
+    let (first, others) = keys.split_first().unwrap();
+    let sealer = Sealer::new(&Secret::new(first)).unwrap();
+    others
+        .iter()
+        .fold(sealer, |sealer, key| sealer.with_former_key(&Secret::new(key)).unwrap())
+}
+
 /// A world with its servers.
 pub struct Stage {
     pub world: World,
@@ -529,6 +546,7 @@ pub async fn stage_with(
         accounts: Mutex::default(),
         index: MemoryTable::default(),
         lifts: AtomicUsize::default(),
+        keys: Mutex::new(vec![KEY.to_owned()]),
         told: Arc::default(),
     };
     let world = World { inner: Arc::new(inner) };

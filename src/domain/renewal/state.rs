@@ -77,6 +77,13 @@ pub enum Entry {
     },
     /// The platform gave new ones.
     Granted(Grant),
+    /// They are sealed anew, for the key was changed before the row had them.
+    Resealed {
+        /// The access token.
+        access: Sealed,
+        /// The refresh token.
+        refresh: Option<Sealed>,
+    },
     /// The row has them.
     Stored,
     /// The platform did not give new ones for now, or nobody knows.
@@ -207,6 +214,20 @@ pub fn evolve(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
         (Phase::Dead { used, .. } | Phase::NeedsReauth { of: used, .. }, Entry::Granted(grant)) => {
             held(used, grant, at, 1)
         }
+        (
+            Phase::Held {
+                used, grant, at, tries, ..
+            },
+            Entry::Resealed { access, refresh },
+        ) => {
+            let (access, refresh) = (access.clone(), refresh.clone());
+            let grant = Grant {
+                access,
+                refresh,
+                ..grant
+            };
+            Phase::Held { used, grant, at, tries }
+        }
         (Phase::Held { grant, at, .. }, Entry::Stored) => {
             state.renewed = Some((at, grant.pair));
             Phase::Idle
@@ -276,6 +297,7 @@ const fn broken(entry: &Entry) -> &'static str {
     match entry {
         Entry::Started { .. } => "a token is presented while another call is open or a pair is to be stored (R1)",
         Entry::Granted(_) => "tokens that nobody asked for",
+        Entry::Resealed { .. } => "there is nothing to seal anew",
         Entry::Stored => "there is nothing to store",
         Entry::Delayed { .. } | Entry::Died { .. } => "an answer to no call",
         Entry::NeedsReauth { .. } => "a person is asked before the platform has spoken (R4)",

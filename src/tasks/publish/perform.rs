@@ -12,7 +12,7 @@ use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::platforms::{self, AccessToken, LookUpQuery, PartToPublish, PlatformClient};
 use crate::ports::http::HttpClient;
-use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, Objects, PostReply};
+use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply};
 use crate::ports::pause::Ambient;
 use crate::ports::waker::Waker;
 use crate::store::StoreError;
@@ -434,10 +434,9 @@ where
                 return self.held_for(WaitReason::NeedsReauth, TOKEN_AGAIN_MS, &message);
             }
             Ok(AccountReply::NotFound) => return self.no_account(),
-            Err(error) => {
-                return ClaimAnswer::Unavailable {
-                    message: error.to_string(),
-                };
+            other => {
+                let message = unanswered(other);
+                return ClaimAnswer::Unavailable { message };
             }
         }
         match self.around.store.token_read(&tokens.user, &account_id).await {
@@ -469,10 +468,10 @@ where
             }
             Ok(AccountReply::NeedsReauth { message }) => TokenState::Dead { message },
             Ok(AccountReply::NotFound) => TokenState::Dead { message },
-            Err(error) => {
+            other => {
                 self.remember_scope(&scope);
                 let until = self.now() + ACCOUNT_AGAIN_MS;
-                let message = error.to_string();
+                let message = unanswered(other);
                 TokenState::Later { until, message }
             }
         }
@@ -627,6 +626,14 @@ async fn beside<'a, T>(
             Either::Left((answer, _)) => return answer,
             Either::Right(((), _)) => *background = None,
         }
+    }
+}
+
+/// Why an account's object did not say how its token is.
+fn unanswered(reply: Result<AccountReply, ObjectError>) -> String {
+    match reply {
+        Err(error) => error.to_string(),
+        Ok(_) => "the account's object answered another question".to_owned(),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use super::sealer_of;
 use crate::cli::Context;
-use crate::cli::client::Worker;
+use crate::cli::client::{Worker, segment};
 use crate::cli::config::hubs::{FORMER_KEY, KEY};
 use crate::cli::config::{HubEntry, HubFiles, Variables, files, is_encryption_key};
 use crate::cli::database::{self, Database};
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::Printer;
+use crate::store::reseal::SealedAccount;
 use crate::store::seal::{Form, Sealer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::path::Path;
 
@@ -195,6 +196,19 @@ impl Ring {
         let worker = self.worker.as_ref()?;
         let answer = worker.get("/v1/keys").await;
         Some(answer.and_then(|answer| WorkerKeys::read(&answer)))
+    }
+
+    /// Has the worker's object of an account seal anew what its row does not have yet: the id of the key that the object
+    /// seals with, and why it cannot open what it holds, if so.
+    ///
+    /// # Errors
+    /// When there is no such answer.
+    pub async fn reseal_held(&self, worker: &Worker, account: &SealedAccount) -> CliResult<(String, Option<String>)> {
+        let path = format!("/v1/accounts/{}/reseal", segment(account.id.as_str()));
+        let body = json!({ "user_id": account.user, "platform": account.platform });
+        let answer = worker.post(&path, Some(&body)).await?;
+        let seals_with = answer["seals_with"].as_str().unwrap_or_default();
+        Ok((seals_with.to_owned(), answer["unreadable"].as_str().map(str::to_owned)))
     }
 
     /// Keeps other rotations of this hub away until the process ends.

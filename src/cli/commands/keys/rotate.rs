@@ -2,7 +2,8 @@
 //!
 //! 1. The fresh key and the former one are written to the hub's settings, both in one write.
 //! 2. The worker is waited for until it says that it opens with both and seals with the fresh one.
-//! 3. Everything is sealed anew, page by page, until a whole pass finds nothing of the former key.
+//! 3. Everything is sealed anew, page by page, until a whole pass finds nothing of the former key; before the last pass
+//!    the objects of all accounts have said that what they hold beside the rows does not need it either.
 //! 4. The hub's file gets the fresh key, and the settings forget both.
 //!
 //! Run again, it sees from the settings that a change is under way and goes on with 2.
@@ -11,12 +12,15 @@ use super::ring::{Ring, WorkerKeys};
 use super::{RotateArgs, failed, sealer_of, unreadable, warn_unreadable};
 use crate::cli::Context;
 use crate::cli::ambient::random_hex;
+use crate::cli::client::Worker;
 use crate::cli::commands::post::read_text;
 use crate::cli::config::is_encryption_key;
 use crate::cli::error::{CliError, CliResult};
-use crate::store::reseal::{Census, Pass};
+use crate::cli::printer::Printer;
+use crate::store::reseal::{Census, Pass, SealedAccount};
 use crate::store::seal::Form;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Passes until somebody else must be writing with the former key: each sees only what came after the one before.
@@ -27,6 +31,11 @@ const SETTLE: Duration = Duration::from_secs(30);
 const SETTLE_HERE: Duration = Duration::from_millis(300);
 /// Time for the local stack to take a change of its files over.
 const FOLLOWING_MAX: Duration = Duration::from_secs(30);
+
+/// How long the objects of the accounts may take until they seal with the fresh key.
+const OBJECTS_MAX: Duration = Duration::from_secs(30);
+/// The same on this machine, where they are started again with the worker.
+const OBJECTS_MAX_HERE: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 ///
@@ -68,7 +77,8 @@ pub async fn run(context: &Context, args: RotateArgs) -> CliResult {
         "sealing everything of {} anew: key {former} becomes {key}",
         ring.name()
     ));
-    let (census, resealed) = reseal(&ring, form, &former).await?;
+    let worker = ring.worker.as_ref().filter(|_| !args.no_worker);
+    let (census, resealed) = reseal(&ring, worker, form, printer).await?;
     finish(&mut ring)?;
     if ring.follows_files && !args.no_worker {
         let dropped = until(&ring, |known| known.opens == [key.clone()]).await;
@@ -199,9 +209,16 @@ async fn until(ring: &Ring, wanted: impl Fn(&WorkerKeys) -> bool) -> Result<Work
 }
 
 /// Step 3: what the last pass found, and how many values were sealed anew.
-async fn reseal(ring: &Ring, form: Option<Form>, former: &str) -> CliResult<(Census, u64)> {
+async fn reseal(
+    ring: &Ring,
+    worker: Option<&Worker>,
+    form: Option<Form>,
+    printer: &Printer,
+) -> CliResult<(Census, u64)> {
     let sealer = ring.sealer(form)?;
+    let former = ring.former_id()?.unwrap_or_default();
     let mut resealed = 0;
+    let mut asked = BTreeSet::new();
     let settled = Instant::now()
         + match &ring.worker {
             None => Duration::ZERO,
@@ -221,7 +238,7 @@ async fn reseal(ring: &Ring, form: Option<Form>, former: &str) -> CliResult<(Cen
         if let Some(stuck) = census
             .stuck
             .iter()
-            .find(|stuck| stuck.key_id.as_deref() == Some(former))
+            .find(|stuck| stuck.key_id.as_deref() == Some(&*former))
         {
             let (table, field, id) = (stuck.table.name(), stuck.field, &stuck.id);
             let message = format!(
@@ -232,6 +249,16 @@ async fn reseal(ring: &Ring, form: Option<Form>, former: &str) -> CliResult<(Cen
                 "the former key is kept: connect that account again or remove the row, then run `psn keys rotate` again",
             ));
         }
+        if let Some(worker) = worker {
+            let new = census.accounts.iter().filter(|account| !asked.contains(*account));
+            let new: Vec<SealedAccount> = new.cloned().collect();
+            if !new.is_empty() {
+                // What an object stored until it answered is seen by the next pass.
+                reseal_held(ring, worker, &new, sealer.key_id(), printer).await?;
+                asked.extend(new);
+                continue;
+            }
+        }
         if began >= settled {
             return Ok((census, resealed));
         }
@@ -241,6 +268,47 @@ async fn reseal(ring: &Ring, form: Option<Form>, former: &str) -> CliResult<(Cen
         "somebody goes on sealing with key `{former}`, and both keys are kept"
     ))
     .hint("stop or update the program that still has only that key, then run `psn keys rotate` again"))
+}
+
+/// The other half of step 3: renewed tokens may wait in an account's object until the database can be written, sealed with
+/// the former key. An object that seals with the fresh one has none of those any more, and gets none.
+async fn reseal_held(
+    ring: &Ring,
+    worker: &Worker,
+    accounts: &[SealedAccount],
+    key: &str,
+    printer: &Printer,
+) -> CliResult {
+    let until = Instant::now()
+        + if worker.is_here() {
+            OBJECTS_MAX_HERE
+        } else {
+            OBJECTS_MAX
+        };
+    for account in accounts {
+        let unreadable = loop {
+            let why = match ring.reseal_held(worker, account).await {
+                Ok((seals_with, unreadable)) if seals_with == key => break unreadable,
+                Ok((seals_with, _)) => format!("its object still seals with key `{seals_with}`"),
+                Err(error) => error.to_string(),
+            };
+            if Instant::now() > until {
+                let id = &account.id;
+                return Err(CliError::outcome(format!(
+                    "whether account {id} holds renewed tokens sealed with the former key is not known: {why}"
+                ))
+                .hint("both keys are kept, and nothing is lost: run `psn keys rotate` again"));
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        };
+        if let Some(why) = unreadable {
+            let (id, title) = (&account.id, account.platform.title());
+            printer.warn(format!(
+                "the renewed tokens that wait for account {id} on {title} are lost ({why}): connect it again when psn asks"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Step 4.
