@@ -24,7 +24,8 @@ pub const CALL_DEADLINE_MS: Millis = Millis(10_000);
 /// last is X's settle time: reports of read-after-write lag range from under a second to minutes.
 pub const LOOKUP_DELAYS_MS: [Millis; 3] = [Millis(15_000), Millis(60_000), Millis(300_000)];
 
-/// A post that could not start within this time of its schedule is not published late but goes to a person.
+/// A post that could not start within this time of its schedule is not published late but goes to a person. What it waited
+/// for its account to be connected again does not count.
 pub const LATE_AFTER_MS: Millis = Millis(24 * 3_600 * 1_000);
 
 /// Outbound calls per wake: the free plan allows 50, and ten are kept for the database and the index.

@@ -814,11 +814,8 @@ impl<'a> Draft<'a> {
     /// Whether a post that has not begun is too late to begin.
     fn is_too_late(&self) -> bool {
         let late_after = self.circumstances.policy.late_after_ms;
-        !self.state.has_begun()
-            && self
-                .state
-                .scheduled_at
-                .is_some_and(|due| self.now().since(due) > late_after)
+        let since = self.state.late_since();
+        !self.state.has_begun() && since.is_some_and(|since| self.now().since(since) > late_after)
     }
 
     fn rest_too_late(&mut self) {
@@ -883,13 +880,9 @@ impl<'a> Draft<'a> {
         if self.state.cancel_requested || self.now() >= until {
             return self.record(Entry::Resumed { by_person: false });
         }
-        let late_at = self.state.scheduled_at.unwrap_or(until) + self.circumstances.policy.late_after_ms + Millis(1);
-        let wake_at = if self.state.has_begun() {
-            until
-        } else {
-            until.min(late_at)
-        };
-        self.wake_at(wake_at);
+        let late_after = self.circumstances.policy.late_after_ms;
+        let late_at = self.state.late_since().filter(|_| !self.state.has_begun());
+        self.wake_at(late_at.map_or(until, |since| until.min(since + late_after + Millis(1))));
     }
 
     fn go_on_running(&mut self) {

@@ -222,6 +222,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
             )?;
             state.steps = vec![Step::default(); state.steps.len()];
             state.scheduled_at = Some(*due);
+            state.token_back_at = None;
             state.phase = Phase::Scheduled;
             state.run = None;
             state.claimed = false;
@@ -284,6 +285,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
                 *by_person || gave_up || matches!(state.phase, Phase::Waiting { .. }),
                 "only a person ends a rest (I6)",
             )?;
+            state.token_back_at = state.waits_for_token().then_some(at).or(state.token_back_at);
             if *by_person {
                 state.cancel_requested = false;
                 for step in &mut state.steps {

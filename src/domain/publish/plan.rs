@@ -101,7 +101,7 @@ pub struct Policy {
     pub look_up_delays: Vec<Millis>,
     /// Deadline of one publishing call.
     pub call_deadline_ms: Millis,
-    /// A post that could not start within this time goes to a person.
+    /// A post that could not start within this time goes to a person; waiting for a live token does not count.
     pub late_after_ms: Millis,
     /// Pause between two parts.
     pub part_pause_ms: Millis,

@@ -19,6 +19,8 @@ pub struct State {
     pub phase: Phase,
     /// When it is or was due.
     pub scheduled_at: Option<Timestamp>,
+    /// When a wait for a live token last ended: how late the post is counts from there.
+    pub token_back_at: Option<Timestamp>,
     /// The current run's fence; `None` when the row is not claimed.
     pub run: Option<RunToken>,
     /// The current run's token is known to be in the row.
@@ -197,6 +199,26 @@ impl State {
     #[must_use]
     pub fn next_pending(&self) -> Option<usize> {
         self.steps.iter().position(|step| step.status == StepStatus::Pending)
+    }
+
+    /// Since when a post that is due has been able to begin, as far as its account goes: its owner was told once that the
+    /// token is dead, and keeps the queue by not cancelling it, so that this wait makes nothing late.
+    #[must_use]
+    pub fn late_since(&self) -> Option<Timestamp> {
+        let since = self.scheduled_at.map(|due| self.token_back_at.unwrap_or(due).max(due));
+        since.filter(|_| !self.waits_for_token())
+    }
+
+    /// Whether it waits for a live token.
+    #[must_use]
+    pub const fn waits_for_token(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Waiting {
+                reason: WaitReason::NeedsReauth,
+                ..
+            }
+        )
     }
 
     /// Whether any call was ever begun or any part is out.

@@ -221,3 +221,59 @@ fn nothing_leaves_after_a_cancel() {
     assert_eq!(decision.effect, None);
     assert_eq!(machine.state.phase, Phase::Resting(Rest::Cancelled));
 }
+
+#[test]
+fn waiting_for_a_live_token_makes_no_post_late() {
+    const DAY: i64 = 24 * 3_600_000;
+    let held = |reason| {
+        let mut machine = Machine {
+            state: State::default(),
+            now: NOW,
+            policy: Policy::default(),
+        };
+        machine.tell(Event::Command(Command::Create(plan(&["one"]))));
+        let account_id = AccountId::from("a");
+        machine.tell(Event::Insert(InsertAnswer::Inserted { account_id }));
+        let wait = |now| ClaimAnswer::Held {
+            reason,
+            until: now + Millis(DAY / 4),
+            message: "why".to_owned(),
+        };
+        machine.tell(Event::Claim(wait(NOW)));
+        // A week of looking every six hours.
+        for quarter in 1..=28 {
+            machine.now = NOW + Millis(quarter * DAY / 4);
+            let decision = machine.tell(Event::Wake);
+            if matches!(decision.effect, Some(Effect::Claim { .. })) {
+                machine.tell(Event::Claim(wait(machine.now)));
+            }
+        }
+        machine
+    };
+    let needs_review = Phase::Resting(Rest::NeedsReview);
+    for reason in [WaitReason::Paused, WaitReason::RateLimited] {
+        assert_eq!(held(reason).state.phase, needs_review, "{reason:?}");
+    }
+    let waiting = || held(WaitReason::NeedsReauth);
+    assert!(matches!(waiting().state.phase, Phase::Waiting { .. }));
+    // Connected again, it goes out.
+    let mut machine = waiting();
+    let decision = machine.tell(Event::Released);
+    assert!(
+        matches!(decision.effect, Some(Effect::Publish { step: 0, .. })),
+        "{decision:?}"
+    );
+    // From then on it may be late for other reasons.
+    for (passed, is_late) in [(DAY, false), (DAY + 1, true)] {
+        let mut machine = waiting();
+        machine.now = machine.now + Millis(DAY / 4);
+        let back = machine.now;
+        let decision = machine.tell(Event::Wake);
+        assert!(matches!(decision.effect, Some(Effect::Claim { .. })), "{decision:?}");
+        machine.now = back + Millis(passed);
+        let message = "the database is away".to_owned();
+        machine.tell(Event::Claim(ClaimAnswer::Unavailable { message }));
+        machine.tell(Event::Wake);
+        assert_eq!(machine.state.phase == needs_review, is_late, "after {passed} ms");
+    }
+}
