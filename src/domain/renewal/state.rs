@@ -178,7 +178,7 @@ pub enum Phase {
     },
 }
 
-/// The state of an account's tokens.
+/// The state of an account's tokens. Its stored form is pinned by a test: a change needs a migration of objects in flight.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// Facts so far: the fence.
