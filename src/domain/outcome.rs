@@ -198,5 +198,7 @@ pub enum ReadBack {
     Unreadable {
         /// What happened, in words.
         message: String,
+        /// The access token is dead: reading again needs a new one.
+        token_dead: bool,
     },
 }

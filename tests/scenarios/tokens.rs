@@ -5,9 +5,10 @@ use crate::support::{self, Fault, Stage};
 use psn::dev::emulators::oauth::{self, App};
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::faults::{Action, How, Match, Plan as Faults, Point, Rule};
-use psn::domain::id::RemoteUserId;
+use psn::domain::id::{RemoteId, RemoteUserId};
 use psn::domain::platform::Platform;
 use psn::domain::post::{Status, SubStatus};
+use psn::domain::publish::Verdict;
 use psn::domain::time::Millis;
 use psn::ports::objects::{AccountReply, AccountRequest, IndexRequest, Objects, PostReply, PostRequest};
 use psn::store::Secret;
@@ -317,4 +318,50 @@ async fn the_refresher_renews_what_is_near_its_end_and_leaves_the_database_aslee
     stage.world.run_for(HOUR).await;
     let report = run().await;
     assert!(report.swept && report.renewed == 1, "{report:?}");
+}
+
+/// A person says which post the part in doubt is, days later: it is read back all the same, with a token that was renewed for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_says_is_read_back_with_a_renewed_token() {
+    let stage = connected("read_back", 37, oauth::Settings::default()).await;
+    let other = stage.create(1, &texts("another", 1)).await;
+    stage.world.run_for(MINUTE).await;
+    assert_eq!(stage.status(&other).await, PUBLISHED);
+    let other = stage.row(&other).await.platform_post_ids[0].clone();
+    for (number, ends) in [(2, "by time"), (3, "at once")] {
+        let parts = texts(&format!("in doubt {number}"), 1);
+        stage.settings(|settings| settings.visible_after_ms = 4 * 3_600_000);
+        stage.fail("in doubt", Point::After, How::Reset, Some(1));
+        let id = stage.create(number, &parts).await;
+        stage.world.run_for(HOUR).await;
+        let review = (Status::Failed, Some(SubStatus::NeedsReview));
+        assert_eq!(stage.status(&id).await, review, "{:#?}", stage.events(&id).await);
+        stage.settings(|settings| settings.visible_after_ms = 0);
+        stage.no_faults();
+        let refreshes = stage.x.ledger().oauth.refreshes;
+        if ends == "by time" {
+            stage.world.advance(Millis(3 * HOUR.0));
+        } else {
+            // The row does not know that its token is of no use any more.
+            assert!(stage.x.expire("4711") > 0);
+        }
+        let resolve = |remote_id| PostRequest::Resolve {
+            part: 1,
+            verdict: Verdict::Published(remote_id),
+        };
+        let why = stage.refused(&id, resolve(other.clone())).await;
+        assert!(why.contains("another text"), "{ends}: {why}");
+        let ledger = stage.x.ledger();
+        assert_eq!(
+            (ledger.oauth.refreshes, ledger.oauth.replays),
+            (refreshes + 1, 0),
+            "{ends}: {:?}",
+            ledger.oauth.calls
+        );
+        let remote = ledger.entries.iter().find(|entry| entry.text == parts[0]).unwrap();
+        stage.tell(&id, resolve(RemoteId::from(remote.id.as_str()))).await;
+        stage.world.run_for(MINUTE).await;
+        assert_eq!(stage.status(&id).await, PUBLISHED);
+        stage.assert_exact(&parts);
+    }
 }

@@ -134,12 +134,14 @@ fn later(message: impl Into<String>) -> Trouble {
 
 /// What a 2xx answer about one post means.
 pub fn read_back(body: &[u8], text: &str, remote_user_id: &RemoteUserId) -> ReadBack {
+    let unreadable = |message: String| ReadBack::Unreadable {
+        message,
+        token_dead: false,
+    };
     let answer = match serde_json::from_slice::<wire::One<wire::Post>>(body) {
         Ok(answer) => answer,
         Err(error) => {
-            return ReadBack::Unreadable {
-                message: format!("X's post could not be read: {}", kind_of(&error)),
-            };
+            return unreadable(format!("X's post could not be read: {}", kind_of(&error)));
         }
     };
     match (answer.data, answer.errors.map(|errors| Problem::from_errors(&errors))) {
@@ -148,17 +150,11 @@ pub fn read_back(body: &[u8], text: &str, remote_user_id: &RemoteUserId) -> Read
                 same_text: says(&post, &normalize_for_match(text)),
             },
             Some(_) => ReadBack::NotFound,
-            None => ReadBack::Unreadable {
-                message: "X does not say whose post it is".to_owned(),
-            },
+            None => unreadable("X does not say whose post it is".to_owned()),
         },
         (None, Some(problem)) if problem.is("resource-not-found") => ReadBack::NotFound,
-        (None, Some(problem)) => ReadBack::Unreadable {
-            message: format!("X does not show the post: {}", problem.detail()),
-        },
-        (None, None) => ReadBack::Unreadable {
-            message: "X answered without a post".to_owned(),
-        },
+        (None, Some(problem)) => unreadable(format!("X does not show the post: {}", problem.detail())),
+        (None, None) => unreadable("X answered without a post".to_owned()),
     }
 }
 

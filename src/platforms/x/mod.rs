@@ -216,6 +216,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Ok(body) => lookup::read_back(&body, text, remote_user_id),
             Err(Trouble::Gone { .. }) => ReadBack::NotFound,
             Err(trouble) => ReadBack::Unreadable {
+                token_dead: matches!(trouble, Trouble::TokenDead { .. }),
                 message: trouble.into_message(),
             },
         }

@@ -3,7 +3,7 @@
 use super::row::{self, Row};
 use super::{Credentials, PostObject};
 use crate::domain::account::{Account, HoldScope};
-use crate::domain::id::{AccountId, RemoteId, RunToken};
+use crate::domain::id::{AccountId, RemoteId, RunToken, UserId};
 use crate::domain::limits;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack};
 use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, TokenState, WaitReason};
@@ -243,7 +243,8 @@ where
         }
     }
 
-    /// Reads a remote post back for a person's verdict. Outside a run: the token is read for it.
+    /// Reads a remote post back for a person's verdict. Outside a run: the token is read for it, and renewed where it would
+    /// not last or is refused.
     pub(super) async fn read_remote(
         &self,
         state: &State,
@@ -251,19 +252,54 @@ where
         remote_id: &RemoteId,
         text: &str,
     ) -> ReadBack {
-        let unreadable = |message: String| ReadBack::Unreadable { message };
+        let unreadable = |message: String| ReadBack::Unreadable {
+            message,
+            token_dead: false,
+        };
         let (Some(plan), Some(platform)) = (&state.plan, self.platform(state)) else {
             return unreadable("the platform is not available".to_owned());
         };
-        let tokens = match self.around.store.token_read(&plan.user_id, account_id).await {
-            Ok(Some(tokens)) => tokens,
-            Ok(None) => return unreadable("the account is not connected".to_owned()),
-            Err(error) => return unreadable(error.to_string()),
+        let mut refused = None;
+        loop {
+            let usable = self.usable_row(&plan.user_id, account_id, refused.clone()).await;
+            let tokens = match usable {
+                Ok(tokens) => tokens,
+                Err(message) => return unreadable(message),
+            };
+            let (Ok(token), Some(owner)) = (self.open(&tokens), &tokens.account.remote_user_id) else {
+                return unreadable("the account's token cannot be used".to_owned());
+            };
+            match platform.read_back(&token, remote_id, text, owner).await {
+                ReadBack::Unreadable { token_dead: true, .. } if refused.is_none() => refused = Some(tokens.version),
+                answer => return answer,
+            }
+        }
+    }
+
+    /// The account's row with a token that lasts, as far as its object can see to that; else why not.
+    async fn usable_row(
+        &self,
+        user: &UserId,
+        account: &AccountId,
+        refused: Option<String>,
+    ) -> Result<TokenRow, String> {
+        let not_connected = || "the account is not connected".to_owned();
+        let read = || async {
+            let tokens = self.around.store.token_read(user, account).await;
+            tokens.map_err(|error| error.to_string())?.ok_or_else(not_connected)
         };
-        let (Ok(token), Some(owner)) = (self.open(&tokens), tokens.account.remote_user_id) else {
-            return unreadable("the account's token cannot be used".to_owned());
-        };
-        platform.read_back(&token, remote_id, text, &owner).await
+        let tokens = read().await?;
+        if refused.is_none() && !wants_renewal(tokens.account.platform, tokens.expires_at, self.now()) {
+            return Ok(tokens);
+        }
+        let user_id = user.clone();
+        let request = AccountRequest::Usable { user_id, refused };
+        match self.around.objects.account(account, request).await {
+            Ok(AccountReply::Usable { .. }) => read().await,
+            Ok(AccountReply::Later { message, .. } | AccountReply::NeedsReauth { message }) => Err(message),
+            Ok(AccountReply::NotFound) => Err(not_connected()),
+            other => Err(unanswered(other)),
+        }
     }
 
     fn open(&self, tokens: &TokenRow) -> Result<AccessToken, String> {
