@@ -5,6 +5,7 @@ use crate::support::{self, Fault, Stage};
 use psn::dev::emulators::oauth::{self, App};
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::faults::{Action, How, Match, Plan as Faults, Point, Rule};
+use psn::domain::health::in_words;
 use psn::domain::id::{RemoteId, RemoteUserId};
 use psn::domain::platform::Platform;
 use psn::domain::post::{Status, SubStatus};
@@ -15,7 +16,7 @@ use psn::store::Secret;
 use psn::store::accounts::{AccountImport, TokenRow};
 use psn::store::reseal::Pass;
 use psn::store::seal::Sealer;
-use psn::tasks::token_refresher;
+use psn::tasks::{connected, token_refresher};
 use std::sync::atomic::Ordering;
 
 const PUBLISHED: (Status, Option<SubStatus>) = (Status::Published, None);
@@ -363,5 +364,62 @@ async fn what_a_person_says_is_read_back_with_a_renewed_token() {
         stage.world.run_for(MINUTE).await;
         assert_eq!(stage.status(&id).await, PUBLISHED);
         stage.assert_exact(&parts);
+    }
+}
+
+/// LinkedIn gives most apps nothing to renew with: its owner is reminded three times and asked once, by the task alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_only_its_owner_can_renew_reminds_them_three_times() {
+    let postgres = support::postgres().await;
+    let stage = support::stage(&postgres, "reminders", 38, XSettings::default()).await;
+    let (user, store) = (stage.world.settings().user_id.clone(), stage.world.store());
+    let end = stage.world.now() + Millis(60 * 24 * HOUR.0);
+    let import = AccountImport {
+        user: user.clone(),
+        platform: Platform::LinkedIn,
+        remote_user_id: RemoteUserId::from("AbC-1"),
+        username: None,
+        access_token: Secret::new("linkedin-token"),
+        refresh_token: None,
+        expires_at: Some(end),
+        scopes: Some("openid,profile,w_member_social".to_owned()),
+        metadata: serde_json::Map::new(),
+    };
+    let sealer = support::sealer(&[support::KEY.to_owned()]);
+    let account = store.account_import(&import, &sealer).await.unwrap();
+    let mut reminded = Vec::new();
+    for hour in 0..=62 * 24 {
+        let report = token_refresher::run(&store, &stage.world, false).await;
+        assert!(report.failed == 0 && report.message.is_none(), "{report:?}");
+        let left = end.since(stage.world.now());
+        let told = stage.world.told();
+        for message in &told[reminded.len()..] {
+            reminded.push((left.0 / HOUR.0, message.clone()));
+        }
+        if hour % 12 == 0 {
+            // Nothing of it is remembered in memory alone; and the list says the same without being asked to remind.
+            stage.world.crash();
+            let rows = store.account_rows(&user).await.unwrap();
+            let reports = connected::reports(&rows, stage.world.now());
+            let listed = reports.iter().find(|report| report.account.id == account.id).unwrap();
+            let expected = match reminded.len() {
+                0 => "ok".to_owned(),
+                1..=3 => format!("expires in {}", in_words(left)),
+                _ => "needs re-consent: LinkedIn ended the token and gave none to renew it with: connect the account again"
+                    .to_owned(),
+            };
+            assert_eq!(listed.health_words, expected, "{left:?} before the end");
+        }
+        stage.world.run_for(HOUR).await;
+    }
+    let expected = [
+        (14 * 24, "within 14 days and only its owner can renew it"),
+        (7 * 24, "within 7 days and only its owner can renew it"),
+        (2 * 24, "within 2 days and only its owner can renew it"),
+        (0, "ended the token and gave none to renew it with"),
+    ];
+    assert_eq!(reminded.len(), expected.len(), "{reminded:?}");
+    for ((hours, message), (hours_expected, words)) in reminded.iter().zip(expected) {
+        assert!(*hours == hours_expected && message.contains(words), "{reminded:?}");
     }
 }
