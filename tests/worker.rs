@@ -1,4 +1,5 @@
-//! The Worker on the real runtime: killed in the middle of calls, told contradictory things by people, asked wrong ones.
+//! The Worker on the real runtime: killed in the middle of calls, told contradictory things by people, asked wrong ones,
+//! with accounts that are connected and renewed.
 //! What came out is counted in the emulator's ledger.
 #![allow(
     missing_docs,
@@ -8,6 +9,8 @@
     reason = "tests"
 )]
 
+#[path = "worker/accounts.rs"]
+mod accounts;
 #[path = "worker/kills.rs"]
 mod kills;
 #[path = "worker/mistakes.rs"]
