@@ -98,7 +98,7 @@ pub enum Then {
 }
 
 /// How a call fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The connection is reset (TCP RST).
@@ -108,6 +108,8 @@ pub enum How {
     Hang,
     /// This status with the platform's error body.
     Status(u16),
+    /// A refusal that the platform knows, by its name there (Instagram: `4/2207051`, TikTok: `spam_risk`).
+    Error(String),
     /// The right status and headers, half of the body, then the connection ends. After the effect only.
     CutBody,
     /// The right status and a body without the id. After the effect only.

@@ -8,6 +8,9 @@ use serde_json::Value;
 pub struct Ledger {
     /// What was published, in the order in which it was.
     pub entries: Vec<Entry>,
+    /// What was handed to a person as a draft and is not published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drafts: Vec<Entry>,
     /// Every call that arrived, whatever became of it, in the order of arrival.
     pub arrivals: Vec<Arrival>,
     /// What the token endpoints decided.

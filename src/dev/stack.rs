@@ -6,6 +6,7 @@
 
 use crate::dev::emulators::engine::{self, Account, Handle, Options, PlainSettings, Site};
 use crate::dev::emulators::instagram::InstagramHandle;
+use crate::dev::emulators::instagram::settings::Settings as InstagramSettings;
 use crate::dev::emulators::linkedin::LinkedInHandle;
 use crate::dev::emulators::linkedin::settings::Settings as LinkedInSettings;
 use crate::dev::emulators::oauth::App;
@@ -129,10 +130,12 @@ struct Ports {
     instagram: [u16; 2],
     #[serde(default)]
     tiktok: u16,
+    #[serde(default)]
+    facebook: u16,
 }
 
 impl Ports {
-    fn all(self) -> [u16; 9] {
+    fn all(self) -> [u16; 10] {
         let ([linkedin, linkedin_www], [instagram, instagram_login]) = (self.linkedin, self.instagram);
         [
             self.worker,
@@ -144,10 +147,11 @@ impl Ports {
             instagram,
             instagram_login,
             self.tiktok,
+            self.facebook,
         ]
     }
 
-    const fn of(all: [u16; 9]) -> Self {
+    const fn of(all: [u16; 10]) -> Self {
         let [
             worker,
             postgres,
@@ -158,6 +162,7 @@ impl Ports {
             instagram,
             instagram_login,
             tiktok,
+            facebook,
         ] = all;
         Self {
             worker,
@@ -167,6 +172,7 @@ impl Ports {
             linkedin: [linkedin, linkedin_www],
             instagram: [instagram, instagram_login],
             tiktok,
+            facebook,
         }
     }
 
@@ -238,7 +244,13 @@ impl Foundation {
                 todo,
             });
         }
-        for port in [&[ports.x, ports.tiktok][..], &ports.linkedin[..], &ports.instagram[..]].concat() {
+        for port in [
+            &[ports.x, ports.tiktok, ports.facebook][..],
+            &ports.linkedin[..],
+            &ports.instagram[..],
+        ]
+        .concat()
+        {
             if !is_free_within(port, PORT_WAIT_MAX).await {
                 return Err(taken(port, "an emulated platform"));
             }
@@ -249,10 +261,23 @@ impl Foundation {
             None
         };
         let folder = &options.state_dir;
-        let x = emulate(folder, "x", [ports.x, 0], options.x.clone()).await?;
-        let linkedin = emulate(folder, "linkedin", ports.linkedin, LinkedInSettings::default()).await?;
-        let instagram = emulate(folder, "instagram", ports.instagram, PlainSettings::default()).await?;
-        let tiktok = emulate(folder, "tiktok", [ports.tiktok, 0], PlainSettings::default()).await?;
+        let ([linkedin, linkedin_www], [graph, login]) = (ports.linkedin, ports.instagram);
+        let x = emulate(folder, "x", [ports.x, 0, 0], options.x.clone()).await?;
+        let linkedin = emulate(
+            folder,
+            "linkedin",
+            [linkedin, linkedin_www, 0],
+            LinkedInSettings::default(),
+        )
+        .await?;
+        let instagram = emulate(
+            folder,
+            "instagram",
+            [graph, login, ports.facebook],
+            InstagramSettings::default(),
+        )
+        .await?;
+        let tiktok = emulate(folder, "tiktok", [ports.tiktok, 0, 0], PlainSettings::default()).await?;
         Ok(Self {
             options,
             ports,
@@ -456,12 +481,13 @@ impl Stack {
 async fn emulate<S: Site>(
     folder: &Path,
     name: &str,
-    [port, second_port]: [u16; 2],
+    [port, second_port, third_port]: [u16; 3],
     settings: S::Settings,
 ) -> Result<Handle<S>, StackError> {
     let options = Options {
         port: Some(port),
         second_port: Some(second_port),
+        third_port: Some(third_port),
         state_file: Some(folder.join(format!("{name}.jsonl"))),
         settings,
         // Each of its own: no two platforms give the same token.
@@ -607,7 +633,7 @@ fn choose_ports(state_dir: &Path, worker: Option<u16>) -> Result<Ports, StackErr
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let worker = worker.or(kept.map(|ports| ports.worker));
-    let mut known = kept.unwrap_or(Ports::of([0; 9]));
+    let mut known = kept.unwrap_or(Ports::of([0; 10]));
     let ports = loop {
         if let Some(worker) = worker {
             known.worker = worker;
@@ -639,11 +665,11 @@ const PORTS: std::ops::Range<u16> = 15_000..32_000;
 
 /// Free ports, all different: they are held until all are chosen. Each stack begins to look at another place, so that two
 /// that start at once do not choose the same.
-fn fresh_ports() -> io::Result<[u16; 9]> {
+fn fresh_ports() -> io::Result<[u16; 10]> {
     let begin = RandomState::new().hash_one(std::process::id());
     let count = u64::from(PORTS.end - PORTS.start);
     let mut held = Vec::new();
-    let mut ports = [0; 9];
+    let mut ports = [0; 10];
     for offset in 0..count {
         let Some(slot) = ports.get_mut(held.len()) else { break };
         let port = PORTS.start + u16::try_from(begin.wrapping_add(offset) % count).unwrap_or(0);

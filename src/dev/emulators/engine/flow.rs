@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub(super) struct Shared<S: Site> {
     pub connections: Vec<Connections>,
     /// When calls came and were answered, finer than the ledger tells; not kept over a restart.
     pub timings: Mutex<Vec<Timing>>,
+    /// The promised fetches that are under way, by key.
+    pub fetching: Mutex<BTreeSet<String>>,
 }
 
 /// When a call came and when its answer left, in µs since the Unix epoch.
@@ -197,7 +199,7 @@ fn text_of(request: &Request) -> Option<String> {
     found?.as_str().map(str::to_owned)
 }
 
-async fn work<S: Site>(shared: &Shared<S>, mut call: Call, answer: oneshot::Sender<Ending>) {
+async fn work<S: Site>(shared: &Arc<Shared<S>>, mut call: Call, answer: oneshot::Sender<Ending>) {
     let (before_ms, after_ms, stops) = latency(shared, &call);
     if wait(before_ms, stops.then_some(&mut call.gone)).await {
         return end(shared, &call, Ended::ClientGoneBeforeEffect);
@@ -212,14 +214,17 @@ async fn work<S: Site>(shared: &Shared<S>, mut call: Call, answer: oneshot::Send
         end(shared, &call, Ended::FailedBeforeEffect);
         let ending = match call.action.how.unwrap_or_default() {
             How::Status(status) => Ending::Answer(Box::new(respond(&S::failure(status)))),
+            How::Error(name) => Ending::Answer(Box::new(respond(&refusal::<S>(&name)))),
             How::Hang => Ending::Hang,
             _ => Ending::Reset,
         };
         let _ = answer.send(ending);
         return;
     }
+    fetch_first(shared, &mut call).await;
     let gone_before = *call.gone.borrow();
     let Some(reply) = effect(shared, &call) else { return };
+    fetch_promised(shared);
     // A client that is gone needs no waiting for, and what it left is decided.
     let gone = wait(after_ms, Some(&mut call.gone)).await
         || (call.action.hold == Some(Point::After) && hold(shared, &mut call, Point::After).await);
@@ -243,6 +248,56 @@ async fn work<S: Site>(shared: &Shared<S>, mut call: Call, answer: oneshot::Send
     }
     if answer.send(Ending::Answer(Box::new(respond(&reply)))).is_err() {
         end(shared, &call, Ended::ClientGoneAfterEffect);
+    }
+}
+
+/// A named refusal; which names there are was checked when the plan came.
+fn refusal<S: Site>(name: &str) -> Reply {
+    S::refusal(name).unwrap_or_else(|| S::failure(500))
+}
+
+/// Fetches what the platform must have seen before it can decide.
+async fn fetch_first<S: Site>(shared: &Shared<S>, call: &mut Call) {
+    let fetches = {
+        let state = lock(&shared.state);
+        let moment = Moment {
+            now: shared.clock.now(),
+            n: call.n,
+            entropy: &shared.entropy,
+        };
+        S::fetches_first(&state, &moment, &call.request)
+    };
+    for fetch in fetches {
+        call.request.fetched.push(fetch.run().await);
+    }
+}
+
+/// Begins whatever the platform has promised to fetch and is not fetching yet.
+pub(super) fn fetch_promised<S: Site>(shared: &Arc<Shared<S>>) {
+    let (generation, promised) = {
+        let state = lock(&shared.state);
+        (state.generation, S::fetches(&state.own, &state.plan.settings))
+    };
+    for (key, fetch) in promised {
+        if !lock(&shared.fetching).insert(key.clone()) {
+            continue;
+        }
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let result = fetch.run().await;
+            let mut state = lock(&shared.state);
+            if state.generation == generation {
+                let at = shared.clock.now();
+                state.enter(Entered::Fetched {
+                    at,
+                    key: key.clone(),
+                    result,
+                });
+            }
+            drop(state);
+            lock(&shared.fetching).remove(&key);
+            tick(&shared);
+        });
     }
 }
 
@@ -388,6 +443,7 @@ fn spoiled<S: Site>(how: How, mut reply: Reply) -> Ending {
         How::Reset => Ending::Reset,
         How::Hang => Ending::Hang,
         How::Status(status) => Ending::Answer(Box::new(respond(&S::failure(status)))),
+        How::Error(name) => Ending::Answer(Box::new(respond(&refusal::<S>(&name)))),
         // Of an empty body there is no half.
         How::CutBody if matches!(reply.body, Content::Empty) => Ending::Reset,
         How::CutBody => Ending::Answer(Box::new(cut(&reply))),

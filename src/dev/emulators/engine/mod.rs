@@ -4,6 +4,7 @@
 //! on when its client is killed. How to drive one from outside is in `src/dev/README.md`.
 
 mod control;
+pub mod fetch;
 mod flow;
 pub mod media;
 mod request;
@@ -12,7 +13,7 @@ mod state;
 
 use crate::dev::emulators::oauth::{self, App, Dialect, Grant};
 use crate::dev::emulators::server::{Connection, Connections, ResettableListener, lock};
-use crate::dev::faults::{Counts, Plan, Rule};
+use crate::dev::faults::{Counts, How, Plan, Rule};
 use crate::dev::ledger::{Entry, Ledger, Media};
 use crate::domain::time::Timestamp;
 use crate::ports::clock::Clock;
@@ -20,6 +21,7 @@ use crate::ports::memory::SeededEntropy;
 use anyhow::Context as _;
 use axum::extract::{ConnectInfo, State as Shares};
 use axum::response::{IntoResponse as _, Response};
+use fetch::{Fetch, FetchResult};
 use flow::Shared;
 pub use flow::{InFlight, Timing};
 pub(super) use request::{Body, Reply, Request, pairs};
@@ -160,11 +162,26 @@ pub trait Site: Sized + Send + Sync + 'static {
     fn perform(state: &State<Self>, moment: &Moment<'_>, request: &Request) -> Done<Self::Change>;
     /// Keeps what a request changed beside tokens.
     fn apply(_kept: &mut Self::Kept, _settings: &Self::Settings, _effected: Effected<Self::Change>) {}
+    /// What must be fetched before the request can be decided; the results are its `fetched`, in this order.
+    fn fetches_first(_state: &State<Self>, _moment: &Moment<'_>, _request: &Request) -> Vec<Fetch> {
+        Vec::new()
+    }
+    /// What it has promised to fetch and has not yet, each under a key of its own.
+    fn fetches(_kept: &Self::Kept, _settings: &Self::Settings) -> Vec<(String, Fetch)> {
+        Vec::new()
+    }
+    /// Keeps what became of such a fetch.
+    fn fetched(_kept: &mut Self::Kept, _at: Timestamp, _key: &str, _results: FetchResult) {}
     /// A change as the ledger tells it.
     fn words(change: &Self::Change) -> String;
-    /// What was published.
+    /// What was published until `now`.
     #[must_use]
-    fn entries(_kept: &Self::Kept) -> Vec<Entry> {
+    fn entries(_kept: &Self::Kept, _now: Timestamp) -> Vec<Entry> {
+        Vec::new()
+    }
+    /// What was handed to a person as a draft until `now`.
+    #[must_use]
+    fn drafts(_kept: &Self::Kept, _now: Timestamp) -> Vec<Entry> {
         Vec::new()
     }
     /// The upload that a request goes on with, told from its method, path and headers alone (see [`media`]).
@@ -187,6 +204,10 @@ pub trait Site: Sized + Send + Sync + 'static {
     }
     /// Its answer when it fails with that status.
     fn failure(status: u16) -> Reply;
+    /// Its refusal of that name, where it knows one (`"how": {"error": NAME}`).
+    fn refusal(_name: &str) -> Option<Reply> {
+        None
+    }
 }
 
 /// How to start an emulator.
@@ -196,6 +217,8 @@ pub struct Options<T> {
     pub port: Option<u16>,
     /// The port of its second host, for a platform that has two; a free one when `None`.
     pub second_port: Option<u16>,
+    /// The port of its third host, for a platform that has three; a free one when `None`.
+    pub third_port: Option<u16>,
     /// Where the state lies; `None` keeps it in memory.
     pub state_file: Option<PathBuf>,
     /// What `settings` are unless a plan says otherwise, and after a reset.
@@ -211,6 +234,7 @@ impl<T: Default> Default for Options<T> {
         Self {
             port: None,
             second_port: None,
+            third_port: None,
             state_file: None,
             settings: T::default(),
             seed: 1,
@@ -254,7 +278,7 @@ impl<S: Site> Clone for Handle<S> {
 pub async fn start<S: Site>(options: Options<S::Settings>) -> anyhow::Result<Handle<S>> {
     options.settings.check().map_err(anyhow::Error::msg)?;
     let state = State::open(options.state_file.as_deref(), options.settings)?;
-    let ports = [options.port, options.second_port];
+    let ports = [options.port, options.second_port, options.third_port];
     let mut listeners = Vec::new();
     for port in ports.into_iter().take(S::DIALECT.hosts) {
         let listener = ResettableListener::bind(port).await;
@@ -279,6 +303,7 @@ pub async fn start<S: Site>(options: Options<S::Settings>) -> anyhow::Result<Han
             entropy: SeededEntropy::new(options.seed),
             connections,
             timings: Mutex::default(),
+            fetching: Mutex::default(),
         }),
         servers: Vec::new(),
     };
@@ -289,6 +314,8 @@ pub async fn start<S: Site>(options: Options<S::Settings>) -> anyhow::Result<Han
         let server = axum::serve(listener, app.into_make_service_with_connect_info::<Connection>());
         handle.servers.push(tokio::spawn(server.into_future()).abort_handle());
     }
+    // What a killed emulator was fetching.
+    flow::fetch_promised(&handle.shared);
     Ok(handle)
 }
 
@@ -369,13 +396,19 @@ impl<S: Site> Handle<S> {
     /// The origin of its second host; its only one where it has no second.
     #[must_use]
     pub fn second_url(&self) -> &str {
-        self.urls.last().map_or("", String::as_str)
+        self.urls.get(1).map_or_else(|| self.url(), String::as_str)
+    }
+
+    /// The origin of its third host; its first one where it has no third.
+    #[must_use]
+    pub fn third_url(&self) -> &str {
+        self.urls.get(2).map_or_else(|| self.url(), String::as_str)
     }
 
     /// What happened so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        lock(&self.shared.state).ledger()
+        lock(&self.shared.state).ledger(self.shared.clock.now())
     }
 
     /// The plan in force.
@@ -396,6 +429,13 @@ impl<S: Site> Handle<S> {
     pub fn set_faults(&self, plan: Plan<S::Settings>) -> Result<(), String> {
         plan.check()?;
         plan.settings.check()?;
+        for rule in &plan.rules {
+            if let Some(How::Error(name)) = &rule.action.how
+                && S::refusal(name).is_none()
+            {
+                return Err(format!("{} has no error `{name}`: see src/dev/README.md", S::NAME));
+            }
+        }
         lock(&self.shared.state).enter(state::Entered::Plan(plan));
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! Requests as they arrived and answers before any fault spoils them.
 
+use super::fetch::FetchResult;
 use super::media::{Part, Receipt, Taken};
 use super::state::Bearer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use serde_json::Value;
 
 /// A request as it arrived.
@@ -18,6 +19,10 @@ pub(in crate::dev::emulators) struct Request {
     pub query: String,
     pub is_json: bool,
     pub is_form: bool,
+    /// The origin that the client called, without a final slash.
+    pub origin: String,
+    /// What became of the fetches that had to come first.
+    pub fetched: Vec<FetchResult>,
     /// The pairs of the query, or of the body where that is a form.
     pub fields: Vec<(String, String)>,
     /// The name and secret of the `Authorization` header.
@@ -49,7 +54,11 @@ impl Request {
         let query = parts.uri.query().unwrap_or_default();
         let is_form = kind.starts_with("application/x-www-form-urlencoded");
         let in_query = || pairs(query).into_iter().find(|(name, _)| name == "access_token");
-        let token = authorization.strip_prefix("Bearer ").map(str::to_owned);
+        // RFC 6750; Meta's uploads say `OAuth`.
+        let token = ["Bearer ", "OAuth "]
+            .iter()
+            .find_map(|scheme| authorization.strip_prefix(scheme))
+            .map(str::to_owned);
         Self {
             host,
             method: parts.method.as_str().to_owned(),
@@ -57,6 +66,8 @@ impl Request {
             query: query.to_owned(),
             is_json: kind.starts_with("application/json"),
             is_form,
+            origin: format!("http://{}", header(HOST).unwrap_or_default()),
+            fetched: Vec::new(),
             fields: pairs(query),
             basic: authorization.strip_prefix("Basic ").and_then(basic),
             token: token.or_else(|| in_query().map(|(_, token)| token)),

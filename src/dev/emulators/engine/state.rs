@@ -1,6 +1,7 @@
 //! What an emulated platform knows. Every change is a record: appended to the state file before the answer leaves, and
 //! read back at the next start.
 
+use super::fetch::FetchResult;
 use super::{Account, Effected, Moment, Site, Switches as _};
 use crate::dev::emulators::oauth::{self, Desk, Oauth};
 use crate::dev::faults::{Counts, Decision, Plan, RuleBook};
@@ -44,6 +45,12 @@ pub(super) enum Entered<S: Site> {
         at: Timestamp,
         account: Option<String>,
         change: S::Change,
+    },
+    /// What became of a fetch that was promised.
+    Fetched {
+        at: Timestamp,
+        key: String,
+        result: FetchResult,
     },
     /// Something about apps and tokens that no call did.
     Oauth(Vec<oauth::Event>),
@@ -245,6 +252,7 @@ impl<S: Site> State<S> {
                 };
                 S::apply(&mut self.own, &self.plan.settings, effected);
             }
+            Entered::Fetched { at, key, result } => S::fetched(&mut self.own, at, &key, result),
             Entered::Oauth(events) => self.oauth.apply(events),
             Entered::Tokens(tokens) => self.oauth = *tokens,
         }
@@ -297,9 +305,10 @@ impl<S: Site> State<S> {
     }
 
     /// What happened so far.
-    pub(super) fn ledger(&self) -> Ledger {
+    pub(super) fn ledger(&self, now: Timestamp) -> Ledger {
         Ledger {
-            entries: S::entries(&self.own),
+            entries: S::entries(&self.own, now),
+            drafts: S::drafts(&self.own, now),
             arrivals: self.arrivals.clone(),
             oauth: self.oauth.ledger(),
             media: S::media(&self.own),

@@ -17,6 +17,7 @@ use crate::dev::emulators::engine::{
 pub use crate::dev::emulators::engine::{InFlight, Timing};
 use crate::dev::emulators::oauth::Dialect;
 use crate::dev::ledger::{Entry, Media};
+use crate::domain::time::Timestamp;
 use settings::Settings;
 use state::{Change, Kept};
 
@@ -79,7 +80,7 @@ impl Site for X {
         }
     }
 
-    fn entries(kept: &Kept) -> Vec<Entry> {
+    fn entries(kept: &Kept, _now: Timestamp) -> Vec<Entry> {
         kept.entries()
     }
 
