@@ -11,6 +11,7 @@ use crate::dev::emulators::linkedin::LinkedInHandle;
 use crate::dev::emulators::linkedin::settings::Settings as LinkedInSettings;
 use crate::dev::emulators::oauth::App;
 use crate::dev::emulators::tiktok::TikTokHandle;
+use crate::dev::emulators::tiktok::settings::Settings as TikTokSettings;
 use crate::dev::emulators::x::settings::Settings as XSettings;
 use crate::dev::emulators::x::{XAccount, XHandle};
 use crate::dev::neon::{NeonEndpoint, NeonError, NeonOptions};
@@ -277,7 +278,7 @@ impl Foundation {
             InstagramSettings::default(),
         )
         .await?;
-        let tiktok = emulate(folder, "tiktok", [ports.tiktok, 0, 0], PlainSettings::default()).await?;
+        let tiktok = emulate(folder, "tiktok", [ports.tiktok, 0, 0], TikTokSettings::default()).await?;
         Ok(Self {
             options,
             ports,

@@ -13,8 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Clone)]
 pub enum Served {
     Bytes(Vec<u8>),
-    /// The same block so often.
-    Blocks(Vec<u8>, usize),
     Redirect(String),
     Status(u16),
     /// Says nothing.
@@ -76,23 +74,18 @@ impl FileHost {
         let head = |status: u16, length: usize, more: &str| {
             format!("HTTP/1.1 {status} So\r\ncontent-length: {length}\r\nconnection: close\r\n{more}\r\n")
         };
-        let (head, body, times) = match served.unwrap_or(Served::Status(404)) {
-            Served::Bytes(bytes) => (head(200, bytes.len(), ""), bytes, 1),
-            Served::Blocks(block, times) => (head(200, block.len() * times, ""), block, times),
-            Served::Redirect(to) => (head(302, 0, &format!("location: {to}\r\n")), Vec::new(), 0),
-            Served::Status(status) => (head(status, 0, ""), Vec::new(), 0),
-            Served::Half(bytes) => (head(200, bytes.len() * 2, ""), bytes, 1),
+        let (head, body) = match served.unwrap_or(Served::Status(404)) {
+            Served::Bytes(bytes) => (head(200, bytes.len(), ""), bytes),
+            Served::Redirect(to) => (head(302, 0, &format!("location: {to}\r\n")), Vec::new()),
+            Served::Status(status) => (head(status, 0, ""), Vec::new()),
+            Served::Half(bytes) => (head(200, bytes.len() * 2, ""), bytes),
             Served::Silence => {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 return;
             }
         };
         let _ = stream.write_all(head.as_bytes()).await;
-        for _ in 0..times {
-            if stream.write_all(&body).await.is_err() {
-                return;
-            }
-        }
+        let _ = stream.write_all(&body).await;
         let _ = stream.shutdown().await;
     }
 }

@@ -214,7 +214,7 @@ async fn work<S: Site>(shared: &Arc<Shared<S>>, mut call: Call, answer: oneshot:
         end(shared, &call, Ended::FailedBeforeEffect);
         let ending = match call.action.how.unwrap_or_default() {
             How::Status(status) => Ending::Answer(Box::new(respond(&S::failure(status)))),
-            How::Error(name) => Ending::Answer(Box::new(respond(&refusal::<S>(&name)))),
+            How::Error(name) => Ending::Answer(Box::new(respond(&refusal::<S>(&name, &call.request.path)))),
             How::Hang => Ending::Hang,
             _ => Ending::Reset,
         };
@@ -238,7 +238,8 @@ async fn work<S: Site>(shared: &Arc<Shared<S>>, mut call: Call, answer: oneshot:
     }
     if call.action.fail == Some(Point::After) {
         end(shared, &call, Ended::FailedAfterEffect);
-        let _ = answer.send(spoiled::<S>(call.action.how.unwrap_or_default(), reply));
+        let how = call.action.how.unwrap_or_default();
+        let _ = answer.send(spoiled::<S>(how, reply, &call.request.path));
         return;
     }
     // Said before it is sent, so that whoever has the answer finds it in the ledger.
@@ -252,8 +253,8 @@ async fn work<S: Site>(shared: &Arc<Shared<S>>, mut call: Call, answer: oneshot:
 }
 
 /// A named refusal; which names there are was checked when the plan came.
-fn refusal<S: Site>(name: &str) -> Reply {
-    S::refusal(name).unwrap_or_else(|| S::failure(500))
+fn refusal<S: Site>(name: &str, path: &str) -> Reply {
+    S::refusal(name, path).unwrap_or_else(|| S::failure(500))
 }
 
 /// Fetches what the platform must have seen before it can decide.
@@ -438,12 +439,12 @@ pub(super) fn in_flight<S: Site>(shared: &Shared<S>) -> Vec<InFlight> {
     lock(&shared.live).values().map(|entry| entry.shown.clone()).collect()
 }
 
-fn spoiled<S: Site>(how: How, mut reply: Reply) -> Ending {
+fn spoiled<S: Site>(how: How, mut reply: Reply, path: &str) -> Ending {
     match how {
         How::Reset => Ending::Reset,
         How::Hang => Ending::Hang,
         How::Status(status) => Ending::Answer(Box::new(respond(&S::failure(status)))),
-        How::Error(name) => Ending::Answer(Box::new(respond(&refusal::<S>(&name)))),
+        How::Error(name) => Ending::Answer(Box::new(respond(&refusal::<S>(&name, path)))),
         // Of an empty body there is no half.
         How::CutBody if matches!(reply.body, Content::Empty) => Ending::Reset,
         How::CutBody => Ending::Answer(Box::new(cut(&reply))),

@@ -204,8 +204,8 @@ pub trait Site: Sized + Send + Sync + 'static {
     }
     /// Its answer when it fails with that status.
     fn failure(status: u16) -> Reply;
-    /// Its refusal of that name, where it knows one (`"how": {"error": NAME}`).
-    fn refusal(_name: &str) -> Option<Reply> {
+    /// Its refusal of that name on that path, where it knows one (`"how": {"error": NAME}`).
+    fn refusal(_name: &str, _path: &str) -> Option<Reply> {
         None
     }
 }
@@ -431,7 +431,7 @@ impl<S: Site> Handle<S> {
         plan.settings.check()?;
         for rule in &plan.rules {
             if let Some(How::Error(name)) = &rule.action.how
-                && S::refusal(name).is_none()
+                && S::refusal(name, "").is_none()
             {
                 return Err(format!("{} has no error `{name}`: see src/dev/README.md", S::NAME));
             }

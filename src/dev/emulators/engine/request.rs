@@ -110,7 +110,14 @@ impl Request {
 
     /// The query as the ledger may show it: no secrets.
     pub(super) fn shown_query(&self) -> String {
-        const SECRETS: [&str; 5] = ["access_token", "client_secret", "code", "refresh_token", "token"];
+        const SECRETS: [&str; 6] = [
+            "access_token",
+            "client_secret",
+            "code",
+            "refresh_token",
+            "token",
+            "upload_token",
+        ];
         let shown = self.query.split('&').map(|pair| match pair.split_once('=') {
             Some((name, _)) if SECRETS.contains(&name) => format!("{name}=[redacted]"),
             _ => pair.to_owned(),

@@ -125,7 +125,7 @@ impl Site for Instagram {
         problems::Problem { status, ..problem }.reply()
     }
 
-    fn refusal(name: &str) -> Option<Reply> {
+    fn refusal(name: &str, _path: &str) -> Option<Reply> {
         problems::named(name).map(|problem| problem.reply())
     }
 }

@@ -130,7 +130,7 @@ impl Site for LinkedIn {
         change.words()
     }
 
-    fn entries(kept: &Kept) -> Vec<Entry> {
+    fn entries(kept: &Kept, _now: Timestamp) -> Vec<Entry> {
         kept.entries()
     }
 

@@ -1,18 +1,34 @@
-//! TikTok's OAuth and its answer to who somebody is:
-//! <https://developers.tiktok.com/doc/oauth-user-access-token-management>. It publishes nothing yet.
+//! TikTok, as its documents describe it: OAuth, direct posts and drafts by upload and by address, read-back, with faults and
+//! a ledger: <https://developers.tiktok.com/doc/content-posting-api-reference-direct-post>.
 
-use crate::dev::emulators::engine::{Done, Handle, Look, Moment, Options, PlainSettings, Reply, Request, Site, State};
-use crate::dev::emulators::oauth::{Dialect, Fault, Grant, Pkce, Renewal, authorize};
+mod api;
+mod posting;
+mod problems;
+pub mod settings;
+mod state;
+mod uploads;
+mod videos;
+
+use crate::dev::emulators::engine::fetch::{Fetch, FetchResult};
+use crate::dev::emulators::engine::media::Running;
+use crate::dev::emulators::engine::{self, Done, Effected, Handle, Moment, Options, Reply, Request, Site};
+use crate::dev::emulators::oauth::{Dialect, Event, Fault, Grant, Pkce, Renewal, authorize};
+use crate::dev::ledger::{Entry, Media};
+use crate::domain::time::Timestamp;
+use problems::{error, log_id};
 use serde_json::{Map, Value, json};
+use settings::Settings;
+use state::{Change, Kept, Mode};
 
 /// TikTok as a [`Site`].
 #[derive(Debug)]
 pub struct TikTok;
 
 /// How to start the emulator.
-pub type TikTokOptions = Options<PlainSettings>;
+pub type TikTokOptions = Options<Settings>;
 /// The running emulator.
 pub type TikTokHandle = Handle<TikTok>;
+type State = engine::State<TikTok>;
 
 const DIALECT: Dialect = Dialect {
     title: "TikTok",
@@ -55,9 +71,9 @@ const DIALECT: Dialect = Dialect {
 
 #[allow(private_interfaces, reason = "only the emulators are sites")]
 impl Site for TikTok {
-    type Settings = PlainSettings;
-    type Change = Look;
-    type Kept = ();
+    type Settings = Settings;
+    type Change = Change;
+    type Kept = Kept;
     const NAME: &'static str = "TikTok";
     const DIALECT: &'static Dialect = &DIALECT;
 
@@ -71,10 +87,17 @@ impl Site for TikTok {
             .ok_or_else(|| format!("`{id}` is not an open id: expected letters, digits, `-` and `_`"))
     }
 
-    fn perform(state: &State<Self>, moment: &Moment<'_>, request: &Request) -> Done<Look> {
+    fn perform(state: &State, moment: &Moment<'_>, request: &Request) -> Done<Change> {
+        if let Some(done) = api::perform(state, moment, request) {
+            return done;
+        }
         let desk = state.desk(moment);
+        let token = |(reply, events): (Reply, Vec<Event>)| Done {
+            oauth: events,
+            ..Done::of(reply, Change::None)
+        };
         match (request.method.as_str(), request.path.as_str()) {
-            ("GET" | "POST", "/v2/auth/authorize/") => Done::token(authorize(&desk, request)),
+            ("GET" | "POST", "/v2/auth/authorize/") => token(authorize(&desk, request)),
             ("POST", "/v2/oauth/token/") => {
                 let grants = ["authorization_code", "refresh_token"];
                 let verdict = desk.token(request, desk.app_of_body(request), &grants);
@@ -82,7 +105,7 @@ impl Site for TikTok {
                     .result
                     .as_ref()
                     .map_or_else(|fault| refusal(*fault, moment), answer);
-                Done::token((Reply::json(200, body), verdict.events))
+                token((Reply::json(200, body), verdict.events))
             }
             ("POST", "/v2/oauth/revoke/") => {
                 let (result, events) = desk.revoke(request, desk.app_of_body(request));
@@ -90,15 +113,70 @@ impl Site for TikTok {
                     Ok(()) => Reply::empty(200),
                     Err(fault) => Reply::json(200, refusal(fault, moment)),
                 };
-                Done::token((reply, events))
+                token((reply, events))
             }
-            ("GET", "/v2/user/info/") => Done::look(user_info(state, moment, request)),
-            _ => Done::look((404, error("invalid_params", "There is no such path", moment.n))),
+            ("GET", "/v2/user/info/") => {
+                let (status, body) = user_info(state, moment, request);
+                let change = if status < 400 { Change::Read } else { Change::None };
+                Done::of(Reply::json(status, body), change)
+            }
+            _ => {
+                let body = error("invalid_params", "There is no such path", moment.n);
+                Done::of(Reply::json(404, body), Change::None)
+            }
         }
     }
 
-    fn words(change: &Look) -> String {
-        change.words()
+    fn apply(kept: &mut Kept, settings: &Settings, effected: Effected<Change>) {
+        kept.apply(settings, effected);
+    }
+
+    fn fetches(kept: &Kept, settings: &Settings) -> Vec<(String, Fetch)> {
+        kept.fetches(settings)
+    }
+
+    fn fetched(kept: &mut Kept, at: Timestamp, key: &str, result: FetchResult) {
+        kept.fetched(at, key, result);
+    }
+
+    fn resumes(state: &State, request: &Request) -> Option<Running> {
+        uploads::resumes(state, request)
+    }
+
+    fn words(change: &Change) -> String {
+        match change {
+            Change::None => "none".to_owned(),
+            Change::Read => "read".to_owned(),
+            // The call with which posting starts.
+            Change::Begun(publication) if !matches!(publication.source, state::Source::Upload { .. }) => {
+                format!("created {}", publication.id)
+            }
+            Change::Begun(publication) => format!("prepared {}", publication.id),
+            Change::Received { id, is_last: true, .. } => format!("created {id}"),
+            Change::Received { id, .. } => format!("uploaded {id}"),
+            Change::Cancelled(id) => format!("cancelled {id}"),
+        }
+    }
+
+    fn entries(kept: &Kept, now: Timestamp) -> Vec<Entry> {
+        kept.entries(Mode::Post, now)
+    }
+
+    fn drafts(kept: &Kept, now: Timestamp) -> Vec<Entry> {
+        kept.entries(Mode::Draft, now)
+    }
+
+    fn media(kept: &Kept) -> Vec<Media> {
+        kept.media()
+    }
+
+    fn carry_over(kept: &Kept) -> Kept {
+        kept.carried_over()
+    }
+
+    fn refusal(name: &str, path: &str) -> Option<Reply> {
+        let problem = problems::named(name)?;
+        Some(Reply::json(api::status_of(&problem, path), problem.body(0)))
     }
 
     fn failure(status: u16) -> Reply {
@@ -143,7 +221,7 @@ fn refusal(fault: Fault, moment: &Moment<'_>) -> Value {
     json!({"error": error, "error_description": description, "log_id": log_id(moment.n)})
 }
 
-fn user_info(state: &State<TikTok>, moment: &Moment<'_>, request: &Request) -> (u16, Value) {
+fn user_info(state: &State, moment: &Moment<'_>, request: &Request) -> (u16, Value) {
     let Some(bearer) = &request.bearer else {
         let message = "The access token is invalid or not found in the request.";
         return (401, error("access_token_invalid", message, moment.n));
@@ -175,12 +253,4 @@ fn user_info(state: &State<TikTok>, moment: &Moment<'_>, request: &Request) -> (
     }
     let error = json!({"code": "ok", "message": "", "log_id": log_id(moment.n)});
     (200, json!({"data": {"user": user}, "error": error}))
-}
-
-fn error(code: &str, message: &str, n: u64) -> Value {
-    json!({"data": {}, "error": {"code": code, "message": message, "log_id": log_id(n)}})
-}
-
-fn log_id(n: u64) -> String {
-    format!("2026112300000000{n:016X}")
 }
