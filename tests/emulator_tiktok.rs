@@ -416,6 +416,7 @@ async fn pulls_fail_are_cancelled_and_end_after_a_restart() {
     let gone = bench.files.put("/gone.mp4", Served::Status(404));
     let moved = bench.files.put("/moved.mp4", Served::Redirect(good.clone()));
     let text = bench.files.put("/text.mp4", Served::Bytes(b"words".to_vec()));
+    let half = bench.files.put("/half.mp4", Served::Half(mp4(1_000)));
     let slow = bench.files.put("/slow.mp4", Served::Silence);
     let photo = bench.files.put("/large.jpg", Served::Bytes(jpeg(2_000, 2_000, 100)));
     let pull = async |url: &str| {
@@ -427,6 +428,7 @@ async fn pulls_fail_are_cancelled_and_end_after_a_restart() {
     for (url, reason) in [
         (gone, "video_pull_failed"),
         (moved, "video_pull_failed"),
+        (half, "video_pull_failed"),
         (text, "file_format_check_failed"),
     ] {
         let publish_id = pull(&url).await;
@@ -444,6 +446,10 @@ async fn pulls_fail_are_cancelled_and_end_after_a_restart() {
     assert_eq!(
         bench.until_status(&album, "FAILED").await["fail_reason"],
         "picture_size_check_failed"
+    );
+    assert!(
+        !bench.files.asked().contains(&"/good.mp4".to_owned()),
+        "no redirect was followed"
     );
     bench.settings(json!({"fail_reason": "spam_risk"}));
     let risky = pull(&good).await;
