@@ -4,7 +4,7 @@
 //! What needs the rest of the program (migrations, sealed tokens, the hub files) happens between [`Foundation::start`]
 //! and [`Foundation::run`], in the command line.
 
-use crate::dev::emulators::engine::{self, Account, Handle, Options, PlainSettings, Site};
+use crate::dev::emulators::engine::{self, Account, Handle, Options, Site};
 use crate::dev::emulators::instagram::InstagramHandle;
 use crate::dev::emulators::instagram::settings::Settings as InstagramSettings;
 use crate::dev::emulators::linkedin::LinkedInHandle;

@@ -27,8 +27,8 @@ pub use flow::{InFlight, Timing};
 pub(super) use request::{Body, Reply, Request, pairs};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+pub use settings::Switches;
 pub(super) use settings::check_latency;
-pub use settings::{PlainSettings, Switches};
 pub(super) use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -73,49 +73,6 @@ pub(super) struct Done<C> {
     pub counted: Option<&'static str>,
     /// What it did to apps, grants and tokens.
     pub oauth: Vec<oauth::Event>,
-}
-
-/// What a call did where there is nothing to publish yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Look {
-    /// Nothing.
-    None,
-    /// It read.
-    Read,
-}
-
-impl Look {
-    /// As the ledger tells it.
-    #[must_use]
-    pub fn words(self) -> String {
-        match self {
-            Self::None => "none".to_owned(),
-            Self::Read => "read".to_owned(),
-        }
-    }
-}
-
-impl Done<Look> {
-    /// A read, if it was answered with what was asked for.
-    pub fn look((status, body): (u16, serde_json::Value)) -> Self {
-        Self {
-            reply: Reply::json(status, body),
-            change: if status < 400 { Look::Read } else { Look::None },
-            counted: None,
-            oauth: Vec::new(),
-        }
-    }
-
-    /// An answer of OAuth's.
-    pub fn token((reply, oauth): (Reply, Vec<oauth::Event>)) -> Self {
-        Self {
-            reply,
-            change: Look::None,
-            counted: None,
-            oauth,
-        }
-    }
 }
 
 impl<C> Done<C> {

@@ -14,6 +14,7 @@ use crate::dev::emulators::engine::media::Running;
 use crate::dev::emulators::engine::{self, Done, Effected, Handle, Moment, Options, Reply, Request, Site};
 use crate::dev::emulators::oauth::{Dialect, Event, Fault, Grant, Pkce, Renewal, Worth, authorize};
 use crate::dev::ledger::{Entry, Media};
+use crate::domain::time::Timestamp;
 use serde_json::{Value, json};
 use settings::Settings;
 use state::{Change, Kept};
