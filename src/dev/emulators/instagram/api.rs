@@ -115,8 +115,21 @@ pub(super) fn fetches_first(state: &State<Instagram>, moment: &Moment<'_>, reque
     containers::fetch_first(&call).into_iter().collect()
 }
 
+/// Whether there is such a route; that is told before any token is looked at.
+fn is_route(request: &Request) -> bool {
+    let (_, path) = segments(&request.path);
+    match (request.method.as_str(), path.as_slice()) {
+        ("GET", [_]) | ("POST", [_, "media" | "media_publish"]) | (_, ["ig-api-upload", ..]) => true,
+        ("GET", [_, edge]) => ["media", "stories", "content_publishing_limit", "insights", "children"].contains(edge),
+        _ => false,
+    }
+}
+
 /// Performs a request. The state is not changed: the caller enters what is answered here.
 pub(super) fn perform(state: &State<Instagram>, moment: &Moment<'_>, request: &Request) -> Done<Change> {
+    if !is_route(request) {
+        return Done::of(problems::unsupported(&request.method).reply(), Change::None);
+    }
     let call = match call(state, moment, request) {
         Ok(call) => call,
         Err(problem) => return Done::of(problem.reply(), Change::None),
@@ -186,10 +199,7 @@ fn run(mut call: Call<'_>) -> Answer {
             view::children(call, id)
         }
         ("GET", [id]) => object(call, id),
-        (method, _) => {
-            let why = format!("Unsupported request - method type: {}", method.to_lowercase());
-            Err(problems::invalid(&why))
-        }
+        (method, _) => Err(problems::unsupported(method)),
     }
 }
 

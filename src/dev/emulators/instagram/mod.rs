@@ -67,10 +67,7 @@ impl Site for Instagram {
             (GRAPH, "GET", ["access_token"]) => token(oauth::lasting_token(&desk, request, "ig_exchange_token")),
             (GRAPH, "GET", ["refresh_access_token"]) => token(oauth::lasting_token(&desk, request, "ig_refresh_token")),
             (GRAPH | FACEBOOK, ..) => api::perform(state, moment, request),
-            (_, method, _) => {
-                let why = format!("Unsupported request - method type: {}", method.to_lowercase());
-                Done::of(problems::invalid(&why).reply(), Change::None)
-            }
+            (_, method, _) => Done::of(problems::unsupported(method).reply(), Change::None),
         }
     }
 

@@ -115,6 +115,11 @@ pub(super) fn invalid(why: &str) -> Problem {
     }
 }
 
+/// No such route.
+pub(super) fn unsupported(method: &str) -> Problem {
+    invalid(&format!("Unsupported request - method type: {}", method.to_lowercase()))
+}
+
 /// No such object for this account.
 pub(super) fn no_such(method: &str, id: &str) -> Problem {
     let message = format!(
