@@ -61,6 +61,23 @@ name_type! {
     RunToken
 }
 
+/// What the id of a post begins with that its platform has not named yet.
+const HANDLE: &str = "handle:";
+
+impl RemoteId {
+    /// The id of a post that is out and has no name yet but the handle it was published by (TikTok's `publish_id`).
+    #[must_use]
+    pub fn of_handle(handle: &str) -> Self {
+        Self(format!("{HANDLE}{handle}"))
+    }
+
+    /// That handle, if it has no other name.
+    #[must_use]
+    pub fn handle(&self) -> Option<&str> {
+        self.0.strip_prefix(HANDLE)
+    }
+}
+
 impl PostId {
     /// Reads a UUID in any of its usual spellings; `None` when it is not one.
     #[must_use]

@@ -62,6 +62,17 @@ pub const PREPARATION_RESTARTS_MAX: u32 = 8;
 /// half an hour).
 pub const PROCESSING_MS_MAX: Millis = Millis(2 * 3_600_000);
 
+/// When a platform is asked what it calls a post that is out under a handle only, after that: public names appear after
+/// moderation, usually in a minute, sometimes after hours (platform-apis 4.4).
+pub const IDENTIFY_AFTER_MS: [Millis; 6] = [
+    Millis(60_000),
+    Millis(5 * 60_000),
+    Millis(30 * 60_000),
+    Millis(2 * 3_600_000),
+    Millis(6 * 3_600_000),
+    Millis(24 * 3_600_000),
+];
+
 /// Time allowed for a call that carries a chunk of a medium, at least.
 pub const UPLOAD_DEADLINE_MS: Millis = Millis(60_000);
 

@@ -166,6 +166,17 @@ pub trait PlatformClient: Send + Sync {
     /// Looks whether an earlier call did publish. Changes nothing on the platform.
     fn look_up(&self, token: &AccessToken, query: &LookUpQuery<'_>) -> impl Future<Output = LookUpAnswer> + Send;
 
+    /// Asks what the platform calls a part that is out under a handle only; `None` when it has no name yet or could not
+    /// be asked. Platforms that name what they publish are never asked.
+    fn identify(
+        &self,
+        _token: &AccessToken,
+        _remote_user_id: &RemoteUserId,
+        _handle: &str,
+    ) -> impl Future<Output = Option<RemoteId>> + Send {
+        std::future::ready(None)
+    }
+
     /// Deletes one part. What is gone already counts as deleted.
     fn delete(&self, token: &AccessToken, remote_id: &RemoteId) -> impl Future<Output = Deletion> + Send;
 
@@ -236,6 +247,7 @@ pub fn parse_remote_id(platform: Platform, text: &str) -> Option<RemoteId> {
 #[must_use]
 pub fn permalink(platform: Platform, username: Option<&str>, remote_id: &RemoteId) -> Option<String> {
     match platform {
+        _ if remote_id.handle().is_some() => None,
         Platform::X => Some(x::permalink(username, remote_id)),
         Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
     }
@@ -280,6 +292,12 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
     async fn look_up(&self, token: &AccessToken, query: &LookUpQuery<'_>) -> LookUpAnswer {
         match self {
             Self::X(client) => client.look_up(token, query).await,
+        }
+    }
+
+    async fn identify(&self, token: &AccessToken, remote_user_id: &RemoteUserId, handle: &str) -> Option<RemoteId> {
+        match self {
+            Self::X(client) => client.identify(token, remote_user_id, handle).await,
         }
     }
 

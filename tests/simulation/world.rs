@@ -760,6 +760,7 @@ impl World {
                 let slow = if self.random.per_mille(60) { 40_000 } else { 300 };
                 self.answer(instance, 20, slow, Event::Preparation { step, run, answer });
             }
+            Effect::Identify { .. } => self.fail("this platform names what it publishes"),
             Effect::Publish {
                 step,
                 id,

@@ -64,6 +64,7 @@ pub fn decide(state: &State, event: Event, circumstances: &Circumstances<'_>) ->
             started_at,
             answer,
         } => draft.looked(step, started_at, answer),
+        Event::Identity { step, remote_id } => draft.identified(step, remote_id),
         Event::Token(answer) => draft.token_answered(answer),
         Event::Deletion { step, answer } => draft.deleted(step, answer),
     }
@@ -778,6 +779,7 @@ impl<'a> Draft<'a> {
             }
             let len = self.state.len;
             match self.state.phase.clone() {
+                Phase::Resting(Rest::Published) => return self.go_on_published(),
                 Phase::Nothing | Phase::Gone | Phase::Draft | Phase::Resting(_) => return,
                 Phase::Creating => self.go_on_creating(),
                 Phase::Tombstone => self.go_on_tombstone(),
@@ -790,6 +792,37 @@ impl<'a> Draft<'a> {
                 return;
             }
         }
+    }
+
+    /// The one thing that follows when every part is out: asking now and then for names that are not known yet.
+    fn go_on_published(&mut self) {
+        let nameless = |step: &Step| step.remote_id().and_then(RemoteId::handle).is_some();
+        let (Some(index), Some(published_at)) = (self.state.steps.iter().position(nameless), self.state.published_at)
+        else {
+            return;
+        };
+        let step = &self.state.steps[index];
+        let waits = limits::IDENTIFY_AFTER_MS.get(step.identity_looks as usize);
+        let Some(ask_at) = waits.map(|wait| published_at + *wait) else {
+            return;
+        };
+        if ask_at > self.now() {
+            self.wake_at(ask_at);
+        } else if self.circumstances.calls_left == 0 {
+            self.wake_at(self.now() + Millis(1));
+        } else if let Some(remote_id) = step.remote_id().cloned() {
+            self.ask(Effect::Identify { step: index, remote_id });
+        }
+    }
+
+    fn identified(&mut self, index: usize, name: Option<RemoteId>) {
+        let is_nameless = |step: &Step| step.remote_id().and_then(RemoteId::handle).is_some();
+        if !self.state.steps.get(index).is_some_and(is_nameless) {
+            return;
+        }
+        let is_fit = |name: &RemoteId| name.handle().is_none() && !self.state.remote_ids().contains(&name);
+        let remote_id = name.filter(is_fit);
+        self.record(Entry::Identified { step: index, remote_id });
     }
 
     fn go_on_creating(&mut self) {

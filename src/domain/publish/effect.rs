@@ -50,6 +50,13 @@ pub enum Effect {
         /// Ids that are other parts of this post.
         known_ids: Vec<RemoteId>,
     },
+    /// Ask what the platform calls a part that is out under a handle only.
+    Identify {
+        /// Which step.
+        step: usize,
+        /// The id with the handle.
+        remote_id: RemoteId,
+    },
     /// Ask the account's object for another token: the platform refused this one.
     RenewToken {
         /// The platform's words.

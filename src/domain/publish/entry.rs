@@ -124,6 +124,13 @@ pub enum Entry {
         /// Who says so.
         by: ConfirmedBy,
     },
+    /// The platform was asked what it calls a part that is out under a handle only.
+    Identified {
+        /// Which step.
+        step: usize,
+        /// What it calls it; `None` when it has no name yet.
+        remote_id: Option<RemoteId>,
+    },
     /// The attempt surely published nothing; whether there will be another is said beside.
     AttemptRefused {
         /// Which step.

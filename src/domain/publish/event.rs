@@ -48,6 +48,13 @@ pub enum Event {
         /// What it answered.
         answer: LookUp,
     },
+    /// What the platform calls a part; `None` when it has no name yet, or could not be asked.
+    Identity {
+        /// Which step it was about.
+        step: usize,
+        /// Its name.
+        remote_id: Option<RemoteId>,
+    },
     /// What asking for another token led to.
     Token(TokenState),
     /// What a deletion led to.

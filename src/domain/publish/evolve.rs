@@ -1,7 +1,7 @@
 //! The one place where state changes: an entry that cannot follow is an error, never a guess.
 
 use crate::domain::hash::whole_hash;
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, RemoteId};
 use crate::domain::outcome::RejectionKind;
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest};
 use crate::domain::publish::plan::Plan;
@@ -76,6 +76,7 @@ fn apply(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static
         | Entry::DeletionDelayed { .. } => apply_roll_back(state, entry),
         Entry::Prepared { .. }
         | Entry::PreparationRefused { .. }
+        | Entry::Identified { .. }
         | Entry::AttemptStarted { .. }
         | Entry::Confirmed { .. }
         | Entry::AttemptRefused { .. }
@@ -376,6 +377,7 @@ fn apply_roll_back(state: &mut State, entry: &Entry) -> Result<(), &'static str>
 fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
     match entry {
         Entry::Prepared { .. } | Entry::PreparationRefused { .. } => apply_preparation(state, at, entry)?,
+        Entry::Identified { step, remote_id } => identify(state, *step, remote_id.as_ref())?,
         Entry::AttemptStarted { step, attempt, id } => start_attempt(state, at, *step, *attempt, id)?,
         Entry::Confirmed { step, remote_id, by } => confirm(state, at, *step, remote_id, *by)?,
         Entry::AttemptRefused {
@@ -553,11 +555,33 @@ fn start_attempt(
     Ok(())
 }
 
+/// A part that is out gets its name; nothing else about it changes.
+fn identify(state: &mut State, index: usize, name: Option<&RemoteId>) -> Result<(), &'static str> {
+    require(
+        name.is_none_or(|name| name.handle().is_none() && !name.as_str().is_empty()),
+        "a name is no handle",
+    )?;
+    require(
+        name.is_none_or(|name| !state.remote_ids().contains(&name)),
+        "no two parts are the same remote post",
+    )?;
+    let step = state.steps.get_mut(index).ok_or("no such step")?;
+    let StepStatus::Confirmed { remote_id, .. } = &mut step.status else {
+        return Err("only what is out is named");
+    };
+    require(remote_id.handle().is_some(), "a part is named once")?;
+    if let Some(name) = name {
+        remote_id.clone_from(name);
+    }
+    step.identity_looks += 1;
+    Ok(())
+}
+
 fn confirm(
     state: &mut State,
     at: Timestamp,
     index: usize,
-    remote_id: &crate::domain::id::RemoteId,
+    remote_id: &RemoteId,
     by: ConfirmedBy,
 ) -> Result<(), &'static str> {
     require(!remote_id.0.is_empty(), "what is out has an id")?;

@@ -97,6 +97,8 @@ pub struct Step {
     pub not_before: Option<Timestamp>,
     /// What was done so that it can be published.
     pub prepared: Prepared,
+    /// How often the platform was asked what it calls it.
+    pub identity_looks: u32,
 }
 
 /// How far a step's preparation is.

@@ -81,6 +81,7 @@ fn stored() -> Vec<(Entry, &'static str)> {
         (Entry::Doubted { step, message: message(), duplicate: false, look_at: at }, r#"{"kind":"doubted","step":1,"message":"why","duplicate":false,"look_at":#}"#),
         (Entry::Looked { step, readable: true, message: message(), again_at: at, processing: true }, r#"{"kind":"looked","step":1,"readable":true,"message":"why","again_at":#,"processing":true}"#),
         (Entry::Prepared { step, handles: vec![Handle { name: "id".to_owned(), value: "7".to_owned() }], ready: true, again_at: None, expires_at: Some(at) }, r#"{"kind":"prepared","step":1,"handles":[{"name":"id","value":"7"}],"ready":true,"expires_at":#}"#),
+        (Entry::Identified { step, remote_id: Some(id()) }, r#"{"kind":"identified","step":1,"remote_id":"9"}"#),
         (Entry::Prepared { step, handles: Vec::new(), ready: false, again_at: Some(at), expires_at: None }, r#"{"kind":"prepared","step":1,"handles":[],"again_at":#}"#),
         (Entry::PreparationRefused { step, refusal: Refusal::Throttled, message: message(), again_at: None }, r#"{"kind":"preparation_refused","step":1,"refusal":"throttled","message":"why","again_at":null}"#),
         (Entry::Looked { step, readable: true, message: message(), again_at: at, processing: false }, r#"{"kind":"looked","step":1,"readable":true,"message":"why","again_at":#}"#),
@@ -276,4 +277,44 @@ fn waiting_for_a_live_token_makes_no_post_late() {
         machine.tell(Event::Wake);
         assert_eq!(machine.state.phase == needs_review, is_late, "after {passed} ms");
     }
+}
+
+#[test]
+fn a_part_without_a_name_is_asked_for_it_and_nothing_else_follows() {
+    let (mut machine, id) = Machine::calling();
+    let accepted = |remote_id: &str| Outcome::Accepted {
+        remote_id: RemoteId::from(remote_id),
+    };
+    let outcome = accepted("9");
+    let decision = machine.tell(Event::Call { id, outcome });
+    let Some(Effect::Publish { id, .. }) = decision.effect else {
+        panic!("{decision:?}");
+    };
+    let outcome = accepted("handle:v_pub_1");
+    let decision = machine.tell(Event::Call { id, outcome });
+    assert_eq!(machine.state.phase, Phase::Resting(Rest::Published));
+    let published_at = machine.now;
+    assert_eq!(decision.wake_at, Some(published_at + Millis(60_000)));
+    assert_eq!(machine.tell(Event::Wake).effect, None);
+    machine.now = published_at + Millis(60_000);
+    let asked = Some(Effect::Identify {
+        step: 1,
+        remote_id: RemoteId::of_handle("v_pub_1"),
+    });
+    assert_eq!(machine.tell(Event::Wake).effect, asked);
+    let (step, unknown) = (1, None);
+    let decision = machine.tell(Event::Identity {
+        step,
+        remote_id: unknown,
+    });
+    assert_eq!(decision.wake_at, Some(published_at + Millis(300_000)));
+    machine.now = published_at + Millis(300_000);
+    assert_eq!(machine.tell(Event::Wake).effect, asked);
+    // The name of another part is not this one's.
+    for (name, left) in [("9", true), ("77", false)] {
+        let remote_id = Some(RemoteId::from(name));
+        machine.tell(Event::Identity { step, remote_id });
+        assert_eq!(machine.state.remote_ids()[1].handle().is_some(), left, "{name}");
+    }
+    assert_eq!(machine.tell(Event::Wake), Decision::default());
 }

@@ -243,6 +243,14 @@ fn describe_preparation(entry: &Entry) -> (&'static str, Option<usize>, String) 
 fn describe_step(entry: &Entry) -> (&'static str, Option<usize>, String) {
     match entry {
         Entry::Prepared { .. } | Entry::PreparationRefused { .. } => describe_preparation(entry),
+        Entry::Identified { step, remote_id } => {
+            let words = remote_id.as_ref().map(|id| format!("the platform calls it {id}"));
+            (
+                "identified",
+                Some(*step),
+                words.unwrap_or_else(|| "it has no name yet".to_owned()),
+            )
+        }
         Entry::AttemptStarted { step, attempt, .. } => ("attempt_started", Some(*step), format!("attempt {attempt}")),
         Entry::Confirmed { step, remote_id, by } => {
             let by = match by {

@@ -503,7 +503,7 @@ where
             self.commit(&mut state, &decision)?;
             self.follow(&state, &decision).await;
             let Some(effect) = decision.effect else {
-                return Ok(decision.wake_at.filter(|_| !state.is_resting()));
+                return Ok(decision.wake_at);
             };
             event = self.perform(&state, effect, calls_left, &mut mirroring).await;
         }

@@ -108,6 +108,11 @@ where
                     answer: self.look_up(state, &query).await,
                 }
             }
+            Effect::Identify { step, remote_id } => {
+                *calls_left = calls_left.saturating_sub(1);
+                let remote_id = self.identify(state, &remote_id).await;
+                Event::Identity { step, remote_id }
+            }
             Effect::RenewToken { message } => Event::Token(self.renew_token(state, message).await),
             Effect::Delete { step, remote_id } => {
                 *calls_left = calls_left.saturating_sub(1);
@@ -241,6 +246,16 @@ where
                 token_dead: false,
             },
         }
+    }
+
+    /// Asks what the platform calls a part. Outside a run: the token is read for it.
+    async fn identify(&self, state: &State, remote_id: &RemoteId) -> Option<RemoteId> {
+        let (plan, account_id) = (state.plan.as_ref()?, state.account_id.as_ref()?);
+        let tokens = self.usable_row(&plan.user_id, account_id, None).await.ok()?;
+        let token = self.open(&tokens).ok()?;
+        let owner = tokens.account.remote_user_id.as_ref()?;
+        let platform = self.platform(state)?;
+        platform.identify(&token, owner, remote_id.handle()?).await
     }
 
     /// Reads a remote post back for a person's verdict. Outside a run: the token is read for it, and renewed where it would
