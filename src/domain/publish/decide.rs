@@ -4,7 +4,7 @@ use crate::domain::account::HoldScope;
 use crate::domain::hash::hex;
 use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
 use crate::domain::limits;
-use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, RejectionKind};
+use crate::domain::outcome::{Deletion, LookUp, Outcome, RejectionKind};
 use crate::domain::publish::command::{self, Refused};
 use crate::domain::publish::effect::{Decision, Effect, Hold};
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Refusal, Rest, WaitReason};
@@ -15,7 +15,7 @@ use crate::domain::retry::Backoff;
 use crate::domain::time::{Millis, Timestamp};
 
 /// The wait after a call that never left, and after a database that could not be asked.
-const RETRY: Backoff = Backoff {
+pub(super) const RETRY: Backoff = Backoff {
     first_ms: Millis(1_000),
     max_ms: Millis(60_000),
 };
@@ -25,14 +25,14 @@ const THROTTLE: Backoff = Backoff {
     max_ms: Millis(15 * 60_000),
 };
 /// The wait after an unreadable look-up.
-const UNREADABLE: Backoff = Backoff {
+pub(super) const UNREADABLE: Backoff = Backoff {
     first_ms: Millis(5_000),
     max_ms: Millis(5 * 60_000),
 };
 /// The wait before the first look at what a platform works on.
 const PROCESSING_LOOK_MS: Millis = Millis(5_000);
 /// A 429 waits at least this long, whatever its headers say: they may be in the past.
-const THROTTLE_MS_MIN: Millis = Millis(1_000);
+pub(super) const THROTTLE_MS_MIN: Millis = Millis(1_000);
 /// Waits after "the parent is not visible", as many as there are (platform-apis 1.7).
 const PARENT_WAITS_MS: [Millis; 3] = [Millis(5_000), Millis(15_000), Millis(60_000)];
 /// A parent confirmed longer ago than this is gone, not late.
@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
         self.done = true;
     }
 
-    fn wake_at(&mut self, at: Timestamp) {
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
         self.decision.wake_at = Some(at);
         self.done = true;
     }
@@ -130,7 +130,7 @@ impl<'a> Draft<'a> {
     }
 
     /// How a post rests that stops here with what is out being certain.
-    fn stop(&mut self, message: String) {
+    pub(super) fn stop(&mut self, message: String) {
         let rest = if self.state.confirmed_count() == 0 {
             Rest::Failed
         } else {
@@ -338,7 +338,7 @@ impl<'a> Draft<'a> {
     }
 
     /// An open attempt, a doubt or a preparation is refused.
-    fn refuse(&mut self, index: usize, refusal: Refusal, message: String, again_at: Option<Timestamp>) {
+    pub(super) fn refuse(&mut self, index: usize, refusal: Refusal, message: String, again_at: Option<Timestamp>) {
         let step = index;
         self.record(if self.state.steps[index].is_unsettled() {
             Entry::AttemptRefused {
@@ -357,70 +357,12 @@ impl<'a> Draft<'a> {
         });
     }
 
-    /// A part was prepared further, or could not be.
-    fn prepared(&mut self, index: usize, run: &RunToken, answer: Preparation) {
-        let is_current = self.state.phase == Phase::Running && self.state.run.as_ref() == Some(run);
-        let is_pending = self.state.steps.get(index).map(|step| &step.status) == Some(&StepStatus::Pending);
-        if !is_current || !is_pending {
-            return;
-        }
-        let now = self.now();
-        match answer {
-            Preparation::Progress { handles, again_at } => {
-                let prepared = &self.state.steps[index].prepared;
-                let since = prepared.changed_at.filter(|_| prepared.handles == handles);
-                let again_at = again_at.map(|at| at.max(now + THROTTLE_MS_MIN));
-                if since.is_some_and(|since| now.since(since) > limits::PROCESSING_MS_MAX) {
-                    let platform = self.platform_title();
-                    let message = format!("{platform} has not come to an end with it for two hours: retry it later");
-                    return self.give_up_preparing(index, message);
-                }
-                self.record(Entry::Prepared {
-                    step: index,
-                    handles,
-                    ready: false,
-                    again_at,
-                    expires_at: None,
-                });
-            }
-            Preparation::Ready { handles, expires_at } => self.record(Entry::Prepared {
-                step: index,
-                handles,
-                ready: true,
-                again_at: None,
-                expires_at,
-            }),
-            Preparation::NotNow { message, retry_at } => {
-                let failures = self.state.steps[index].prepared.failures;
-                if failures >= limits::PREPARATION_FAILURES_MAX {
-                    return self.give_up_preparing(index, message);
-                }
-                let backoff = now + UNREADABLE.delay(failures, self.random());
-                let again_at = retry_at.map_or(backoff, |at| at.max(now + THROTTLE_MS_MIN));
-                self.refuse(index, Refusal::NotSent, message, Some(again_at));
-            }
-            Preparation::Rejected { kind, message } => self.rejected(index, settled(kind), message),
-            Preparation::Throttled { until, app_wide } => self.throttled(index, until, app_wide),
-        }
-    }
-
-    fn give_up_preparing(&mut self, index: usize, message: String) {
-        self.refuse(
-            index,
-            Refusal::Rejected(RejectionKind::Permanent),
-            message.clone(),
-            None,
-        );
-        let message = self.about_part(index, &message);
-        self.stop(message);
-    }
-
     fn not_sent(&mut self, index: usize, message: String) {
         let again_at = self.now() + RETRY.delay(self.state.steps[index].attempts, self.random());
         self.refuse(index, Refusal::NotSent, message, Some(again_at));
     }
 
-    fn throttled(&mut self, index: usize, until: Option<Timestamp>, app_wide: bool) {
+    pub(super) fn throttled(&mut self, index: usize, until: Option<Timestamp>, app_wide: bool) {
         let earliest = self.now() + THROTTLE_MS_MIN;
         let waits = self.state.steps[index].waits;
         let until = match until {
@@ -453,7 +395,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn platform_title(&self) -> &'static str {
+    pub(super) fn platform_title(&self) -> &'static str {
         self.state
             .plan
             .as_ref()
@@ -464,7 +406,7 @@ impl<'a> Draft<'a> {
         self.state.plan.as_ref().map(|plan| HoldScope::App(plan.platform))
     }
 
-    fn rejected(&mut self, index: usize, kind: RejectionKind, message: String) {
+    pub(super) fn rejected(&mut self, index: usize, kind: RejectionKind, message: String) {
         match kind {
             RejectionKind::Duplicate => self.doubt(index, message, true),
             RejectionKind::Permanent => {
@@ -511,21 +453,6 @@ impl<'a> Draft<'a> {
                 self.wait_or_stop(WaitReason::Paused, until, message);
             }
         }
-    }
-
-    /// What was prepared is void: all of it is done anew, so often and no more.
-    fn handle_void(&mut self, index: usize, message: String) {
-        let restarts = self.state.steps[index].prepared.restarts;
-        if restarts >= limits::PREPARATION_RESTARTS_MAX {
-            return self.rejected(index, RejectionKind::Permanent, message);
-        }
-        let again_at = self.now() + RETRY.delay(restarts, self.random());
-        self.refuse(
-            index,
-            Refusal::Rejected(RejectionKind::HandleVoid),
-            message,
-            Some(again_at),
-        );
     }
 
     /// The account's object has spoken about a token that the platform refused.
@@ -600,7 +527,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn about_part(&self, index: usize, message: &str) -> String {
+    pub(super) fn about_part(&self, index: usize, message: &str) -> String {
         if self.part_count() == 1 {
             message.to_owned()
         } else {
@@ -794,37 +721,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The one thing that follows when every part is out: asking now and then for names that are not known yet.
-    fn go_on_published(&mut self) {
-        let nameless = |step: &Step| step.remote_id().and_then(RemoteId::handle).is_some();
-        let (Some(index), Some(published_at)) = (self.state.steps.iter().position(nameless), self.state.published_at)
-        else {
-            return;
-        };
-        let step = &self.state.steps[index];
-        let waits = limits::IDENTIFY_AFTER_MS.get(step.identity_looks as usize);
-        let Some(ask_at) = waits.map(|wait| published_at + *wait) else {
-            return;
-        };
-        if ask_at > self.now() {
-            self.wake_at(ask_at);
-        } else if self.circumstances.calls_left == 0 {
-            self.wake_at(self.now() + Millis(1));
-        } else if let Some(remote_id) = step.remote_id().cloned() {
-            self.ask(Effect::Identify { step: index, remote_id });
-        }
-    }
-
-    fn identified(&mut self, index: usize, name: Option<RemoteId>) {
-        let is_nameless = |step: &Step| step.remote_id().and_then(RemoteId::handle).is_some();
-        if !self.state.steps.get(index).is_some_and(is_nameless) {
-            return;
-        }
-        let is_fit = |name: &RemoteId| name.handle().is_none() && !self.state.remote_ids().contains(&name);
-        let remote_id = name.filter(is_fit);
-        self.record(Entry::Identified { step: index, remote_id });
-    }
-
     fn go_on_creating(&mut self) {
         let asked_at = self.state.plan.as_ref().map_or(self.now(), |plan| plan.created_at);
         let deadline = asked_at + INSERT_MS_MAX;
@@ -989,21 +885,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Has one more thing done so that the part can be published. What has expired is done anew.
-    fn prepare(&mut self, index: usize) {
-        if self.circumstances.calls_left == 0 {
-            return self.wake_at(self.now() + Millis(1));
-        }
-        let prepared = &self.state.steps[index].prepared;
-        if prepared.ready {
-            let message = format!("what {} had been given for it expired", self.platform_title());
-            return self.handle_void(index, message);
-        }
-        if let Some(run) = self.state.run.clone() {
-            self.ask(Effect::Prepare { step: index, run });
-        }
-    }
-
     /// When the pause after the part before is over.
     fn pause_before(&self, index: usize) -> Option<Timestamp> {
         let pause = self.circumstances.policy.part_pause_ms;
@@ -1125,7 +1006,7 @@ impl<'a> Draft<'a> {
 }
 
 /// A refusal that needs no further look: what a platform says apart from a publishing call is about no earlier post.
-const fn settled(kind: RejectionKind) -> RejectionKind {
+pub(super) const fn settled(kind: RejectionKind) -> RejectionKind {
     match kind {
         RejectionKind::Duplicate => RejectionKind::Permanent,
         RejectionKind::ParentNotVisible => RejectionKind::NotReady,

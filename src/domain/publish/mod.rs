@@ -30,6 +30,7 @@ pub mod event;
 pub mod evolve;
 pub mod invariant;
 pub mod plan;
+pub mod preparation;
 pub mod state;
 pub mod view;
 
