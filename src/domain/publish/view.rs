@@ -85,6 +85,8 @@ fn part_state(status: &StepStatus) -> PartState {
     match status {
         StepStatus::Pending | StepStatus::Deleted => PartState::Pending,
         StepStatus::Open { .. } => PartState::Sending,
+        // The platform was seen working on it: that is no doubt to a person.
+        StepStatus::Doubt(doubt) if doubt.processing => PartState::Sending,
         StepStatus::Doubt(_) => PartState::Unknown,
         StepStatus::Confirmed { .. } | StepStatus::Deleting { .. } => PartState::Published,
         StepStatus::Refused => PartState::Failed,
@@ -107,7 +109,7 @@ pub fn status(state: &State) -> (Status, Option<SubStatus>) {
             if state
                 .steps
                 .iter()
-                .any(|step| matches!(step.status, StepStatus::Doubt(_))) =>
+                .any(|step| matches!(&step.status, StepStatus::Doubt(doubt) if !doubt.processing)) =>
         {
             (Status::Publishing, Some(SubStatus::Reconciling))
         }
