@@ -6,8 +6,7 @@ use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What a publishing call led to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The platform published the part and named it.
     Accepted {
@@ -118,8 +117,7 @@ pub enum Preparation {
 }
 
 /// What a look-up answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "look_up", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookUp {
     /// The attempt did produce a post.
     Present {
@@ -162,8 +160,7 @@ pub enum LookUp {
 }
 
 /// What a deletion led to. Deleting is idempotent: what is gone is deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "deletion", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deletion {
     /// It is gone.
     Deleted,
@@ -184,8 +181,7 @@ pub enum Deletion {
 }
 
 /// What reading one remote post back answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "read_back", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadBack {
     /// It is there, by this account; `same_text` says whether it carries the part's text.
     Found {

@@ -42,7 +42,7 @@ pub struct ObjectError(pub String);
 
 /// What a post's object is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum PostRequest {
     /// Make the post (idempotent for the same id).
     Create {
@@ -104,7 +104,7 @@ pub enum PostRequest {
 
 /// What a post's object answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum PostReply {
     /// The post as it is now.
     Post(Box<PostSnapshot>),
@@ -157,7 +157,7 @@ pub struct PostSnapshot {
 
 /// What the object of an account is asked. It is the only one that renews the account's tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum AccountRequest {
     /// See to it that the row holds a token that lasts a while; asked for before one is used.
     Usable {
@@ -189,7 +189,7 @@ pub enum AccountRequest {
 
 /// What the object of an account answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum AccountReply {
     /// The row holds a token that can be used: read it.
     Usable {
@@ -221,7 +221,7 @@ pub enum AccountReply {
 
 /// What the index is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum IndexRequest {
     /// Where a post is: when it wants to be woken (`None`: it rests), and what it has published.
     Note {
@@ -350,7 +350,7 @@ impl std::fmt::Debug for ConsentAnswer {
 
 /// What the index answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum IndexReply {
     /// Noted.
     Done,

@@ -4,12 +4,13 @@ use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
 use crate::domain::media::{Handle, Medium};
 use crate::domain::outcome::RejectionKind;
 use crate::domain::publish::plan::Plan;
+use crate::domain::publish::stored::Stored;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A fact about one post, made durable in its journal. Steps count from 0; people see parts, which count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "Stored")]
 pub enum Entry {
     /// Somebody asked for the post; its row is about to be inserted.
     Created {
@@ -51,10 +52,10 @@ pub enum Entry {
         /// The new parts.
         parts: Vec<String>,
         /// Their media.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         media: Vec<Vec<Medium>>,
         /// What the platform is to do beside.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         options: Option<String>,
         /// The hash over all of it.
         hash: String,
@@ -76,7 +77,7 @@ pub enum Entry {
     /// The row is ours.
     Claimed {
         /// The account it goes out on, where nothing said so before (a row that psn did not make may name none).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         account_id: Option<AccountId>,
     },
     /// Something was done so that a part can be published: uploads, containers. Nobody sees it.
@@ -86,13 +87,13 @@ pub enum Entry {
         /// All that the platform gave out for it, in place of what was known before.
         handles: Vec<Handle>,
         /// Nothing more has to be done.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         ready: bool,
         /// When to go on.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         again_at: Option<Timestamp>,
         /// Until when it can be used.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
     },
     /// Preparing did not work; whether it is tried again is said beside.
@@ -164,7 +165,7 @@ pub enum Entry {
         /// When to look again.
         again_at: Timestamp,
         /// The platform has it and works on it.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         processing: bool,
     },
     /// The settle time is over and nothing was there: the attempt published nothing.

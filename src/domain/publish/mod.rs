@@ -32,6 +32,7 @@ pub mod invariant;
 pub mod plan;
 pub mod preparation;
 pub mod state;
+mod stored;
 pub mod view;
 
 #[cfg(test)]
