@@ -24,12 +24,23 @@ const NEEDS_REAUTH: (Status, Option<SubStatus>) = (Status::Retry, Some(SubStatus
 
 /// A stage whose X account is connected to an app, with tokens that end after two hours.
 async fn connected(database: &str, seed: u64, settings: oauth::Settings) -> Stage {
+    connected_with(database, seed, settings, &[]).await
+}
+
+/// The same with further variables of the operator.
+async fn connected_with(
+    database: &str,
+    seed: u64,
+    settings: oauth::Settings,
+    more: &[(&'static str, &'static str)],
+) -> Stage {
     let postgres = support::postgres().await;
     let settings = XSettings {
         oauth: settings,
         ..XSettings::default()
     };
-    let app = [("X_CLIENT_ID", "app"), ("X_CLIENT_SECRET", "the app's secret")];
+    let mut app = vec![("X_CLIENT_ID", "app"), ("X_CLIENT_SECRET", "the app's secret")];
+    app.extend(more);
     let stage = support::stage_with(&postgres, database, seed, settings, &app).await;
     let app = App {
         id: "app".to_owned(),
@@ -134,18 +145,14 @@ async fn a_token_that_ends_in_mid_thread_is_renewed_and_the_thread_goes_on() {
         refresh_ends_access_token: true,
         ..oauth::Settings::default()
     };
-    let stage = connected("mid_thread", 32, settings).await;
+    // Between two parts there is time to end it.
+    let stage = connected_with("mid_thread", 32, settings, &[("PART_PAUSE_MS", "10000")]).await;
     let parts = texts("mid-thread", 6);
     let id = stage.create(1, &parts).await;
-    let x = stage.x.clone();
-    let ender = tokio::spawn(async move {
-        while x.ledger().entries.len() < 3 {
-            tokio::task::yield_now().await;
-        }
-        x.expire("4711")
-    });
+    stage.world.run_for(Millis(25_000)).await;
+    assert_eq!(stage.x.ledger().entries.len(), 3);
+    assert!(stage.x.expire("4711") > 0);
     stage.world.run_for(MINUTE).await;
-    assert!(ender.await.unwrap() > 0);
     assert_eq!(stage.status(&id).await, PUBLISHED, "{:#?}", stage.events(&id).await);
     stage.assert_exact(&parts);
     let ledger = stage.x.ledger().oauth;
