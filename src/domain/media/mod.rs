@@ -1,5 +1,7 @@
 //! What goes with a text: pictures, videos, documents. Their bytes lie elsewhere, under the hash of what they are.
 
+pub mod sniff;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
