@@ -49,7 +49,8 @@ pub fn none(headers: &HeaderMap, body: &Bytes) -> Result<(), Problem> {
     Err(Problem::of(ProblemKind::FieldInvalid, errors))
 }
 
-fn says_json(headers: &HeaderMap) -> bool {
+/// Whether the body is said to be JSON.
+pub fn says_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
@@ -128,6 +129,12 @@ impl Fields {
     #[must_use]
     pub fn names(&self, name: &str) -> bool {
         self.errors.iter().any(|error| error.field.as_deref() == Some(name))
+    }
+
+    /// Whether nothing is wrong so far.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.errors.is_empty()
     }
 
     /// Notes that a field has the wrong type.

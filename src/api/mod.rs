@@ -5,6 +5,7 @@ pub mod auth;
 pub mod body;
 pub mod content;
 pub mod idempotency;
+pub mod media;
 pub mod page;
 pub mod post_json;
 pub mod problem;
@@ -34,11 +35,11 @@ use crate::tasks::connected::{AccountReport, Revocation};
 use auth::ApiToken;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use problem::{MEDIA_TYPE, Problem, ProblemKind};
 use rows::{Rows, RowsError};
 use serde::Serialize;
@@ -62,6 +63,8 @@ pub struct App<O, R> {
     pub accounts: Box<dyn Accounts>,
     /// Where media lie.
     pub media: Arc<dyn MediaStore>,
+    /// Where media are fetched from.
+    pub web: media::Web,
     /// What the operator set.
     pub settings: ApiSettings,
 }
@@ -164,11 +167,17 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/accounts/{id}/refresh", post(accounts::refresh::<O, R>))
         .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
         .route("/v1/accounts/{id}/reseal", post(accounts::reseal::<O, R>))
+        .route("/v1/media", get(media::list::<O, R>).post(media::add::<O, R>))
+        .route("/v1/media/{id}", get(media::show::<O, R>).delete(media::remove::<O, R>))
+        .route("/v1/media/{id}/chunks/{number}", put(media::upload::chunk::<O, R>))
+        .route("/v1/media/{id}/complete", post(media::upload::complete::<O, R>))
         .route("/v1/keys", get(keys::show::<O, R>))
         .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
         .route("/v1/oauth/result", post(oauth::result::<O, R>))
         .route("/oauth/callback", get(oauth::callback::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
+        // `guard` measures bodies: what reaches a handler is short enough for it.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), guard::<O, R>))
         .with_state(app)
 }
@@ -210,13 +219,17 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
     let (parts, body) = request.into_parts();
     let declared = parts.headers.get(header::CONTENT_LENGTH);
     let declared: Option<usize> = declared.and_then(|value| value.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|bytes| bytes > limits::BODY_BYTES_MAX) {
-        return Err(too_large());
+    let limit_bytes = match media::carries_bytes(&parts) {
+        true => usize::try_from(limits::CHUNK_BYTES).unwrap_or(usize::MAX),
+        false => limits::BODY_BYTES_MAX,
+    };
+    if declared.is_some_and(|bytes| bytes > limit_bytes) {
+        return Err(too_large(limit_bytes));
     }
     let key = idempotency::key(&parts.headers)?;
     // Kept answers would keep what is to be given once.
     let key = key.filter(|_| parts.uri.path() != oauth::RESULT_PATH);
-    let body = body_bytes(body, limits::BODY_BYTES_MAX).await?;
+    let body = body_bytes(body, limit_bytes).await?;
     let request = Request::from_parts(parts, Body::from(body.clone()));
     match key {
         Some(key) if request.method() == Method::POST => idempotency::run(app, &key, &body, request, next).await,
@@ -224,11 +237,15 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
     }
 }
 
-fn too_large() -> Problem {
-    let most = limits::BODY_BYTES_MAX / 1024;
+fn too_large(limit_bytes: usize) -> Problem {
+    let most = limit_bytes / 1024;
+    let todo = match limit_bytes {
+        limits::BODY_BYTES_MAX => "send less",
+        _ => "announce the medium with `{\"bytes\": …, \"sha256\": \"…\"}` and send it in chunks",
+    };
     Problem::new(
         ProblemKind::BodyTooLarge,
-        format!("the body is larger than {most} KiB: send less"),
+        format!("the body is larger than {most} KiB: {todo}"),
     )
 }
 
@@ -237,7 +254,7 @@ async fn body_bytes(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
     axum::body::to_bytes(body, limit_bytes).await.map_err(|error| {
         let cause = std::error::Error::source(&error);
         if cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
-            return too_large();
+            return too_large(limit_bytes);
         }
         Problem::new(
             ProblemKind::BadRequest,

@@ -35,6 +35,8 @@ pub enum ProblemKind {
     UnsupportedMediaType,
     /// The text cannot be published as it is.
     ContentInvalid,
+    /// The bytes are no medium that can be used.
+    MediumInvalid,
     /// A field is missing, unknown or makes no sense.
     FieldInvalid,
     /// No account, or several to choose from.
@@ -76,6 +78,11 @@ impl ProblemKind {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "content-invalid",
                 "the content cannot go out",
+            ),
+            Self::MediumInvalid => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "medium-invalid",
+                "the medium cannot be used",
             ),
             Self::FieldInvalid => (
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -78,3 +78,19 @@ pub const UPLOAD_DEADLINE_MS: Millis = Millis(60_000);
 
 /// Weighted length that a part may have on X (twitter-text v3, `maxWeightedTweetLength`).
 pub const WEIGHTED_LENGTH_MAX: u32 = 280;
+
+/// A medium may have at most this many bytes (4 GiB): the most that any platform takes (TikTok's videos).
+pub const MEDIUM_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Bytes of a chunk of an upload, and the most that one request may carry of a medium (8 MiB): what a Worker holds at
+/// once. R2 wants at least 5 MiB.
+pub const CHUNK_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A medium that the Worker fetches itself may have at most this many bytes (512 MiB).
+pub const FETCHED_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// Time for fetching a medium, all its bytes together.
+pub const FETCH_MS_MAX: Millis = Millis(5 * 60_000);
+
+// The number of a chunk goes up to 10,000 in R2.
+const _: () = assert!(MEDIUM_BYTES_MAX / CHUNK_BYTES < 10_000);

@@ -110,6 +110,10 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
             api_settings.missing = missing(items);
         }
     }
+    let client = net::Client::new().map_err(|error| worker::Error::RustError(error.message))?;
+    let fetches_from_loopback = env
+        .var("MEDIA_FROM_LOOPBACK")
+        .is_ok_and(|value| value.to_string() == "1");
     let app = App {
         tasks: Box::new(Tasks {
             store: database.clone(),
@@ -117,6 +121,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
         }),
         accounts,
         media: Arc::new(NoMedia),
+        web: api::media::Web::new(client, fetches_from_loopback),
         rows: api::store_rows::StoreRows(database),
         objects,
         clock: Box::new(Runtime),

@@ -259,6 +259,7 @@ pub fn plan(user: &str, parts: &[&str]) -> Plan {
 pub fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
     router(Arc::new(App {
         media: Arc::new(psn::ports::media::NoMedia),
+        web: psn::api::media::Web::new(psn::net::Client::new().unwrap(), false),
         objects: fake.clone(),
         rows: fake.clone(),
         clock: Box::new(ManualClock::new(NOW)),

@@ -33,6 +33,7 @@ fn api(world: &World) -> Router {
     let settings = world.settings();
     router(Arc::new(App {
         media: Arc::new(psn::ports::media::NoMedia),
+        web: psn::api::media::Web::new(psn::net::Client::new().unwrap(), false),
         accounts: Box::new(psn::api::store_accounts::NoAccounts),
         objects: world.clone(),
         rows: StoreRows(Some(Arc::new(world.store()))),
