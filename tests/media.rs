@@ -13,6 +13,8 @@ mod described;
 mod fetched;
 #[path = "media/files.rs"]
 mod files;
+#[path = "media/program.rs"]
+mod program;
 
 use axum::Router;
 use axum::body::Body;

@@ -17,6 +17,11 @@ use std::time::Duration;
 /// Time for one request: more than the worker itself takes for any of its own.
 const DEADLINE_MS: Millis = Millis(30_000);
 
+/// Time for one request that carries a chunk of a medium, over a slow line.
+const BYTES_DEADLINE_MS: Millis = Millis(300_000);
+
+const JSON: &str = "application/json";
+
 /// How often a POST with its own `Idempotency-Key` is sent again when its answer was lost.
 const RESENDS_MAX: u32 = 2;
 
@@ -101,32 +106,73 @@ impl Worker {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
+    /// A DELETE.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn delete(&self, path: &str) -> CliResult<Value> {
+        self.call(Method::DELETE, path, None).await
+    }
+
+    /// A POST that the worker may take long for, and that takes effect once however often it is sent.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn post_slow(&self, path: &str, body: &Value, deadline: Millis) -> CliResult<Value> {
+        let (kind, body) = (Some(JSON), Bytes::from(body.to_string()));
+        let message = self.message(Method::POST, path, kind, body, deadline);
+        self.exchange(message, RESENDS_MAX).await
+    }
+
+    /// Bytes of a medium; sent twice they take effect once.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn send_bytes(&self, method: Method, path: &str, bytes: Bytes) -> CliResult<Value> {
+        let message = self.message(method, path, Some("application/octet-stream"), bytes, BYTES_DEADLINE_MS);
+        self.exchange(message, RESENDS_MAX).await
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> CliResult<Value> {
+        let is_post = method == Method::POST;
+        let (kind, body) = match body {
+            Some(body) => (Some(JSON), Bytes::from(body.to_string())),
+            None => (None, Bytes::new()),
+        };
+        let mut message = self.message(method, path, kind, body, DEADLINE_MS);
+        if is_post {
+            message.headers.insert("idempotency-key", fresh_key()?);
+        }
+        self.exchange(message, if is_post { RESENDS_MAX } else { 0 }).await
+    }
+
+    fn message(
+        &self,
+        method: Method,
+        path: &str,
+        kind: Option<&'static str>,
+        body: Bytes,
+        deadline: Millis,
+    ) -> HttpRequest {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, self.token.clone());
-        let resends_max = if method == Method::POST {
-            headers.insert("idempotency-key", fresh_key()?);
-            RESENDS_MAX
-        } else {
-            0
-        };
-        let mut bytes = Bytes::new();
-        if let Some(body) = body {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            bytes = Bytes::from(body.to_string());
+        if let Some(kind) = kind {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
-        let url = format!("{}{path}", self.base);
+        HttpRequest {
+            method,
+            url: format!("{}{path}", self.base),
+            headers,
+            body,
+            attached: None,
+            deadline,
+        }
+    }
+
+    async fn exchange(&self, message: HttpRequest, resends_max: u32) -> CliResult<Value> {
         let mut resends = 0;
         loop {
-            let request = HttpRequest {
-                method: method.clone(),
-                url: url.clone(),
-                headers: headers.clone(),
-                body: bytes.clone(),
-                attached: None,
-                deadline: DEADLINE_MS,
-            };
-            match self.http.send(request).await {
+            match self.http.send(message.clone()).await {
                 Ok(response) => return self.read(&response),
                 Err(error) if error.kind == HttpErrorKind::MaybeSent && resends < resends_max => {
                     resends += 1;
@@ -208,6 +254,8 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
             Some("`psn account list` shows the accounts there are".to_owned())
         }
         404 if message.contains("post") => Some("`psn post list` shows the posts there are".to_owned()),
+        // What is missing there comes not by waiting.
+        503 if text("type") == Some("/problems/not-configured") => None,
         429 | 503 => Some(match retry_after {
             Some(secs) => format!("nothing was lost: try again in {secs} s"),
             None => "try again in a moment".to_owned(),

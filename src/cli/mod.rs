@@ -57,6 +57,12 @@ impl Context {
     pub fn settings(&self) -> CliResult<Settings> {
         Settings::load(&self.environment, self.root.as_deref())
     }
+
+    /// The folder for what one run of a command leaves for the next.
+    #[must_use]
+    pub fn state_folder(&self) -> PathBuf {
+        self.root.clone().unwrap_or_default().join(".hubs/state")
+    }
 }
 
 /// Runs the program with the arguments of the process.

@@ -8,6 +8,7 @@ pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
 pub mod keys;
+pub mod media;
 pub mod migrate;
 pub mod post;
 pub mod task;
@@ -22,6 +23,9 @@ pub enum Command {
     /// Write, schedule, watch and repair posts
     #[command(subcommand)]
     Post(post::PostCommand),
+    /// Pictures, videos and documents for posts
+    #[command(subcommand)]
+    Media(media::MediaCommand),
     /// Accounts that posts go out from
     #[command(subcommand)]
     Account(account::AccountCommand),
@@ -52,6 +56,7 @@ impl Command {
     pub async fn run(self, context: &Context) -> CliResult {
         match self {
             Self::Post(command) => command.run(context).await,
+            Self::Media(command) => command.run(context).await,
             Self::Account(command) => command.run(context).await,
             Self::Keys(command) => command.run(context).await,
             Self::Task(command) => command.run(context).await,

@@ -46,11 +46,6 @@ struct Stored {
     asked_at: Timestamp,
 }
 
-fn folder(context: &Context) -> PathBuf {
-    let root = context.root.clone().unwrap_or_default();
-    root.join(".hubs/state")
-}
-
 /// The state itself stays out of file names.
 fn file_name(state: &str) -> String {
     let digest = Sha256::digest(state.as_bytes());
@@ -64,7 +59,7 @@ impl Question {
     /// # Errors
     /// A folder that cannot be written.
     pub fn keep(&self, context: &Context) -> CliResult {
-        let folder = folder(context);
+        let folder = context.state_folder();
         for (path, old) in list(&folder) {
             if old.is_none_or(|old| old.is_over(self.asked_at)) {
                 let _ = fs::remove_file(path);
@@ -104,7 +99,7 @@ impl Question {
     }
 
     fn kept(context: &Context, platform: Platform, now: Timestamp) -> Vec<(PathBuf, Self)> {
-        let files = list(&folder(context)).into_iter();
+        let files = list(&context.state_folder()).into_iter();
         files
             .filter_map(|(path, question)| Some((path, question?)))
             .filter(|(_, question)| question.platform == platform && !question.is_over(now))
