@@ -1,5 +1,6 @@
 //! What goes with a text: pictures, videos, documents. Their bytes lie elsewhere, under the hash of what they are.
 
+pub mod limits;
 pub mod sniff;
 
 use serde::{Deserialize, Serialize};
