@@ -312,3 +312,61 @@ async fn the_built_worker_answers() {
     }
     runtime.shutdown().await;
 }
+
+/// `PUT /KEY` keeps a body, in two chunks where `?chunks` is given; `GET /KEY?from=&bytes=` reads it.
+const KEEPER: &str = r#"
+export default {
+  async fetch(request, env) {
+    const url = new URL(request.url), key = url.pathname.slice(1), chunk = 5 << 20;
+    if (request.method === "PUT" && url.searchParams.has("chunks")) {
+      const body = await request.arrayBuffer(), upload = await env.KEPT.createMultipartUpload(key), parts = [];
+      for (let at = 0; at < body.byteLength; at += chunk) {
+        parts.push(await upload.uploadPart(parts.length + 1, body.slice(at, at + chunk)));
+      }
+      return new Response((await upload.complete(parts)).size);
+    }
+    if (request.method === "PUT") {
+      const sha256 = url.searchParams.get("sha256") ?? undefined;
+      return new Response((await env.KEPT.put(key, request.body, { sha256 })).size);
+    }
+    const offset = Number(url.searchParams.get("from")), length = Number(url.searchParams.get("bytes"));
+    const kept = await env.KEPT.get(key, { range: { offset, length } });
+    return kept === null ? new Response("nothing", { status: 404 }) : new Response(kept.body);
+  },
+};
+"#;
+
+#[tokio::test]
+async fn a_bucket_keeps_what_lies_in_it_when_the_runtime_is_killed() {
+    let folder = Folder::new();
+    fs::write(folder.0.path().join("build/index.js"), KEEPER).unwrap();
+    let wrangler = "main = \"build/index.js\"\ncompatibility_date = \"2026-11-01\"\n\
+        [[r2_buckets]]\nbinding = \"KEPT\"\nbucket_name = \"kept\"\n";
+    fs::write(folder.0.path().join("wrangler.toml"), wrangler).unwrap();
+    let runtime = Runtime::start(folder.options()).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let put = async |path: &str, body: Vec<u8>| {
+        let answer = client.put(format!("{}/{path}", runtime.url())).body(body).send().await;
+        let answer = answer.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let whole: Vec<u8> = (0..6 << 20).map(|at: u32| (at % 251) as u8).collect();
+    assert_eq!(put("small", b"0123456789".to_vec()).await, (200, "10".to_owned()));
+    assert_eq!(put("large?chunks", whole.clone()).await, (200, (6 << 20).to_string()));
+    let wrong = put(&format!("wrong?sha256={}", "0".repeat(64)), b"x".to_vec()).await;
+    assert_eq!(wrong.0, 500, "{wrong:?}");
+
+    let pid = runtime.pid();
+    kill_hard(pid);
+    eventually("another process", async || runtime.pid() != pid).await;
+    assert_eq!(get(format!("{}/small?from=3&bytes=4", runtime.url())).await, "3456");
+    assert_eq!(get(format!("{}/wrong?from=0&bytes=1", runtime.url())).await, "nothing");
+    // Over the border of two chunks.
+    let from = (5 << 20) - 2;
+    let read = client
+        .get(format!("{}/large?from={from}&bytes=5", runtime.url()))
+        .send()
+        .await;
+    assert_eq!(&read.unwrap().bytes().await.unwrap()[..], &whole[from..from + 5]);
+    runtime.shutdown().await;
+}

@@ -1,5 +1,6 @@
 //! The local stack (feature `dev`, native only): embedded PostgreSQL, servers that imitate others, supervision.
 
+pub mod bucket;
 pub mod cron;
 pub mod emulators;
 pub mod faults;

@@ -15,6 +15,7 @@ use chrono::DateTime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::bucket;
 use super::cron::{Cron, CronError};
 use super::guard::Guarded;
 use super::runtime_config::{Layout, Wrangler, render};
@@ -464,6 +465,10 @@ fn write_files(
     let folder = state_dir.join("runtime");
     create_private(&folder)?;
     create_private(&state_dir.join("objects"))?;
+    if !wrangler.r2_buckets.is_empty() {
+        create_private(&state_dir.join("r2"))?;
+        bucket::copy_modules(&options.workerd, &folder).map_err(io_error("copying the simulator of R2"))?;
+    }
     let modules = copy_modules(&options.build_dir, &folder)?;
     let main = Path::new(&wrangler.main).file_name().unwrap_or_default();
     if !modules.iter().any(|name| OsStr::new(name) == main) {
@@ -481,11 +486,12 @@ fn write_config(
     port: u16,
     control_port: u16,
 ) -> Result<(), RuntimeError> {
-    let objects = state_dir.join("objects");
+    let (objects, buckets) = (state_dir.join("objects"), state_dir.join("r2"));
     let layout = Layout {
         modules,
         env,
         objects: &objects,
+        buckets: &buckets,
         port,
         control_port,
     };

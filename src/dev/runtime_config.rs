@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::bucket::{self, Bucket};
 use super::cron::{Cron, CronError};
 
 /// The parts of `wrangler.toml` that the local runtime follows.
@@ -24,6 +25,9 @@ pub struct Wrangler {
     migrations: Vec<Migration>,
     #[serde(default)]
     triggers: Triggers,
+    /// Buckets of R2.
+    #[serde(default)]
+    pub r2_buckets: Vec<Bucket>,
     /// Plain-text variables.
     #[serde(default)]
     pub vars: BTreeMap<String, String>,
@@ -92,6 +96,8 @@ pub struct Layout<'a> {
     pub env: &'a BTreeMap<String, String>,
     /// Where the objects' databases lie: an absolute path.
     pub objects: &'a Path,
+    /// Where the buckets' contents lie: an absolute path.
+    pub buckets: &'a Path,
     /// The Worker's port on 127.0.0.1.
     pub port: u16,
     /// The control Worker's port on 127.0.0.1.
@@ -142,7 +148,9 @@ pub fn render(wrangler: &Wrangler, layout: &Layout<'_>) -> String {
         quote(&wrangler.compatibility_date)
     );
     out.push_str("      compatibilityFlags = [\"service_binding_extra_handlers\"],\n");
-    out.push_str("      bindings = [(name = \"WORKER\", service = \"psn\")],\n    )),\n  ],\n  sockets = [\n");
+    out.push_str("      bindings = [(name = \"WORKER\", service = \"psn\")],\n    )),\n");
+    out.push_str(&bucket::services(&wrangler.r2_buckets, layout.buckets));
+    out.push_str("  ],\n  sockets = [\n");
     for (name, port, service) in [
         ("http", layout.port, "psn"),
         ("control", layout.control_port, "control"),
@@ -152,7 +160,9 @@ pub fn render(wrangler: &Wrangler, layout: &Layout<'_>) -> String {
             "    (name = \"{name}\", address = \"127.0.0.1:{port}\", http = (), service = \"{service}\"),"
         );
     }
-    out.push_str("  ],\n);\n");
+    out.push_str("  ],\n");
+    out.push_str(bucket::extensions(&wrangler.r2_buckets));
+    out.push_str(");\n");
     out
 }
 
@@ -186,6 +196,7 @@ fn bindings(wrangler: &Wrangler, env: &BTreeMap<String, String>) -> String {
             quote(class_name)
         );
     }
+    out.push_str(&bucket::bindings(&wrangler.r2_buckets));
     out
 }
 
@@ -208,7 +219,7 @@ fn namespaces(wrangler: &Wrangler) -> String {
 }
 
 /// A string literal as Cap'n Proto's text form reads it.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for character in text.chars() {
@@ -239,6 +250,7 @@ mod tests {
             modules: &["index_bg.wasm".to_owned(), "index.js".to_owned()],
             env: &BTreeMap::from([("PSN_API_TOKEN".to_owned(), "a\"b\\c\nd".to_owned())]),
             objects: Path::new("/state/objects"),
+            buckets: Path::new("/state/r2"),
             port: 4000,
             control_port: 4001,
         };
@@ -250,6 +262,9 @@ mod tests {
             r#"(name = "POST", durableObjectNamespace = "Post"),"#,
             r#"(className = "Index", uniqueKey = "psn-Index", enableSql = true),"#,
             r#"(className = "Account", uniqueKey = "psn-Account", enableSql = true),"#,
+            r#"(name = "MEDIA", r2Bucket = "r2-psn-media"),"#,
+            r#"(name = "r2-files", disk = (path = "/state/r2", writable = true)),"#,
+            r#"(name = "miniflare:zod", esModule = embed "shared/zod.worker.js"),"#,
             r#"(name = "http", address = "127.0.0.1:4000", http = (), service = "psn"),"#,
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
