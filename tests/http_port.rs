@@ -9,8 +9,13 @@ mod server;
 #[path = "http_port/workerd.rs"]
 mod workerd;
 
+use bytes::Bytes;
+use psn::domain::media::MediaId;
 use psn::net::Client;
-use psn::ports::http::{HttpClient, HttpErrorKind};
+use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
+use psn::ports::memory::MemoryMedia;
+use std::future::Future;
+use std::sync::Arc;
 
 /// An implementation, and where the contract lets it differ.
 pub trait Port: HttpClient {
@@ -18,11 +23,41 @@ pub trait Port: HttpClient {
     const UNCONNECTED: HttpErrorKind;
     /// Whether connections are used again. The runtime does so, and nobody can forbid it.
     const KEEPS_CONNECTIONS: bool;
+    /// Whether media are read as the connection takes them, so that nothing follows once an exchange is over.
+    const STREAMS: bool;
+
+    /// Puts bytes where the client finds them as a medium.
+    fn keep(&self, id: &MediaId, bytes: Bytes) -> impl Future<Output = ()>;
 }
 
-impl Port for Client {
+/// The client of this machine, with media in memory.
+pub struct Native {
+    client: Client,
+    media: Arc<MemoryMedia>,
+}
+
+impl Native {
+    fn new() -> Self {
+        let media = Arc::new(MemoryMedia::default());
+        let client = Client::new().unwrap().with_media(media.clone());
+        Self { client, media }
+    }
+}
+
+impl HttpClient for Native {
+    fn send(&self, request: HttpRequest) -> impl Future<Output = Result<HttpResponse, HttpError>> + Send {
+        self.client.send(request)
+    }
+}
+
+impl Port for Native {
     const UNCONNECTED: HttpErrorKind = HttpErrorKind::NotSent;
     const KEEPS_CONNECTIONS: bool = false;
+    const STREAMS: bool = false;
+
+    async fn keep(&self, id: &MediaId, bytes: Bytes) {
+        self.media.keep(id.clone(), bytes);
+    }
 }
 
 macro_rules! play {
@@ -30,7 +65,7 @@ macro_rules! play {
         mod natively {
             $(#[tokio::test]
             async fn $scenario() {
-                super::scenarios::$scenario(&super::Client::new().unwrap()).await;
+                super::scenarios::$scenario(&super::Native::new()).await;
             })+
         }
 
@@ -59,4 +94,9 @@ play!(
     a_body_may_be_empty,
     an_answer_without_length_ends_with_its_connection,
     an_answer_is_read_up_to_the_limit,
+    what_is_attached_lies_between_the_bytes_around_it,
+    without_its_medium_nothing_is_sent,
+    the_deadline_covers_what_is_attached,
+    an_answer_may_come_before_all_is_sent,
+    a_connection_that_breaks_while_sending_may_have_sent,
 );

@@ -13,6 +13,13 @@ pub use native::Client;
 #[cfg(target_arch = "wasm32")]
 pub use workers::Client;
 
+fn not_sent(message: impl Into<String>) -> HttpError {
+    HttpError {
+        kind: HttpErrorKind::NotSent,
+        message: message.into(),
+    }
+}
+
 fn maybe_sent(message: impl Into<String>) -> HttpError {
     HttpError {
         kind: HttpErrorKind::MaybeSent,
@@ -34,9 +41,9 @@ fn duration(deadline: Millis) -> Duration {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
-    use super::{duration, maybe_sent, too_late, too_long};
-    use crate::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
-    use crate::ports::media::MediaBytes;
+    use super::{duration, maybe_sent, not_sent, too_late, too_long};
+    use crate::ports::http::{HttpClient, HttpError, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
+    use crate::ports::media::{MediaBytes, MediaError};
     use bytes::{Bytes, BytesMut};
     use std::error::Error;
     use std::sync::Arc;
@@ -71,7 +78,7 @@ mod native {
                 .no_proxy()
                 .build()
                 .map(|inner| Self { inner, media: None })
-                .map_err(|error| not_sent(&format!("the HTTP client could not be set up: {}", cause(&error))))
+                .map_err(|error| not_sent(format!("the HTTP client could not be set up: {}", cause(&error))))
         }
 
         /// The same client, with the place where the bytes of media lie.
@@ -86,14 +93,11 @@ mod native {
             let Some(attached) = &request.attached else {
                 return Ok(request.body.clone());
             };
-            let media = self
-                .media
-                .as_ref()
-                .ok_or_else(|| not_sent("there is no place where media lie"))?;
-            let bytes = media
-                .read(&attached.range)
-                .await
-                .map_err(|why| not_sent(&why.to_string()))?;
+            let read = match &self.media {
+                Some(media) => media.read(&attached.range).await,
+                None => Err(MediaError::NotSetUp),
+            };
+            let bytes = read.map_err(|why| not_sent(why.to_string()))?;
             Ok([&request.body, &bytes, &attached.after]
                 .map(|part| &part[..])
                 .concat()
@@ -136,17 +140,10 @@ mod native {
         }
     }
 
-    fn not_sent(message: &str) -> HttpError {
-        HttpError {
-            kind: HttpErrorKind::NotSent,
-            message: message.to_owned(),
-        }
-    }
-
     /// Only a connection that never opened, or a request that could not even be built, is surely not sent.
     fn describe(error: &::reqwest::Error) -> HttpError {
         if error.is_connect() {
-            return not_sent(&format!("the connection could not be opened: {}", cause(error)));
+            return not_sent(format!("the connection could not be opened: {}", cause(error)));
         }
         if error.is_builder() {
             return not_sent("the request could not be built: check the configured address and the header values");
@@ -171,25 +168,31 @@ mod native {
 
 #[cfg(target_arch = "wasm32")]
 mod workers {
-    use super::{duration, maybe_sent, too_late, too_long};
-    use crate::ports::http::{HttpClient, HttpError, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
+    use super::{duration, maybe_sent, not_sent, too_late, too_long};
+    use crate::ports::http::{Attached, HttpClient, HttpError, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
+    use crate::ports::media::{MediaError, bytes_key};
     use bytes::{Bytes, BytesMut};
     use futures_util::future::{Either, select};
     use http::{HeaderMap, HeaderName, HeaderValue};
+    use std::convert::Infallible;
     use std::future::Future;
     use std::pin::pin;
-    use worker::js_sys::{Array, JSON, Reflect, Uint8Array, global};
-    use worker::send::SendFuture;
+    use worker::js_sys::{Array, BigInt, Function, JSON, Object, Promise, Reflect, Uint8Array, global};
+    use worker::send::{SendFuture, SendWrapper};
     use worker::wasm_bindgen::{JsCast, JsValue};
     use worker::wasm_bindgen_futures::JsFuture;
     use worker::web_sys::{
-        Headers, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response, WorkerGlobalScope,
+        Headers, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response,
+        WorkerGlobalScope, WritableStream,
     };
-    use worker::{AbortController, AbortSignal, Delay};
+    use worker::worker_sys::FixedLengthStream;
+    use worker::{AbortController, AbortSignal, Bucket, Delay, Range, ResponseBody};
 
     /// The HTTP client. Cloning is cheap.
     #[derive(Clone, Debug)]
-    pub struct Client(());
+    pub struct Client {
+        media: Option<SendWrapper<Bucket>>,
+    }
 
     /// Ends the exchange when it is dropped before its answer is complete.
     struct Abort(Option<AbortController>);
@@ -208,7 +211,14 @@ mod workers {
         /// # Errors
         /// None on this target.
         pub fn new() -> Result<Self, HttpError> {
-            Ok(Self(()))
+            Ok(Self { media: None })
+        }
+
+        /// The same client, with the bucket where the bytes of media lie.
+        #[must_use]
+        pub fn with_media(self, media: Bucket) -> Self {
+            let media = Some(SendWrapper::new(media));
+            Self { media }
         }
     }
 
@@ -216,14 +226,15 @@ mod workers {
         fn send(&self, request: HttpRequest) -> impl Future<Output = Result<HttpResponse, HttpError>> + Send {
             // The runtime has one thread: nothing that is not `Send` can leave it.
             SendFuture::new(async move {
-                let deadline = request.deadline;
+                let (deadline, streams) = (request.deadline, request.attached.is_some());
                 let controller = AbortController::default();
                 let signal = controller.signal();
                 let mut abort = Abort(Some(controller));
                 let late = pin!(Delay::from(duration(deadline)));
-                match select(pin!(exchange(request, &signal)), late).await {
+                match select(pin!(self.exchange(request, &signal)), late).await {
                     Either::Left((answer, _)) => {
-                        if answer.is_ok() {
+                        // An answer may come before all was sent: what still streams ends with it.
+                        if answer.is_ok() && !streams {
                             abort.0 = None;
                         }
                         answer
@@ -234,19 +245,100 @@ mod workers {
         }
     }
 
-    /// Every error is *maybe sent*: the runtime does not tell a refused connection from one that broke after the
-    /// request was read.
-    ///
+    impl Client {
+        /// Once the medium is open every error is *maybe sent*: the runtime does not tell a refused connection from one
+        /// that broke after the request was read.
+        async fn exchange(&self, request: HttpRequest, signal: &AbortSignal) -> Result<HttpResponse, HttpError> {
+            let unbuilt =
+                |_| maybe_sent("the request could not be built: check the configured address and the header values");
+            let init = build(&request, signal).map_err(unbuilt)?;
+            let Some(attached) = &request.attached else {
+                return fetch(&request, &init).await;
+            };
+            let upload = Upload::open(self.media.as_deref(), attached, &request).await;
+            let upload = upload.map_err(|why| not_sent(why.to_string()))?;
+            init.set_body(&upload.pipe.readable());
+            match select(pin!(fetch(&request, &init)), pin!(upload.pour())).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right((never, _)) => match never {},
+            }
+        }
+    }
+
+    /// A body around bytes of a medium. The runtime itself moves those from the bucket to the connection: none of them
+    /// pass through this memory, and no more of them are read than the connection takes.
+    struct Upload {
+        before: Bytes,
+        medium: ReadableStream,
+        after: Bytes,
+        pipe: FixedLengthStream,
+    }
+
+    impl Upload {
+        async fn open(media: Option<&Bucket>, attached: &Attached, request: &HttpRequest) -> Result<Self, MediaError> {
+            let unavailable = |error: worker::Error| MediaError::Unavailable(words(&error.into()));
+            let (range, bucket) = (&attached.range, media.ok_or(MediaError::NotSetUp)?);
+            let wanted = Range::OffsetWithLength {
+                offset: range.first,
+                length: range.length,
+            };
+            let found = bucket.get(bytes_key(&range.id)).range(wanted).execute().await;
+            let found = found.map_err(unavailable)?.ok_or(MediaError::NotFound)?;
+            // R2 gives less where the range ends behind the medium.
+            if range.first.saturating_add(range.length) > found.size() {
+                return Err(MediaError::NotFound);
+            }
+            let body = found.body().ok_or(MediaError::NotFound)?;
+            let ResponseBody::Stream(medium) = body.response_body().map_err(unavailable)? else {
+                return Err(MediaError::NotFound);
+            };
+            let pipe = FixedLengthStream::new_big_int(BigInt::from(request.body_bytes()));
+            Ok(Self {
+                before: request.body.clone(),
+                medium,
+                after: attached.after.clone(),
+                pipe: pipe.map_err(|error| unavailable(error.into()))?,
+            })
+        }
+
+        /// Sends the body. Whatever fails breaks the stream, and with it the exchange, which then says so.
+        async fn pour(self) -> Infallible {
+            let sink = self.pipe.writable();
+            if write(&sink, &self.before).await.is_ok() && self.pipe_medium(&sink).await.is_ok() {
+                let _ = write(&sink, &self.after).await;
+                if let Ok(closed) = sink.get_writer().map(|writer| writer.close()) {
+                    let _ = JsFuture::from(closed).await;
+                }
+            }
+            std::future::pending().await
+        }
+
+        async fn pipe_medium(&self, sink: &WritableStream) -> Result<(), JsValue> {
+            let options = Object::new();
+            Reflect::set(&options, &"preventClose".into(), &true.into())?;
+            let pipe_to: Function = Reflect::get(&self.medium, &"pipeTo".into())?.unchecked_into();
+            let piped: Promise = pipe_to.call2(&self.medium, sink, &options)?.unchecked_into();
+            JsFuture::from(piped).await.map(|_| ())
+        }
+    }
+
+    async fn write(sink: &WritableStream, bytes: &Bytes) -> Result<(), JsValue> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let writer = sink.get_writer()?;
+        let written = JsFuture::from(writer.write_with_chunk(&Uint8Array::from(bytes.as_ref()))).await;
+        writer.release_lock();
+        written.map(|_| ())
+    }
+
     /// This speaks to `fetch` itself: a thread has many exchanges, and each value that crosses from JavaScript costs. The
     /// wrappers of `worker` read every property of a request and a response, asked for or not.
-    async fn exchange(request: HttpRequest, signal: &AbortSignal) -> Result<HttpResponse, HttpError> {
+    async fn fetch(request: &HttpRequest, init: &RequestInit) -> Result<HttpResponse, HttpError> {
         let is_head = request.method == http::Method::HEAD;
-        let init = build(&request, signal).map_err(|_| {
-            maybe_sent("the request could not be built: check the configured address and the header values")
-        })?;
         let scope: WorkerGlobalScope = global().unchecked_into();
         // An address that is none is repeated in the error, and nothing marks it as an address.
-        let answer: Response = JsFuture::from(scope.fetch_with_str_and_init(&request.url, &init))
+        let answer: Response = JsFuture::from(scope.fetch_with_str_and_init(&request.url, init))
             .await
             .map_err(|error| {
                 maybe_sent(format!(
@@ -280,7 +372,7 @@ mod workers {
         init.set_headers(&headers);
         init.set_redirect(RequestRedirect::Manual);
         init.set_signal(Some(signal));
-        if !request.body.is_empty() {
+        if !request.body.is_empty() && request.attached.is_none() {
             init.set_body(&Uint8Array::from(request.body.as_ref()));
         }
         Ok(init)

@@ -73,7 +73,8 @@ pub struct HttpError {
 /// What may be done about a missing answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpErrorKind {
-    /// The request surely never reached anybody: any request may be sent again. Never occurs on Workers.
+    /// The request surely never reached anybody: any request may be sent again. On Workers only where the medium to
+    /// attach could not be opened, as nothing else is known there.
     NotSent,
     /// The request may have taken effect: only what is idempotent may be sent again.
     MaybeSent,

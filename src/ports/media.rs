@@ -16,6 +16,28 @@ pub struct MediumRange {
     pub length: u64,
 }
 
+/// The name of a medium's bytes in a store whose names are paths.
+#[must_use]
+pub fn bytes_key(id: &MediaId) -> String {
+    format!("{KEY_PREFIX}{id}")
+}
+
+/// The name of what is known of a medium, beside its bytes.
+#[must_use]
+pub fn description_key(id: &MediaId) -> String {
+    format!("{KEY_PREFIX}{id}{DESCRIPTION_SUFFIX}")
+}
+
+/// The medium whose description has that name.
+#[must_use]
+pub fn described_by(key: &str) -> Option<MediaId> {
+    MediaId::parse(key.strip_prefix(KEY_PREFIX)?.strip_suffix(DESCRIPTION_SUFFIX)?)
+}
+
+/// What every name of a medium begins with.
+pub const KEY_PREFIX: &str = "media/";
+const DESCRIPTION_SUFFIX: &str = ".json";
+
 /// One chunk of an upload, as the store names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChunkTag {

@@ -7,11 +7,13 @@
 mod account;
 mod ambient;
 mod index;
+pub mod media;
 mod objects;
 mod post;
 mod serve;
 mod storage;
 
+use crate::net::Client;
 use crate::tasks::settings::{Missing, Settings};
 use std::sync::Arc;
 use worker::Env;
@@ -21,8 +23,19 @@ mod binding {
     pub const POST: &str = "POST";
     pub const ACCOUNT: &str = "ACCOUNT";
     pub const INDEX: &str = "INDEX";
+    /// The bucket of media.
+    pub const MEDIA: &str = "MEDIA";
     /// The one index object.
     pub const INDEX_NAME: &str = "index";
+}
+
+/// The HTTP client of that environment, which attaches media where there is a place for them.
+fn http(env: &Env) -> Result<Client, String> {
+    let client = Client::new().map_err(|error| error.to_string())?;
+    Ok(match env.bucket(binding::MEDIA) {
+        Ok(bucket) => client.with_media(bucket),
+        Err(_) => client,
+    })
 }
 
 /// Reads secrets and variables by name; both are texts of the environment.

@@ -7,7 +7,7 @@ use crate::tasks::publish::{PostObject, Surroundings};
 use crate::worker::ambient::Runtime;
 use crate::worker::objects::Bindings;
 use crate::worker::storage::{Alarm, SqlJournal, SqlTable};
-use crate::worker::{describe, settings};
+use crate::worker::{describe, http, settings};
 use std::cell::OnceCell;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
@@ -26,7 +26,7 @@ impl Post {
     fn core(&self) -> worker::Result<&Core> {
         let made = self.core.get_or_init(|| {
             let settings = settings(&self.env).map_err(|missing| describe(&missing))?;
-            let http = net::Client::new().map_err(|error| error.to_string())?;
+            let http = http(&self.env)?;
             let neon = Neon::new(http.clone(), settings.database_url.clone(), settings.sql_url.as_deref());
             let store = Store::new(neon.map_err(|error| error.to_string())?, Runtime);
             let objects = Bindings::new(self.env.clone());

@@ -4,10 +4,12 @@ use crate::Port;
 use crate::server::{Answer, Server};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
+use psn::domain::media::MediaId;
 use psn::domain::time::Millis;
-use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, RESPONSE_BYTES_MAX};
+use psn::ports::http::{Attached, HttpClient, HttpError, HttpErrorKind, HttpRequest, RESPONSE_BYTES_MAX};
+use psn::ports::media::MediumRange;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -328,4 +330,127 @@ pub async fn an_answer_is_read_up_to_the_limit(port: &impl Port) {
         assert_eq!(error.message, "the answer is longer than 2097152 bytes");
         assert_eq!(server.arrivals(), 2);
     }
+}
+
+/// More than systems and runtimes take in advance of whom they send it to.
+const LARGE_BYTES: usize = 32 * 1024 * 1024;
+
+/// A medium that is kept, each byte another than its neighbours; only its name is no digest.
+async fn medium(port: &impl Port, bytes: usize) -> (MediaId, Bytes) {
+    let id = MediaId(format!("{bytes:064x}"));
+    let whole: Bytes = (0..bytes).map(|at| (at % 251) as u8).collect();
+    port.keep(&id, whole.clone()).await;
+    (id, whole)
+}
+
+/// A call that uploads part of a medium.
+fn upload(url: &str, id: &MediaId, [first, length]: [usize; 2], deadline: Millis) -> HttpRequest {
+    let range = MediumRange {
+        id: id.clone(),
+        first: first as u64,
+        length: length as u64,
+    };
+    let after = Bytes::from_static(b"secret end");
+    HttpRequest {
+        attached: Some(Attached { range, after }),
+        ..post(url, deadline)
+    }
+}
+
+pub async fn what_is_attached_lies_between_the_bytes_around_it(port: &impl Port) {
+    let (id, whole) = medium(port, 3_000_000).await;
+    let server = Server::start([Answer::keep(OK)]).await;
+    for (first, length) in [(0, 3_000_000), (1_234_567, 1_000_001), (2_999_999, 1)] {
+        let request = upload(&server.url, &id, [first, length], LONG);
+        let expected = [b"{\"text\":\"secret\"}", &whole[first..first + length], b"secret end"].concat();
+        assert_eq!(port.send(request).await.unwrap().status, 200);
+        let arrived = server.last();
+        assert!(arrived.body == expected, "{first}: {} bytes", arrived.body.len());
+        assert_eq!(arrived.values("content-length"), [expected.len().to_string()]);
+        assert_eq!(arrived.values("transfer-encoding"), [""; 0]);
+        assert_eq!(arrived.values("authorization"), ["Bearer secret-token"]);
+    }
+    // Nothing around it.
+    let mut request = upload(&server.url, &id, [7, 70_000], LONG);
+    (request.body, request.attached.as_mut().unwrap().after) = (Bytes::new(), Bytes::new());
+    assert_eq!(port.send(request).await.unwrap().status, 200);
+    assert!(server.last().body == whole[7..70_007]);
+    assert_eq!(server.arrivals(), 4);
+}
+
+pub async fn without_its_medium_nothing_is_sent(port: &impl Port) {
+    let (id, _) = medium(port, 1_000).await;
+    let server = Server::start([Answer::keep(OK)]).await;
+    for (id, range) in [
+        (MediaId("0".repeat(64)), [0, 1]),
+        (id.clone(), [0, 1_001]),
+        (id, [2_000, 1]),
+    ] {
+        let error = fails(port, upload(&server.url, &id, range, LONG), "no medium").await;
+        assert_eq!(error.kind, HttpErrorKind::NotSent, "{error}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+/// Accepts one connection and reads the head of what arrives, and no more.
+async fn head_only(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let (mut seen, mut byte) = (Vec::new(), [0]);
+    while !seen.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).await.unwrap();
+        seen.push(byte[0]);
+    }
+    stream
+}
+
+pub async fn the_deadline_covers_what_is_attached<P: Port>(port: &P) {
+    let (id, _) = medium(port, LARGE_BYTES).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Longer than it takes to send what systems take in advance.
+    let request = upload(&url, &id, [0, LARGE_BYTES], Millis(2_000));
+    let (error, stream) = tokio::join!(fails(port, request, "unread"), head_only(&listener));
+    assert_eq!(error.kind, HttpErrorKind::MaybeSent);
+    assert_eq!(error.message, "no complete answer within 2000 ms");
+    // What was under way comes to its end, far from the whole.
+    let rest = tokio::time::timeout(Duration::from_secs(10), drain(stream)).await;
+    let rest = rest.expect("it goes on after its deadline");
+    assert!(!P::STREAMS || rest < LARGE_BYTES, "{rest} bytes");
+}
+
+/// How many bytes still come until the other side hangs up.
+async fn drain(mut stream: TcpStream) -> usize {
+    let (mut count, mut buffer) = (0, vec![0; 65_536]);
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        count += read;
+    }
+    count
+}
+
+pub async fn an_answer_may_come_before_all_is_sent<P: Port>(port: &P) {
+    let (id, _) = medium(port, LARGE_BYTES).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let refusing = async {
+        let mut stream = head_only(&listener).await;
+        let refused = b"HTTP/1.1 413 Too Large\r\ncontent-length: 5\r\n\r\nlarge";
+        stream.write_all(refused).await.unwrap();
+        stream
+    };
+    let (answer, stream) = tokio::join!(port.send(upload(&url, &id, [0, LARGE_BYTES], LONG)), refusing);
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, &answer.body[..]), (413, &b"large"[..]));
+    let rest = tokio::time::timeout(Duration::from_secs(10), drain(stream)).await;
+    let rest = rest.expect("it goes on after its answer");
+    assert!(!P::STREAMS || rest < LARGE_BYTES, "{rest} bytes");
+}
+
+pub async fn a_connection_that_breaks_while_sending_may_have_sent(port: &impl Port) {
+    let (id, _) = medium(port, LARGE_BYTES).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let breaking = async { head_only(&listener).await.set_zero_linger().unwrap() };
+    let request = upload(&url, &id, [0, LARGE_BYTES], LONG);
+    let (error, ()) = tokio::join!(fails(port, request, "broken"), breaking);
+    assert_eq!(error.kind, HttpErrorKind::MaybeSent, "{error}");
 }

@@ -1,4 +1,5 @@
-// The Worker around worker.rs: the body of a POST is the test's request, the answer is what the port made of it.
+// The Worker around worker.rs: the body of a POST is the test's request, the answer is what the port made of it. A PUT
+// keeps a medium.
 import wasm from "./port_bg.wasm";
 import { exchange, initSync } from "./port.js";
 
@@ -6,8 +7,12 @@ initSync({ module: wasm });
 
 export default {
   async fetch(request, env, context) {
+    if (request.method === "PUT") {
+      await env.MEDIA.put(new URL(request.url).pathname.slice(1), request.body);
+      return new Response();
+    }
     // An object lives on after its call, and so does what the call left open.
     context.waitUntil(scheduler.wait(30_000));
-    return new Response(await exchange(await request.text()));
+    return new Response(await exchange(await request.text(), env.MEDIA));
   },
 };

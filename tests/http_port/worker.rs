@@ -4,12 +4,15 @@
 #![allow(missing_docs, reason = "for the tests")]
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use psn::domain::media::MediaId;
 use psn::domain::time::Millis;
 use psn::net::Client;
-use psn::ports::http::{HttpClient, HttpErrorKind, HttpRequest};
+use psn::ports::http::{Attached, HttpClient, HttpErrorKind, HttpRequest};
+use psn::ports::media::MediumRange;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use worker::wasm_bindgen::{self, prelude::wasm_bindgen};
+use worker::Bucket;
+use worker::wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen};
 
 /// A request as the tests write it.
 #[derive(Deserialize)]
@@ -18,14 +21,25 @@ struct Asked {
     url: String,
     headers: Vec<(String, String)>,
     body: String,
+    attached: Option<AskedMedium>,
     deadline_ms: i64,
 }
 
-/// Sends one request through the port. Throws when the test's own request cannot be read.
+/// What is attached.
+#[derive(Deserialize)]
+struct AskedMedium {
+    id: String,
+    first: u64,
+    length: u64,
+    after: String,
+}
+
+/// Sends one request through the port, with media in that bucket. Throws when the test's own request cannot be read.
 #[wasm_bindgen(js_sys = worker::js_sys, wasm_bindgen_futures = worker::wasm_bindgen_futures)]
-pub async fn exchange(asked: String) -> Result<String, String> {
+pub async fn exchange(asked: String, media: JsValue) -> Result<String, String> {
     let request = read(&asked).map_err(|error| format!("the test's request cannot be read: {error}"))?;
     let client = Client::new().map_err(|error| error.message)?;
+    let client = client.with_media(media.unchecked_into::<Bucket>());
     let answer = match client.send(request).await {
         Ok(answer) => {
             let headers = answer.headers.iter();
@@ -50,7 +64,18 @@ fn read(asked: &str) -> Result<HttpRequest, Box<dyn std::error::Error>> {
         url: asked.url,
         headers,
         body: BASE64_STANDARD.decode(&asked.body)?.into(),
-        attached: None,
+        attached: asked.attached.map(attached).transpose()?,
         deadline: Millis(asked.deadline_ms),
+    })
+}
+
+fn attached(asked: AskedMedium) -> Result<Attached, Box<dyn std::error::Error>> {
+    Ok(Attached {
+        range: MediumRange {
+            id: MediaId(asked.id),
+            first: asked.first,
+            length: asked.length,
+        },
+        after: BASE64_STANDARD.decode(&asked.after)?.into(),
     })
 }

@@ -2,9 +2,12 @@
 
 use crate::Port;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use psn::dev::runtime::{Runtime, RuntimeOptions};
+use psn::domain::media::MediaId;
 use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
+use psn::ports::media::bytes_key;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -60,7 +63,7 @@ impl Workerd {
             .unwrap();
         // The runtime is to behave as it does for the Worker.
         let mut wrangler = toml::Table::new();
-        for name in ["main", "compatibility_date", "compatibility_flags"] {
+        for name in ["main", "compatibility_date", "compatibility_flags", "r2_buckets"] {
             wrangler.extend(own.get(name).map(|value| (name.to_owned(), value.clone())));
         }
         let wrangler_toml = folder.path().join("wrangler.toml");
@@ -88,6 +91,13 @@ impl Workerd {
 impl Port for Workerd {
     const UNCONNECTED: HttpErrorKind = HttpErrorKind::MaybeSent;
     const KEEPS_CONNECTIONS: bool = true;
+    const STREAMS: bool = true;
+
+    async fn keep(&self, id: &MediaId, bytes: Bytes) {
+        let url = format!("{}/{}", self.runtime.url(), bytes_key(id));
+        let kept = self.http.put(url).body(bytes).send().await.unwrap();
+        assert_eq!(kept.status(), 200);
+    }
 }
 
 impl HttpClient for Workerd {
@@ -101,6 +111,12 @@ impl HttpClient for Workerd {
             "url": request.url,
             "headers": headers,
             "body": BASE64_STANDARD.encode(&request.body),
+            "attached": request.attached.map(|attached| json!({
+                "id": attached.range.id,
+                "first": attached.range.first,
+                "length": attached.range.length,
+                "after": BASE64_STANDARD.encode(&attached.after),
+            })),
             "deadline_ms": request.deadline.0,
         });
         let answer = self.http.post(self.runtime.url()).body(asked.to_string()).send().await;

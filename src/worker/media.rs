@@ -1,0 +1,183 @@
+//! Media in a bucket of R2.
+
+use crate::domain::media::{MediaId, Medium};
+use crate::ports::media::{
+    Boxed, ChunkTag, KEY_PREFIX, MediaBytes, MediaError, MediaStore, MediumRange, bytes_key, described_by,
+    description_key,
+};
+use crate::worker::binding;
+use bytes::Bytes;
+use std::future::Future;
+use worker::send::{SendFuture, SendWrapper};
+use worker::{Bucket, Env, MultipartUpload, Range, UploadedPart};
+
+/// Most names that R2 gives at once.
+const LIST_KEYS_MAX: u32 = 1_000;
+
+/// The media of an environment. Without a bucket every answer is [`MediaError::NotSetUp`].
+#[derive(Clone)]
+pub struct R2Media(Option<SendWrapper<Bucket>>);
+
+impl R2Media {
+    /// The media of that environment.
+    #[must_use]
+    pub fn of(env: &Env) -> Self {
+        Self(env.bucket(binding::MEDIA).ok().map(SendWrapper::new))
+    }
+
+    /// The media in that bucket.
+    #[must_use]
+    pub fn new(bucket: Bucket) -> Self {
+        Self(Some(SendWrapper::new(bucket)))
+    }
+
+    fn bucket(&self) -> Result<&Bucket, MediaError> {
+        self.0.as_deref().ok_or(MediaError::NotSetUp)
+    }
+
+    fn upload(&self, id: &MediaId, upload: &str) -> Result<MultipartUpload, MediaError> {
+        let resumed = self.bucket()?.resume_multipart_upload(bytes_key(id), upload);
+        resumed.map_err(unavailable)
+    }
+}
+
+/// The runtime has one thread: nothing that is not `Send` can leave it.
+fn boxed<'a, T>(future: impl Future<Output = Result<T, MediaError>> + 'a) -> Boxed<'a, Result<T, MediaError>> {
+    Box::pin(SendFuture::new(future))
+}
+
+/// What R2 said. Its messages end with a number that tells which: no such key, upload or part
+/// (<https://developers.cloudflare.com/r2/api/error-codes/>).
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn unavailable(error: worker::Error) -> MediaError {
+    let words = error.to_string();
+    if ["(10007)", "(10024)", "(10025)"]
+        .iter()
+        .any(|code| words.contains(code))
+    {
+        return MediaError::NotFound;
+    }
+    MediaError::Unavailable(words)
+}
+
+/// The 32 bytes that an id stands for.
+fn sha256(id: &MediaId) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0);
+    let pairs = id.as_str().as_bytes().chunks(2);
+    let bytes = pairs.map(|pair| pair.iter().fold(0, |value, byte| value * 16 + digit(*byte)));
+    bytes.map(|byte| u8::try_from(byte).unwrap_or(0)).collect()
+}
+
+impl MediaBytes for R2Media {
+    fn read<'a>(&'a self, range: &'a MediumRange) -> Boxed<'a, Result<Bytes, MediaError>> {
+        boxed(async move {
+            let wanted = Range::OffsetWithLength {
+                offset: range.first,
+                length: range.length,
+            };
+            let found = self.bucket()?.get(bytes_key(&range.id)).range(wanted).execute().await;
+            let found = found.map_err(unavailable)?.ok_or(MediaError::NotFound)?;
+            let body = found.body().ok_or(MediaError::NotFound)?;
+            let bytes = body.bytes().await.map_err(unavailable)?;
+            // R2 gives less where the range ends behind the medium.
+            if bytes.len() as u64 != range.length {
+                return Err(MediaError::NotFound);
+            }
+            Ok(bytes.into())
+        })
+    }
+}
+
+impl MediaStore for R2Media {
+    fn find<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<Option<Medium>, MediaError>> {
+        boxed(async move {
+            let found = self.bucket()?.get(description_key(id)).execute().await;
+            let Some(found) = found.map_err(unavailable)? else {
+                return Ok(None);
+            };
+            let body = found.body().ok_or(MediaError::NotFound)?;
+            let text = body.text().await.map_err(unavailable)?;
+            let unreadable = |_| MediaError::Unavailable("its description cannot be read".to_owned());
+            serde_json::from_str(&text).map(Some).map_err(unreadable)
+        })
+    }
+
+    fn put<'a>(&'a self, id: &'a MediaId, bytes: Bytes) -> Boxed<'a, Result<(), MediaError>> {
+        boxed(async move {
+            let put = self.bucket()?.put(bytes_key(id), Vec::from(bytes)).sha256(sha256(id));
+            put.execute().await.map(|_| ()).map_err(unavailable)
+        })
+    }
+
+    fn begin<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<String, MediaError>> {
+        boxed(async move {
+            let begun = self.bucket()?.create_multipart_upload(bytes_key(id)).execute().await;
+            Ok(begun.map_err(unavailable)?.upload_id().await)
+        })
+    }
+
+    fn chunk<'a>(
+        &'a self,
+        id: &'a MediaId,
+        upload: &'a str,
+        number: u16,
+        bytes: Bytes,
+    ) -> Boxed<'a, Result<ChunkTag, MediaError>> {
+        boxed(async move {
+            let part = self.upload(id, upload)?.upload_part(number, Vec::from(bytes)).await;
+            let etag = part.map_err(unavailable)?.etag();
+            Ok(ChunkTag { number, etag })
+        })
+    }
+
+    fn complete<'a>(
+        &'a self,
+        id: &'a MediaId,
+        upload: &'a str,
+        chunks: &'a [ChunkTag],
+    ) -> Boxed<'a, Result<u64, MediaError>> {
+        boxed(async move {
+            let parts = chunks.iter().map(|tag| UploadedPart::new(tag.number, tag.etag.clone()));
+            let whole = self.upload(id, upload)?.complete(parts).await;
+            Ok(whole.map_err(unavailable)?.size())
+        })
+    }
+
+    fn describe<'a>(&'a self, medium: &'a Medium) -> Boxed<'a, Result<(), MediaError>> {
+        boxed(async move {
+            let text = serde_json::to_string(medium).map_err(|error| MediaError::Unavailable(error.to_string()))?;
+            let put = self.bucket()?.put(description_key(&medium.id), text);
+            put.execute().await.map(|_| ()).map_err(unavailable)
+        })
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>> {
+        boxed(async move {
+            let (bucket, mut ids) = (self.bucket()?, Vec::new());
+            let mut last = after.map(description_key);
+            // Bytes have names too, so that a page of R2 holds fewer media than names.
+            while ids.len() < limit {
+                let mut page = bucket.list().prefix(KEY_PREFIX).limit(LIST_KEYS_MAX);
+                if let Some(last) = &last {
+                    page = page.start_after(last.clone());
+                }
+                let page = page.execute().await.map_err(unavailable)?;
+                let keys: Vec<String> = page.objects().iter().map(worker::Object::key).collect();
+                ids.extend(keys.iter().filter_map(|key| described_by(key)));
+                if !page.truncated() || keys.is_empty() {
+                    break;
+                }
+                last = keys.last().cloned();
+            }
+            ids.truncate(limit.min(1_000));
+            Ok(ids)
+        })
+    }
+
+    fn remove<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<(), MediaError>> {
+        boxed(async move {
+            let keys = vec![description_key(id), bytes_key(id)];
+            self.bucket()?.delete_multiple(keys).await.map_err(unavailable)
+        })
+    }
+}
