@@ -5,6 +5,8 @@
 mod described;
 #[path = "api/fake.rs"]
 mod fake;
+#[path = "api/served.rs"]
+mod served;
 
 use fake::*;
 

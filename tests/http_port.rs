@@ -1,4 +1,4 @@
-//! The contract of the HTTP port, against a server that misbehaves on purpose and counts what arrives: one list of
+//! The contract of the HTTP port (and of the store that its attached media come from), against a server that misbehaves on purpose and counts what arrives: one list of
 //! scenarios, played natively and in the Workers runtime.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -6,6 +6,8 @@
 mod scenarios;
 #[path = "http_port/server.rs"]
 mod server;
+#[path = "http_port/store.rs"]
+mod store;
 #[path = "http_port/workerd.rs"]
 mod workerd;
 

@@ -21,6 +21,7 @@ mod keys;
 mod oauth;
 mod openapi;
 mod posts;
+pub mod served;
 mod tasks;
 mod validate;
 
@@ -30,7 +31,7 @@ use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::media::MediaStore;
 use crate::ports::objects::Objects;
-use crate::store::seal::Sealer;
+use crate::store::seal::{AddressSigner, Sealer};
 use crate::tasks::connected::{AccountReport, Revocation};
 use auth::ApiToken;
 use axum::Router;
@@ -80,6 +81,8 @@ pub struct ApiSettings {
     pub version: String,
     /// The names of the keys that tokens are sealed with, once there are any.
     pub keys: Option<KeyNames>,
+    /// Judges the addresses of media; `None` while there is no key.
+    pub addresses: Option<AddressSigner>,
     /// What is missing: with anything here, only health and description are answered.
     pub missing: Vec<MissingVariable>,
 }
@@ -175,6 +178,7 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
         .route("/v1/oauth/result", post(oauth::result::<O, R>))
         .route("/oauth/callback", get(oauth::callback::<O, R>))
+        .route("/media/{id}", get(served::show::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         // `guard` measures bodies: what reaches a handler is short enough for it.
         .layer(DefaultBodyLimit::disable())
@@ -197,10 +201,8 @@ async fn guard<O: Objects + 'static, R: Rows + 'static>(
 
 async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Next) -> Result<Response, Problem> {
     // A list of what is open, not of what is closed: a new route is closed unless it is named here.
-    if matches!(
-        request.uri().path(),
-        "/healthz" | "/openapi.json" | oauth::CALLBACK_PATH
-    ) {
+    let path = request.uri().path();
+    if matches!(path, "/healthz" | "/openapi.json" | oauth::CALLBACK_PATH) || path.starts_with(served::PREFIX) {
         return Ok(next.run(request).await);
     }
     auth::check(app.settings.api_token.as_ref(), request.headers())?;
@@ -270,8 +272,9 @@ fn documented(path: &str, response: Response) -> Response {
     if !(status.is_client_error() || status.is_server_error()) || kind.is_some_and(|kind| kind == MEDIA_TYPE) {
         return response;
     }
-    // `/healthz` answers 503 in its own shape, and people read the callback's pages.
+    // `/healthz` answers 503 in its own shape, people read the callback's pages, and 416 says all in a header.
     if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE
+        || status == StatusCode::RANGE_NOT_SATISFIABLE
         || path == oauth::CALLBACK_PATH && status != StatusCode::METHOD_NOT_ALLOWED
     {
         return response;

@@ -47,6 +47,7 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "PART_PAUSE_MS",
     "PSN_API_TOKEN",
     "PSN_USER",
+    "PUBLIC_URL",
     "SEAL_FORM",
     "TIKTOK_API_URL",
     "TIKTOK_AUTH_URL",
@@ -217,6 +218,7 @@ fn file_variables(foundation: &Foundation) -> CliResult<Variables> {
 fn part_variables(foundation: &Foundation) -> CliResult<Variables> {
     let platforms = foundation.platforms(random_hex::<24>);
     let mut env = platforms.map_err(|error| stack_error(&error))?;
+    env.insert("PUBLIC_URL".to_owned(), foundation.worker_url());
     if let Some(database) = &foundation.database {
         env.insert("NEON_SQL_URL".to_owned(), database.neon.sql_url());
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::runtime_config::quote;
+use super::capnp::quote;
 
 /// A bucket that `wrangler.toml` binds.
 #[derive(Debug, Deserialize)]

@@ -1,6 +1,7 @@
 //! The local stack (feature `dev`, native only): embedded PostgreSQL, servers that imitate others, supervision.
 
 pub mod bucket;
+pub mod capnp;
 pub mod cron;
 pub mod emulators;
 pub mod faults;

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::bucket::{self, Bucket};
+use super::capnp::quote;
 use super::cron::{Cron, CronError};
 
 /// The parts of `wrangler.toml` that the local runtime follows.
@@ -215,25 +216,6 @@ fn namespaces(wrangler: &Wrangler) -> String {
             quote(class_name)
         );
     }
-    out
-}
-
-/// A string literal as Cap'n Proto's text form reads it.
-pub(super) fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            control if control.is_ascii_control() => {
-                let _ = write!(out, "\\x{:02x}", u32::from(control));
-            }
-            other => out.push(other),
-        }
-    }
-    out.push('"');
     out
 }
 

@@ -297,6 +297,12 @@ impl Foundation {
         &self.options.state_dir
     }
 
+    /// The origin that the worker will have.
+    #[must_use]
+    pub fn worker_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.worker)
+    }
+
     /// The emulated account that the stack begins with; made with that token when it is not there yet.
     ///
     /// # Errors
@@ -349,7 +355,7 @@ impl Foundation {
 
     /// psn's app. Its redirect addresses are those of this start: the worker's port may be another.
     fn app(&self, secret: String) -> App {
-        let worker = format!("http://127.0.0.1:{}/oauth/callback", self.ports.worker);
+        let worker = format!("{}/oauth/callback", self.worker_url());
         let redirect_uris = CALLBACKS.into_iter().map(str::to_owned).chain([worker]);
         App {
             id: APP_ID.to_owned(),

@@ -73,6 +73,10 @@ pub const IDENTIFY_AFTER_MS: [Millis; 6] = [
     Millis(24 * 3_600_000),
 ];
 
+/// How long a platform may fetch a medium at the address that it was given. TikTok may fetch for an hour and Instagram
+/// within a day of making its container (platform-apis 4.4 and 3.4); two more for clocks and queues.
+pub const ADDRESS_LIFETIME_MS: Millis = Millis(26 * 3_600_000);
+
 /// Time allowed for a call that carries a chunk of a medium, at least.
 pub const UPLOAD_DEADLINE_MS: Millis = Millis(60_000);
 

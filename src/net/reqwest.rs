@@ -11,7 +11,7 @@ use std::time::Duration;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::Client;
 #[cfg(target_arch = "wasm32")]
-pub use workers::Client;
+pub use workers::{Client, open, stream};
 
 fn not_sent(message: impl Into<String>) -> HttpError {
     HttpError {
@@ -170,7 +170,7 @@ mod native {
 mod workers {
     use super::{duration, maybe_sent, not_sent, too_late, too_long};
     use crate::ports::http::{Attached, HttpClient, HttpError, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
-    use crate::ports::media::{MediaError, bytes_key};
+    use crate::ports::media::{MediaError, MediumRange, bytes_key};
     use bytes::{Bytes, BytesMut};
     use futures_util::future::{Either, select};
     use http::{HeaderMap, HeaderName, HeaderValue};
@@ -265,6 +265,49 @@ mod workers {
         }
     }
 
+    /// Bytes of a medium in that bucket, about to be read.
+    ///
+    /// # Errors
+    /// [`MediaError::NotFound`] also where the range does not lie within the medium.
+    pub async fn open(bucket: &Bucket, range: &MediumRange) -> Result<worker::Object, MediaError> {
+        let wanted = Range::OffsetWithLength {
+            offset: range.first,
+            length: range.length,
+        };
+        let found = bucket.get(bytes_key(&range.id)).range(wanted).execute().await;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return Err(refused(bucket, range, &error.into()).await),
+        };
+        // R2 gives less where a range ends behind the medium.
+        found
+            .filter(|found| lies_within(range, found))
+            .ok_or(MediaError::NotFound)
+    }
+
+    fn lies_within(range: &MediumRange, medium: &worker::Object) -> bool {
+        range.first.saturating_add(range.length) <= medium.size()
+    }
+
+    /// R2 refuses a range that begins behind the medium; not all that speak its protocol say that this is why.
+    async fn refused(bucket: &Bucket, range: &MediumRange, error: &JsValue) -> MediaError {
+        match bucket.head(bytes_key(&range.id)).await {
+            Ok(Some(found)) if !lies_within(range, &found) => MediaError::NotFound,
+            _ => MediaError::Unavailable(words(error)),
+        }
+    }
+
+    /// The bytes of what was opened, as they come.
+    ///
+    /// # Errors
+    /// [`MediaError::NotFound`] where there are none.
+    pub fn stream(opened: &worker::Object) -> Result<ReadableStream, MediaError> {
+        match opened.body().map(worker::ObjectBody::response_body) {
+            Some(Ok(ResponseBody::Stream(stream))) => Ok(stream),
+            _ => Err(MediaError::NotFound),
+        }
+    }
+
     /// A body around bytes of a medium. The runtime itself moves those from the bucket to the connection: none of them
     /// pass through this memory, and no more of them are read than the connection takes.
     struct Upload {
@@ -276,28 +319,14 @@ mod workers {
 
     impl Upload {
         async fn open(media: Option<&Bucket>, attached: &Attached, request: &HttpRequest) -> Result<Self, MediaError> {
-            let unavailable = |error: worker::Error| MediaError::Unavailable(words(&error.into()));
-            let (range, bucket) = (&attached.range, media.ok_or(MediaError::NotSetUp)?);
-            let wanted = Range::OffsetWithLength {
-                offset: range.first,
-                length: range.length,
-            };
-            let found = bucket.get(bytes_key(&range.id)).range(wanted).execute().await;
-            let found = found.map_err(unavailable)?.ok_or(MediaError::NotFound)?;
-            // R2 gives less where the range ends behind the medium.
-            if range.first.saturating_add(range.length) > found.size() {
-                return Err(MediaError::NotFound);
-            }
-            let body = found.body().ok_or(MediaError::NotFound)?;
-            let ResponseBody::Stream(medium) = body.response_body().map_err(unavailable)? else {
-                return Err(MediaError::NotFound);
-            };
+            let medium = open(media.ok_or(MediaError::NotSetUp)?, &attached.range).await?;
+            let medium = stream(&medium)?;
             let pipe = FixedLengthStream::new_big_int(BigInt::from(request.body_bytes()));
             Ok(Self {
                 before: request.body.clone(),
                 medium,
                 after: attached.after.clone(),
-                pipe: pipe.map_err(|error| unavailable(error.into()))?,
+                pipe: pipe.map_err(|error| MediaError::Unavailable(words(&error)))?,
             })
         }
 

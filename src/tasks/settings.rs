@@ -1,12 +1,14 @@
 //! What the Worker is told by its operator: secrets, addresses and numbers, by name.
 
 use crate::domain::id::UserId;
+use crate::domain::limits;
+use crate::domain::media::Medium;
 use crate::domain::publish::{Policy, PolicyError};
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Timestamp};
 use crate::platforms;
 use crate::platforms::{oauth, x};
 use crate::store::Secret;
-use crate::store::seal::{Form, SealError, Sealer};
+use crate::store::seal::{AddressSigner, Form, SealError, Sealer};
 
 /// What the Worker is told.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct Settings {
     pub former_key: Option<Secret>,
     /// The form that new sealed values get.
     pub seal_form: Form,
+    /// The origin at which the outside finds this Worker, without final slash; `None` where nobody said it.
+    pub public_url: Option<String>,
     /// What callers of the API must show.
     pub api_token: Secret,
     /// Whom the API token stands for.
@@ -94,6 +98,13 @@ impl Settings {
                 Form::default()
             }
         };
+        let public_url = get("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
+        if public_url.as_deref().is_some_and(|url| !is_origin(url)) {
+            problems.push(missing(
+                "PUBLIC_URL",
+                "it is no origin: expected `https://` and the host at which this Worker is found, without a path",
+            ));
+        }
         let mut policy = Policy::default();
         read_policy(&mut policy, &get, &mut problems);
         let mut x = x::Config::new(policy.call_deadline_ms);
@@ -109,6 +120,7 @@ impl Settings {
             encryption_key,
             former_key,
             seal_form,
+            public_url,
             api_token,
             user_id: UserId(get("PSN_USER").unwrap_or_else(|| "default".to_owned())),
             policy,
@@ -130,6 +142,43 @@ impl Settings {
             None => Ok(sealer),
         }
     }
+}
+
+impl Settings {
+    /// Signs and judges the addresses of media.
+    ///
+    /// # Errors
+    /// [`SealError::KeyForm`].
+    pub fn address_signer(&self) -> Result<AddressSigner, SealError> {
+        let signer = AddressSigner::new(&self.encryption_key)?;
+        match &self.former_key {
+            Some(former) => signer.with_former_key(former),
+            None => Ok(signer),
+        }
+    }
+
+    /// Where a platform can fetch each of these media from now on, for [`limits::ADDRESS_LIFETIME_MS`]; empty where
+    /// nobody said at which origin.
+    #[must_use]
+    pub fn addresses(&self, media: &[Medium], now: Timestamp) -> Vec<String> {
+        let (Some(origin), Ok(signer)) = (&self.public_url, self.address_signer()) else {
+            return Vec::new();
+        };
+        let until = Timestamp(now.0 + limits::ADDRESS_LIFETIME_MS.0);
+        let address = |medium: &Medium| format!("{origin}{}", signer.sign(&medium.id, until));
+        media.iter().map(address).collect()
+    }
+}
+
+fn is_origin(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri
+                .authority()
+                .is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.path_and_query().is_none_or(|rest| rest == "/")
+    })
 }
 
 fn read_policy(policy: &mut Policy, get: &impl Fn(&str) -> Option<String>, problems: &mut Vec<Missing>) {
@@ -203,6 +252,19 @@ mod tests {
             Err(vec!["HUB_ENCRYPTION_KEY_FORMER"])
         );
         assert_eq!(with("HUB_ENCRYPTION_KEY_FORMER", &key), Ok(()));
+        for wrong in [
+            "psn.example",
+            "ftp://h",
+            "https://",
+            "https://h/p",
+            "https://h?q",
+            "https://u:p@h",
+        ] {
+            assert_eq!(with("PUBLIC_URL", wrong), Err(vec!["PUBLIC_URL"]), "{wrong}");
+        }
+        for right in ["https://psn.example", "https://psn.example/", "http://127.0.0.1:8787"] {
+            assert_eq!(with("PUBLIC_URL", right), Ok(()), "{right}");
+        }
         assert_eq!(with("SEAL_FORM", "plain"), Err(vec!["SEAL_FORM"]));
         assert_eq!(with("SEAL_FORM", "legacy"), Ok(()));
     }

@@ -1,6 +1,7 @@
 //! Media in a bucket of R2.
 
 use crate::domain::media::{MediaId, Medium};
+use crate::net::reqwest::{open, stream};
 use crate::ports::media::{
     Boxed, ChunkTag, KEY_PREFIX, MediaBytes, MediaError, MediaStore, MediumRange, bytes_key, described_by,
     description_key,
@@ -9,7 +10,8 @@ use crate::worker::binding;
 use bytes::Bytes;
 use std::future::Future;
 use worker::send::{SendFuture, SendWrapper};
-use worker::{Bucket, Env, MultipartUpload, Range, UploadedPart};
+use worker::web_sys::ReadableStream;
+use worker::{Bucket, Env, MultipartUpload, UploadedPart};
 
 /// Most names that R2 gives at once.
 const LIST_KEYS_MAX: u32 = 1_000;
@@ -33,6 +35,14 @@ impl R2Media {
 
     fn bucket(&self) -> Result<&Bucket, MediaError> {
         self.0.as_deref().ok_or(MediaError::NotSetUp)
+    }
+
+    /// Bytes of a medium as they come, for the runtime to move.
+    ///
+    /// # Errors
+    /// As [`MediaBytes::read`].
+    pub async fn stream(&self, range: &MediumRange) -> Result<ReadableStream, MediaError> {
+        stream(&open(self.bucket()?, range).await?)
     }
 
     fn upload(&self, id: &MediaId, upload: &str) -> Result<MultipartUpload, MediaError> {
@@ -71,18 +81,9 @@ fn sha256(id: &MediaId) -> Vec<u8> {
 impl MediaBytes for R2Media {
     fn read<'a>(&'a self, range: &'a MediumRange) -> Boxed<'a, Result<Bytes, MediaError>> {
         boxed(async move {
-            let wanted = Range::OffsetWithLength {
-                offset: range.first,
-                length: range.length,
-            };
-            let found = self.bucket()?.get(bytes_key(&range.id)).range(wanted).execute().await;
-            let found = found.map_err(unavailable)?.ok_or(MediaError::NotFound)?;
-            let body = found.body().ok_or(MediaError::NotFound)?;
+            let opened = open(self.bucket()?, range).await?;
+            let body = opened.body().ok_or(MediaError::NotFound)?;
             let bytes = body.bytes().await.map_err(unavailable)?;
-            // R2 gives less where the range ends behind the medium.
-            if bytes.len() as u64 != range.length {
-                return Err(MediaError::NotFound);
-            }
             Ok(bytes.into())
         })
     }

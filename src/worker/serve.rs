@@ -1,23 +1,26 @@
 //! What the runtime calls from outside: requests and cron events.
 
 use crate::api::auth::ApiToken;
+use crate::api::served::{self, Streamed};
 use crate::api::store_accounts::{NoAccounts, StoreAccounts};
 use crate::api::{self, Accounts, ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner};
 use crate::domain::id::UserId;
 use crate::net;
 use crate::platforms::oauth;
-use crate::ports::media::NoMedia;
+use crate::ports::media::MediumRange;
 use crate::store::{Neon, Secret, Store};
 use crate::tasks::settings::{Missing, Settings};
 use crate::tasks::{token_refresher, watchdog};
 use crate::worker::ambient::Runtime;
+use crate::worker::media::R2Media;
 use crate::worker::objects::Bindings;
 use crate::worker::{describe, settings};
 use axum::body::Body;
 use std::sync::Arc;
 use tower_service::Service;
 use worker::send::SendFuture;
-use worker::{Context, Env, HttpRequest, ScheduleContext, ScheduledEvent, event};
+use worker::web_sys::Response;
+use worker::{Context, Env, HttpRequest, IntoResponse, ResponseBuilder, ScheduleContext, ScheduledEvent, event};
 
 type Database = Store<net::Client, Runtime>;
 
@@ -75,13 +78,16 @@ fn connected(settings: &Settings, store: Arc<Database>) -> Result<Box<dyn Accoun
 }
 
 #[event(fetch)]
-async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Result<http::Response<Body>> {
+async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Result<Response> {
+    let media = R2Media::of(&env);
+    let is_head = request.method() == http::Method::HEAD;
     let objects = Bindings::new(env.clone());
     let mut api_settings = ApiSettings {
         api_token: None,
         user_id: UserId::from("default"),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         keys: None,
+        addresses: None,
         missing: Vec::new(),
     };
     let mut database = None;
@@ -91,6 +97,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
             api_settings.api_token = ApiToken::new(settings.api_token.expose());
             api_settings.user_id = settings.user_id.clone();
             api_settings.keys = settings.sealer().ok().as_ref().map(KeyNames::from);
+            api_settings.addresses = settings.address_signer().ok();
             match store(settings.database_url.clone(), settings.sql_url.as_deref()).map(Arc::new) {
                 Ok(store) => {
                     accounts = connected(&settings, Arc::clone(&store)).map_err(worker::Error::RustError)?;
@@ -120,7 +127,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
             objects: objects.clone(),
         }),
         accounts,
-        media: Arc::new(NoMedia),
+        media: Arc::new(media.clone()),
         web: api::media::Web::new(client, fetches_from_loopback),
         rows: api::store_rows::StoreRows(database),
         objects,
@@ -130,7 +137,31 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
     };
     let mut router = api::router(Arc::new(app));
     let response = router.call(request.map(Body::new)).await;
-    response.map_err(|error| worker::Error::RustError(error.to_string()))
+    let response = response.map_err(|error| worker::Error::RustError(error.to_string()))?;
+    match response.extensions().get::<Streamed>() {
+        Some(Streamed(range)) if !is_head => streamed(&media, range, &response).await,
+        _ => raw(response),
+    }
+}
+
+fn raw(response: http::Response<Body>) -> worker::Result<Response> {
+    let raw = IntoResponse::into_raw(response);
+    raw.map_err(|error| worker::Error::RustError(Into::<Box<dyn std::error::Error>>::into(error).to_string()))
+}
+
+/// That response with the bytes of a medium for its body. The runtime itself moves them.
+async fn streamed(media: &R2Media, range: &MediumRange, response: &http::Response<Body>) -> worker::Result<Response> {
+    let stream = match media.stream(range).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            worker::console_error!("a medium could not be served: {error}");
+            return raw(axum::response::IntoResponse::into_response(served::away()));
+        }
+    };
+    let answer = ResponseBuilder::new()
+        .with_status(response.status().as_u16())
+        .with_headers(response.headers().into());
+    Ok(answer.stream(stream).into())
 }
 
 #[event(scheduled)]

@@ -15,11 +15,12 @@ use psn::domain::post::{PartState, Status};
 use psn::domain::publish::Plan;
 use psn::domain::publish::view::{PartView, PostView, TimelineItem};
 use psn::domain::time::{Millis, Timestamp};
-use psn::ports::memory::{ManualClock, MemoryTable, SeededEntropy};
+use psn::ports::memory::{ManualClock, MemoryMedia, MemoryTable, SeededEntropy};
 use psn::ports::objects::{
     AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
 };
 use psn::store::account_list::AccountRow;
+use psn::store::seal::AddressSigner;
 use psn::tasks::connected::{AccountReport, Revocation, by_hand, reports};
 use psn::tasks::consent::Consents;
 use serde_json::{Value, json};
@@ -46,6 +47,7 @@ pub struct World {
     pub rows: Vec<RowSummary>,
     pub consents: MemoryTable,
     pub disconnected: bool,
+    pub media: Arc<MemoryMedia>,
 }
 
 #[derive(Clone, Default)]
@@ -258,7 +260,7 @@ pub fn plan(user: &str, parts: &[&str]) -> Plan {
 
 pub fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
     router(Arc::new(App {
-        media: Arc::new(psn::ports::media::NoMedia),
+        media: fake.0.lock().unwrap().media.clone(),
         web: psn::api::media::Web::new(psn::net::Client::new().unwrap(), false),
         objects: fake.clone(),
         rows: fake.clone(),
@@ -275,6 +277,7 @@ pub fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
                 opens: vec!["702860da".to_owned(), "01020304".to_owned()],
                 form: "psn1",
             }),
+            addresses: Some(AddressSigner::new(&"07".repeat(32).as_str().into()).unwrap()),
             missing,
         },
     }))

@@ -1,7 +1,7 @@
 // The Worker around worker.rs: the body of a POST is the test's request, the answer is what the port made of it. A PUT
-// keeps a medium.
+// keeps a medium, `/store` asks the store of media.
 import wasm from "./port_bg.wasm";
-import { exchange, initSync } from "./port.js";
+import { exchange, initSync, store } from "./port.js";
 
 initSync({ module: wasm });
 
@@ -10,6 +10,14 @@ export default {
     if (request.method === "PUT") {
       await env.MEDIA.put(new URL(request.url).pathname.slice(1), request.body);
       return new Response();
+    }
+    if (new URL(request.url).pathname === "/store") {
+      const bytes = new Uint8Array(await request.arrayBuffer());
+      try {
+        return new Response(await store(request.headers.get("x-asked"), bytes, env.MEDIA));
+      } catch (message) {
+        return new Response(message, { status: 500 });
+      }
     }
     // An object lives on after its call, and so does what the call left open.
     context.waitUntil(scheduler.wait(30_000));

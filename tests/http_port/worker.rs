@@ -4,11 +4,12 @@
 #![allow(missing_docs, reason = "for the tests")]
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use psn::domain::media::MediaId;
+use psn::domain::media::{MediaId, Medium};
 use psn::domain::time::Millis;
 use psn::net::Client;
 use psn::ports::http::{Attached, HttpClient, HttpErrorKind, HttpRequest};
-use psn::ports::media::MediumRange;
+use psn::ports::media::{ChunkTag, MediaBytes, MediaError, MediaStore, MediumRange};
+use psn::worker::media::R2Media;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use worker::Bucket;
@@ -78,4 +79,73 @@ fn attached(asked: AskedMedium) -> Result<Attached, Box<dyn std::error::Error>> 
         },
         after: BASE64_STANDARD.decode(&asked.after)?.into(),
     })
+}
+
+/// What the tests ask of the store.
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+enum Wanted {
+    Read {
+        id: MediaId,
+        first: u64,
+        length: u64,
+    },
+    Find {
+        id: MediaId,
+    },
+    Put {
+        id: MediaId,
+    },
+    Begin {
+        id: MediaId,
+    },
+    Chunk {
+        id: MediaId,
+        upload: String,
+        number: u16,
+    },
+    Complete {
+        id: MediaId,
+        upload: String,
+        chunks: Vec<(u16, String)>,
+    },
+    Describe {
+        medium: Medium,
+    },
+    List {
+        after: Option<MediaId>,
+        limit: usize,
+    },
+    Remove {
+        id: MediaId,
+    },
+}
+
+/// Asks the store of media in that bucket. Throws its errors, in words.
+#[wasm_bindgen(js_sys = worker::js_sys, wasm_bindgen_futures = worker::wasm_bindgen_futures)]
+pub async fn store(asked: String, bytes: Vec<u8>, media: JsValue) -> Result<Vec<u8>, String> {
+    let wanted = serde_json::from_str(&asked).map_err(|error| error.to_string())?;
+    let store = R2Media::new(media.unchecked_into::<Bucket>());
+    answer(&store, wanted, bytes).await.map_err(|error| error.to_string())
+}
+
+async fn answer(store: &R2Media, wanted: Wanted, bytes: Vec<u8>) -> Result<Vec<u8>, MediaError> {
+    let answer = match wanted {
+        Wanted::Read { id, first, length } => {
+            let range = MediumRange { id, first, length };
+            return store.read(&range).await.map(Vec::from);
+        }
+        Wanted::Find { id } => json!(store.find(&id).await?),
+        Wanted::Put { id } => json!(store.put(&id, bytes.into()).await?),
+        Wanted::Begin { id } => json!(store.begin(&id).await?),
+        Wanted::Chunk { id, upload, number } => json!(store.chunk(&id, &upload, number, bytes.into()).await?.etag),
+        Wanted::Complete { id, upload, chunks } => {
+            let chunks = chunks.into_iter().map(|(number, etag)| ChunkTag { number, etag });
+            json!(store.complete(&id, &upload, &chunks.collect::<Vec<_>>()).await?)
+        }
+        Wanted::Describe { medium } => json!(store.describe(&medium).await?),
+        Wanted::List { after, limit } => json!(store.list(after.as_ref(), limit).await?),
+        Wanted::Remove { id } => json!(store.remove(&id).await?),
+    };
+    Ok(answer.to_string().into_bytes())
 }

@@ -7,13 +7,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use psn::dev::runtime::{Runtime, RuntimeOptions};
 use psn::domain::media::MediaId;
 use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
-use psn::ports::media::bytes_key;
+use psn::ports::media::{MediaError, bytes_key};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
+use tokio::process::Child;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,9 +49,17 @@ fn workerd() -> PathBuf {
 
 /// A runtime of its own for each test, killed with it.
 pub struct Workerd {
-    runtime: Runtime,
+    url: String,
+    log: PathBuf,
+    _process: Process,
     http: reqwest::Client,
     _folder: tempfile::TempDir,
+}
+
+/// Held for its end: either is killed when it is dropped.
+enum Process {
+    Supervised { _runtime: Runtime },
+    Inspected { _child: Child },
 }
 
 impl Workerd {
@@ -76,8 +85,11 @@ impl Workerd {
             port: 0,
             state_dir: folder.path().join("state"),
         };
+        let runtime = Runtime::start(options).await.unwrap();
         Self {
-            runtime: Runtime::start(options).await.unwrap(),
+            url: runtime.url(),
+            log: runtime.log_path(),
+            _process: Process::Supervised { _runtime: runtime },
             http: reqwest::Client::builder()
                 .no_proxy()
                 .timeout(Duration::from_secs(60))
@@ -88,13 +100,56 @@ impl Workerd {
     }
 }
 
+impl Workerd {
+    /// The same runtime, started by hand with its inspector at that port.
+    pub async fn inspected(inspector_port: u16) -> Self {
+        let supervised = Self::start().await;
+        let state = supervised.log.parent().unwrap().to_owned();
+        let Process::Supervised { _runtime } = supervised._process else {
+            unreachable!()
+        };
+        _runtime.shutdown().await;
+        let child = tokio::process::Command::new(workerd())
+            .args(["serve", "--experimental"])
+            .arg(format!("--inspector-addr=127.0.0.1:{inspector_port}"))
+            .arg(state.join("runtime/config.capnp"))
+            .stderr(std::fs::File::create(&supervised.log).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let answers = async || supervised.http.get(&supervised.url).send().await.is_ok();
+        while !answers().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Self {
+            _process: Process::Inspected { _child: child },
+            ..supervised
+        }
+    }
+
+    /// Asks the Worker's store of media.
+    pub async fn ask_store(&self, asked: Value, bytes: Bytes) -> Result<Bytes, MediaError> {
+        let url = format!("{}/store", self.url);
+        let request = self.http.post(url).header("x-asked", asked.to_string()).body(bytes);
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let said = answer.bytes().await.unwrap();
+        let words = String::from_utf8_lossy(&said);
+        match status.is_success() {
+            true => Ok(said),
+            false if words == MediaError::NotFound.to_string() => Err(MediaError::NotFound),
+            false => Err(MediaError::Unavailable(words.into_owned())),
+        }
+    }
+}
+
 impl Port for Workerd {
     const UNCONNECTED: HttpErrorKind = HttpErrorKind::MaybeSent;
     const KEEPS_CONNECTIONS: bool = true;
     const STREAMS: bool = true;
 
     async fn keep(&self, id: &MediaId, bytes: Bytes) {
-        let url = format!("{}/{}", self.runtime.url(), bytes_key(id));
+        let url = format!("{}/{}", self.url, bytes_key(id));
         let kept = self.http.put(url).body(bytes).send().await.unwrap();
         assert_eq!(kept.status(), 200);
     }
@@ -119,10 +174,10 @@ impl HttpClient for Workerd {
             })),
             "deadline_ms": request.deadline.0,
         });
-        let answer = self.http.post(self.runtime.url()).body(asked.to_string()).send().await;
+        let answer = self.http.post(&self.url).body(asked.to_string()).send().await;
         let text = answer.unwrap().text().await.unwrap();
         let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| {
-            let log = std::fs::read_to_string(self.runtime.log_path()).unwrap_or_default();
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
             panic!("no answer of the port: {text}\n{log}")
         });
         read(&answer)

@@ -45,6 +45,7 @@ fn api(world: &World) -> Router {
             user_id: settings.user_id.clone(),
             version: String::new(),
             keys: None,
+            addresses: None,
             missing: Vec::new(),
         },
     }))

@@ -13,6 +13,25 @@ pub const TAG_BYTES: usize = 16;
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
 
+/// The bytes of a key out of 64 hex digits.
+///
+/// # Errors
+/// [`SealError::KeyForm`].
+pub fn key_bytes(key: &Secret) -> Result<[u8; KEY_BYTES], SealError> {
+    let text = key.expose().trim();
+    let wrong = || SealError::KeyForm {
+        found: text.chars().count(),
+    };
+    if text.len() != 2 * KEY_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let mut bytes = [0; KEY_BYTES];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
+    }
+    Ok(bytes)
+}
+
 /// One key with its name. Has no `Debug`.
 pub struct Key {
     id: String,
@@ -25,18 +44,7 @@ impl Key {
     /// # Errors
     /// [`SealError::KeyForm`].
     pub fn parse(key: &Secret) -> Result<Self, SealError> {
-        let text = key.expose().trim();
-        let wrong = || SealError::KeyForm {
-            found: text.chars().count(),
-        };
-        if text.len() != 2 * KEY_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        let mut bytes = [0; KEY_BYTES];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
-        }
-        Ok(Self::new(&bytes))
+        key_bytes(key).map(|bytes| Self::new(&bytes))
     }
 
     /// A key out of its bytes.

@@ -4,8 +4,10 @@
 //! `psn1:KEY:` and base64 of IV 12 ‖ ciphertext ‖ tag 16, where KEY names the key and the associated data bind the
 //! value to its place, so that a value copied to another row or column does not open.
 
+mod address;
 mod cipher;
 
+pub use address::AddressSigner;
 pub use cipher::{Key, NONCE_BYTES, TAG_BYTES};
 
 use crate::domain::secret::Secret;

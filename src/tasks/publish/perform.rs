@@ -145,11 +145,12 @@ where
             };
         };
         let deadline = self.around.settings.policy.call_deadline_ms;
+        let addresses = self.around.settings.addresses(plan.media(step), self.now());
         let part = PartToPublish {
             text: plan.parts.get(step).map_or("", String::as_str),
             reply_to: step.checked_sub(1).and_then(|before| state.steps[before].remote_id()),
             media: plan.media(step),
-            addresses: &[],
+            addresses: &addresses,
             options: plan.options.as_deref(),
             handles: state.steps.get(step).map_or(&[], |step| &step.prepared.handles),
             remote_user_id: credentials.remote_user_id.as_ref(),
@@ -165,11 +166,13 @@ where
             };
         };
         let plan = state.plan.as_ref();
+        let media = plan.map_or(&[][..], |plan| plan.media(step));
+        let addresses = self.around.settings.addresses(media, self.now());
         let part = PartToPublish {
             text,
             reply_to,
-            media: plan.map_or(&[], |plan| plan.media(step)),
-            addresses: &[],
+            media,
+            addresses: &addresses,
             options: plan.and_then(|plan| plan.options.as_deref()),
             handles: state.steps.get(step).map_or(&[], |step| &step.prepared.handles),
             remote_user_id: credentials.remote_user_id.as_ref(),

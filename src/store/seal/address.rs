@@ -1,0 +1,161 @@
+//! Addresses of media that end: whoever has one may fetch that medium until then, and nobody can make one without the
+//! hub's key.
+//!
+//! The signature is HMAC-SHA-256 with a key of its own, derived from the hub's, so that what is signed here says nothing
+//! about what is sealed there.
+
+use super::SealError;
+use super::cipher::key_bytes;
+use crate::domain::media::MediaId;
+use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// What the key is derived for. Another text would void every address that was given out.
+const PURPOSE: &[u8] = b"psn media address";
+
+/// Signs addresses with one key and accepts those of all. Has no `Debug`.
+#[derive(Clone)]
+pub struct AddressSigner {
+    keys: Vec<[u8; 32]>,
+}
+
+impl AddressSigner {
+    /// A signer with that key of a hub (64 hex digits).
+    ///
+    /// # Errors
+    /// [`SealError::KeyForm`].
+    pub fn new(key: &Secret) -> Result<Self, SealError> {
+        Ok(Self {
+            keys: vec![derived(key)?],
+        })
+    }
+
+    /// Adds a key whose addresses are still accepted: the former one, while keys change.
+    ///
+    /// # Errors
+    /// [`SealError::KeyForm`].
+    pub fn with_former_key(mut self, key: &Secret) -> Result<Self, SealError> {
+        self.keys.push(derived(key)?);
+        Ok(self)
+    }
+
+    /// The path and query at which a medium can be fetched until then, to the second.
+    #[must_use]
+    pub fn sign(&self, id: &MediaId, until: Timestamp) -> String {
+        let path = path(id, &(until.0 / 1_000).to_string());
+        let key = self.keys.first().copied().unwrap_or_default();
+        let signature = URL_SAFE_NO_PAD.encode(mac(&key, path.as_bytes()).finalize().into_bytes());
+        format!("{path}&sig={signature}")
+    }
+
+    /// Whether a medium may be fetched now with what its address says: `until` in seconds since 1970, and `signature`.
+    /// Compares in constant time.
+    #[must_use]
+    pub fn accepts(&self, id: &MediaId, until: &str, signature: &str, now: Timestamp) -> bool {
+        let (Ok(end_s), Ok(signature)) = (until.parse::<i64>(), URL_SAFE_NO_PAD.decode(signature)) else {
+            return false;
+        };
+        let path = path(id, until);
+        let is_signed = |key: &[u8; 32]| mac(key, path.as_bytes()).verify_slice(&signature).is_ok();
+        now.0 < end_s.saturating_mul(1_000) && self.keys.iter().any(is_signed)
+    }
+}
+
+fn path(id: &MediaId, until: &str) -> String {
+    format!("/media/{id}?until={until}")
+}
+
+fn derived(key: &Secret) -> Result<[u8; 32], SealError> {
+    Ok(mac(&key_bytes(key)?, PURPOSE).finalize().into_bytes().into())
+}
+
+fn mac(key: &[u8; 32], text: &[u8]) -> Hmac<Sha256> {
+    // A key that is shorter than a block is filled up with zeros (RFC 2104, section 2).
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    mac.update(text);
+    mac
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> Secret {
+        Secret::new(format!("{byte:02x}").repeat(32))
+    }
+
+    fn id(digit: char) -> MediaId {
+        MediaId(digit.to_string().repeat(64))
+    }
+
+    const NOW: Timestamp = Timestamp(1_795_424_400_000);
+    const UNTIL: &str = "1795424401";
+
+    fn signature(signer: &AddressSigner, id: &MediaId) -> String {
+        let address = signer.sign(id, Timestamp(NOW.0 + 1_000));
+        let (signed, signature) = address.split_once("&sig=").unwrap();
+        assert_eq!(signed, format!("/media/{id}?until={UNTIL}"));
+        signature.to_owned()
+    }
+
+    /// Python: `derived = hmac.digest(b"\x07" * 32, b"psn media address", "sha256")`, then
+    /// `urlsafe_b64encode(hmac.digest(derived, b"/media/" + b"a" * 64 + b"?until=1795424401", "sha256"))`.
+    #[test]
+    fn signatures_are_pinned() {
+        let signer = AddressSigner::new(&key(7)).unwrap();
+        assert_eq!(
+            signature(&signer, &id('a')),
+            "mrhVu1ltdpNxkDouogM_rUIqo959iqVBlLPRMGaL9Io"
+        );
+    }
+
+    #[test]
+    fn an_address_is_good_for_its_medium_until_its_end() {
+        let signer = AddressSigner::new(&key(1)).unwrap();
+        let good = signature(&signer, &id('a'));
+        assert!(signer.accepts(&id('a'), UNTIL, &good, NOW));
+        assert!(signer.accepts(&id('a'), UNTIL, &good, Timestamp(NOW.0 + 999)));
+        assert!(!signer.accepts(&id('a'), UNTIL, &good, Timestamp(NOW.0 + 1_000)));
+        assert!(!signer.accepts(&id('b'), UNTIL, &good, NOW));
+        for until in [
+            "1795424402",
+            "+1795424401",
+            "01795424401",
+            "",
+            "99999999999999999999",
+            "-1",
+        ] {
+            assert!(!signer.accepts(&id('a'), until, &good, NOW), "{until}");
+        }
+        let mut other = good.clone();
+        other.replace_range(..1, if good.starts_with('A') { "B" } else { "A" });
+        for signature in [
+            "",
+            &good[..good.len() - 4],
+            &other,
+            "not base64!",
+            &format!("{good}AAAA"),
+        ] {
+            assert!(!signer.accepts(&id('a'), UNTIL, signature, NOW), "{signature}");
+        }
+    }
+
+    #[test]
+    fn addresses_outlive_a_change_of_keys() {
+        let old = AddressSigner::new(&key(1)).unwrap();
+        let signed = signature(&old, &id('a'));
+        let fresh = AddressSigner::new(&key(2)).unwrap();
+        assert!(!fresh.accepts(&id('a'), UNTIL, &signed, NOW));
+        let both = fresh.clone().with_former_key(&key(1)).unwrap();
+        assert!(both.accepts(&id('a'), UNTIL, &signed, NOW));
+        assert_eq!(signature(&both, &id('a')), signature(&fresh, &id('a')));
+        assert!(AddressSigner::new(&"ab".into()).is_err());
+    }
+}
