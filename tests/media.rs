@@ -104,6 +104,7 @@ pub fn api(media: Arc<dyn MediaStore>) -> Router {
         media,
         web: Web::new(net::Client::new().unwrap(), true),
         settings: ApiSettings {
+            addresses: None,
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),
             version: "0.1.0".to_owned(),
