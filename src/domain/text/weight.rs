@@ -82,7 +82,7 @@ fn length_after(text: &str, scan: Scan) -> u32 {
     let mut heap = Vec::new();
     let units = utf16(text, &mut stack, &mut heap);
     if !dot {
-        return count(units, &[], true, scan.length);
+        return count(units, &[], true);
     }
     let finding = find(units, true);
     if finding.newer {
@@ -91,7 +91,7 @@ fn length_after(text: &str, scan: Scan) -> u32 {
     if !scan.joined && finding.urls.is_empty() {
         return scan.length;
     }
-    count(units, &finding.urls, scan.joined, scan.length)
+    count(units, &finding.urls, scan.joined)
 }
 
 /// What twitter-text under `rules` says of `text`; its list of top-level domains alone.
@@ -104,19 +104,14 @@ pub fn measure(text: &str, rules: Rules) -> Measure {
         valid: true,
         valid_end: 0,
     };
-    let mut at = 0;
-    let mut runs = Runs::new(&units, &urls, rules == Rules::V3);
-    loop {
-        let run = runs.next();
-        let until = run.as_ref().map_or(units.len(), |run| run.start);
-        while at < until {
-            let (code, length) = code_at(&units, at);
-            at += length;
-            seen.add(rules.weight(code), &units, at - 1);
-        }
-        let Some(run) = run else { break };
-        at = run.end;
-        seen.add(run.length, &units, at - 1);
+    let mut walk = Walk::new(&units, &urls, rules == Rules::V3);
+    while let Some(step) = walk.next() {
+        let weight = match step {
+            Step::Url => URL_LENGTH,
+            Step::Emoji => HEAVY,
+            Step::Character(code) => rules.weight(code),
+        };
+        seen.add(weight, &units, walk.at - 1);
     }
     let length_max = rules.length_max();
     let total = text.encode_utf16().count();
@@ -182,9 +177,8 @@ fn ascii_length(text: &str) -> u32 {
 /// The larger reading of a text in which newer top-level domains have a say.
 fn larger(units: &[u16], with_newer: &[Found]) -> u32 {
     let without = find(units, false).urls;
-    let alone = length_alone(units);
-    let plain = count(units, &without, true, alone);
-    let mut mixed = count(units, with_newer, true, alone);
+    let plain = count(units, &without, true);
+    let mut mixed = count(units, with_newer, true);
     for url in with_newer.iter().filter(|url| url.newer) {
         let first = without.partition_point(|other| other.start < url.start);
         let inside: Vec<Found> = without[first..]
@@ -197,8 +191,7 @@ fn larger(units: &[u16], with_newer: &[Found]) -> u32 {
                 newer: false,
             })
             .collect();
-        let read = &units[url.start..url.counted_end];
-        mixed += count(read, &inside, true, length_alone(read)).saturating_sub(URL_LENGTH);
+        mixed += count(&units[url.start..url.counted_end], &inside, true).saturating_sub(URL_LENGTH);
     }
     plain.max(mixed)
 }
@@ -284,15 +277,11 @@ fn code_at(units: &[u16], at: usize) -> (u32, usize) {
     }
 }
 
-/// Whether an emoji sequence may go on with a code point that begins with this unit.
-fn continues(unit: u16) -> bool {
-    matches!(unit, 0x200d | 0x20e3 | 0xfe0e | 0xfe0f | 0xd83c | 0xdb40)
-}
-
 /// The end of the emoji sequence at `at`, if one of at least two code points begins there.
 fn emoji_end(units: &[u16], at: usize) -> Option<usize> {
     let (first, length) = code_at(units, at);
-    if !continues(*units.get(at + length)?) {
+    let second = units.get(at + length)?;
+    if !matches!(second, 0x200d | 0x20e3 | 0xfe0e | 0xfe0f | 0xd83c | 0xdb40) {
         return None;
     }
     let (mut codes, mut ends) = ([0; 24], [0; 24]);
@@ -311,15 +300,8 @@ fn emoji_end(units: &[u16], at: usize) -> Option<usize> {
     (length > 0).then(|| ends[length - 1])
 }
 
-/// Units that count together, not each by itself: a URL or an emoji sequence.
-struct Run {
-    start: usize,
-    end: usize,
-    length: u32,
-}
-
-/// Goes over a text from one such run to the next.
-struct Runs<'a> {
+/// Walks over a text: the URLs in it, the emoji sequences, the characters.
+struct Walk<'a> {
     units: &'a [u16],
     urls: &'a [Found],
     emoji: bool,
@@ -328,9 +310,15 @@ struct Runs<'a> {
     emoji_from: usize,
 }
 
-impl<'a> Runs<'a> {
+enum Step {
+    Url,
+    Emoji,
+    Character(u32),
+}
+
+impl<'a> Walk<'a> {
     fn new(units: &'a [u16], urls: &'a [Found], emoji: bool) -> Self {
-        Runs {
+        Walk {
             units,
             urls,
             emoji,
@@ -339,49 +327,35 @@ impl<'a> Runs<'a> {
         }
     }
 
-    fn next(&mut self) -> Option<Run> {
+    fn next(&mut self) -> Option<Step> {
+        if self.at >= self.units.len() {
+            return None;
+        }
         // A bare domain found by its first occurrence may lie in what is already counted.
         while self.urls.first().is_some_and(|url| url.start < self.at) {
             self.urls = &self.urls[1..];
         }
-        let until = self.urls.first().map_or(self.units.len(), |url| url.start);
-        if self.emoji
-            && let Some(run) = self.emoji_before(until)
+        if let [url, rest @ ..] = self.urls
+            && url.start == self.at
         {
-            self.at = run.end;
-            return Some(run);
-        }
-        let [url, rest @ ..] = self.urls else { return None };
-        // Only a URL that is counted short can end in the middle of a sequence that matters.
-        if self.emoji && url.counted_end != url.end {
-            self.at = url.start;
-            self.skip_emoji(url.counted_end);
-        }
-        self.urls = rest;
-        self.at = url.counted_end;
-        Some(Run {
-            start: url.start,
-            end: url.counted_end,
-            length: URL_LENGTH,
-        })
-    }
-
-    /// The first emoji sequence that begins before `until`: the code point before one that may continue it begins it.
-    fn emoji_before(&self, until: usize) -> Option<Run> {
-        let mut from = self.at.max(self.emoji_from);
-        let last = (until + 1).min(self.units.len());
-        while from + 1 < last {
-            let step = self.units[from + 1..last].iter().position(|&unit| continues(unit))?;
-            let next = from + 1 + step;
-            let is_pair = next >= from + 2 && code_at(self.units, next - 2).1 == 2;
-            let start = if is_pair { next - 2 } else { next - 1 };
-            if let Some(end) = emoji_end(self.units, start) {
-                let length = HEAVY;
-                return Some(Run { start, end, length });
+            // Only a URL that is counted short can end in the middle of a sequence that matters.
+            if self.emoji && url.counted_end != url.end {
+                self.skip_emoji(url.counted_end);
             }
-            from = next;
+            self.urls = rest;
+            self.at = url.counted_end;
+            return Some(Step::Url);
         }
-        None
+        if self.emoji
+            && self.at >= self.emoji_from
+            && let Some(end) = emoji_end(self.units, self.at)
+        {
+            self.at = end;
+            return Some(Step::Emoji);
+        }
+        let (code, length) = code_at(self.units, self.at);
+        self.at += length;
+        Some(Step::Character(code))
     }
 
     fn skip_emoji(&mut self, to: usize) {
@@ -393,24 +367,15 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// The length with each code point counted by itself.
-fn length_alone(units: &[u16]) -> u32 {
-    let mut at = 0;
-    let mut sum = 0;
-    while at < units.len() {
-        let (code, length) = code_at(units, at);
-        at += length;
-        sum += weight(code);
-    }
-    sum
-}
-
-/// The length of a text that is `alone` long with each code point counted by itself.
-fn count(units: &[u16], urls: &[Found], emoji: bool, alone: u32) -> u32 {
-    let mut runs = Runs::new(units, urls, emoji);
-    let mut length = alone;
-    while let Some(run) = runs.next() {
-        length = length + run.length - length_alone(&units[run.start..run.end]);
+fn count(units: &[u16], urls: &[Found], emoji: bool) -> u32 {
+    let mut walk = Walk::new(units, urls, emoji);
+    let mut length = 0;
+    while let Some(step) = walk.next() {
+        length += match step {
+            Step::Url => URL_LENGTH,
+            Step::Emoji => HEAVY,
+            Step::Character(code) => weight(code),
+        };
     }
     length
 }
