@@ -346,7 +346,10 @@ fn platform(name: &Value) -> Result<Platform, String> {
     match Platform::parse(name) {
         Some(platform) => match platforms::available(platform) {
             Ok(()) => Ok(platform),
-            Err(_) => Err(format!("`{platform}` is not available in this version: use `x`")),
+            Err(_) => {
+                let others = platforms::available_names();
+                Err(format!("`{platform}` is not available in this version: use {others}"))
+            }
         },
         None => {
             let name: String = name.chars().take(64).collect();

@@ -10,7 +10,7 @@ use crate::domain::limits::CALL_DEADLINE_MS;
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::net::Client;
-use crate::platforms::{self, AccessToken, PlatformClient, WhoAmI, WhoError, oauth, x};
+use crate::platforms::{AccessToken, PlatformClient, WhoAmI, WhoError, oauth, x};
 use crate::ports::clock::Clock;
 use crate::store::accounts::{AccountImport, ImportError};
 use crate::store::migrate::{Applied, MigrateError};
@@ -290,13 +290,7 @@ async fn ask_x(token: &TokenFile, api_url: &str) -> CliResult<WhoAmI> {
     let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
     let mut config = x::Config::new(CALL_DEADLINE_MS);
     api_url.clone_into(&mut config.api_url);
-    let settings = platforms::Settings {
-        x: config,
-        oauth: oauth::Settings::new(oauth::CALL_DEADLINE_MS),
-    };
-    let client = platforms::Client::new(platform, http, SystemClock, &settings)
-        .map_err(|error| CliError::input(error.to_string()))?;
-    client
+    x::Client::new(http, SystemClock, config)
         .who_am_i(&AccessToken::new(token.access_token.trim()))
         .await
         .map_err(|error| {

@@ -3,6 +3,7 @@
 //! A client makes exactly the calls it is asked for and translates every possible answer into a value of
 //! [`crate::domain::outcome`]. It decides nothing: when to call, wait or look is the publishing machine's business.
 
+pub mod linkedin;
 pub mod oauth;
 pub mod x;
 
@@ -147,7 +148,7 @@ pub enum WhoError {
 
 /// This version has no client for the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("publishing to {} is not available in this version of psn: use `x`", platform.title())]
+#[error("publishing to {} is not available in this version of psn: use {}", platform.title(), available_names())]
 pub struct NotAvailable {
     /// The platform that was asked for.
     pub platform: Platform,
@@ -201,6 +202,8 @@ pub trait PlatformClient: Send + Sync {
 pub struct Settings {
     /// X.
     pub x: x::Config,
+    /// LinkedIn.
+    pub linkedin: linkedin::Config,
     /// The apps that psn acts as, and the platforms' OAuth endpoints.
     pub oauth: oauth::Settings,
 }
@@ -210,6 +213,8 @@ pub struct Settings {
 pub enum Client<H, C> {
     /// X.
     X(x::Client<H, C>),
+    /// LinkedIn.
+    LinkedIn(linkedin::Client<H, C>),
 }
 
 /// Whether this version can publish there.
@@ -218,9 +223,19 @@ pub enum Client<H, C> {
 /// [`NotAvailable`] names the platform.
 pub const fn available(platform: Platform) -> Result<(), NotAvailable> {
     match platform {
-        Platform::X => Ok(()),
-        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+        Platform::X | Platform::LinkedIn => Ok(()),
+        Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
     }
+}
+
+/// The platforms that this version can publish on, for people: each in backticks.
+#[must_use]
+pub fn available_names() -> String {
+    let all = Platform::ALL
+        .into_iter()
+        .filter(|platform| available(*platform).is_ok());
+    let names: Vec<String> = all.map(|platform| format!("`{platform}`")).collect();
+    names.join(" or ")
 }
 
 /// Plans a post for a platform: what would be published, and everything that forbids it.
@@ -230,7 +245,8 @@ pub const fn available(platform: Platform) -> Result<(), NotAvailable> {
 pub fn plan(platform: Platform, wanted: &Wanted<'_>) -> Result<PlannedPost, NotAvailable> {
     match platform {
         Platform::X => Ok(x::plan(wanted)),
-        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+        Platform::LinkedIn => Ok(linkedin::plan(wanted)),
+        Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
     }
 }
 
@@ -239,7 +255,8 @@ pub fn plan(platform: Platform, wanted: &Wanted<'_>) -> Result<PlannedPost, NotA
 pub fn parse_remote_id(platform: Platform, text: &str) -> Option<RemoteId> {
     match platform {
         Platform::X => x::parse_remote_id(text),
-        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
+        Platform::LinkedIn => linkedin::parse_remote_id(text),
+        Platform::Instagram | Platform::TikTok => None,
     }
 }
 
@@ -249,7 +266,8 @@ pub fn permalink(platform: Platform, username: Option<&str>, remote_id: &RemoteI
     match platform {
         _ if remote_id.handle().is_some() => None,
         Platform::X => Some(x::permalink(username, remote_id)),
-        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
+        Platform::LinkedIn => Some(linkedin::permalink(remote_id)),
+        Platform::Instagram | Platform::TikTok => None,
     }
 }
 
@@ -271,7 +289,12 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         available(platform)?;
         match platform {
             Platform::X => Ok(Self::X(x::Client::new(http, clock, settings.x.clone()))),
-            Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+            Platform::LinkedIn => Ok(Self::LinkedIn(linkedin::Client::new(
+                http,
+                clock,
+                settings.linkedin.clone(),
+            ))),
+            Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
         }
     }
 }
@@ -280,30 +303,35 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
     async fn prepare(&self, token: &AccessToken, part: &PartToPublish<'_>) -> Preparation {
         match self {
             Self::X(client) => client.prepare(token, part).await,
+            Self::LinkedIn(client) => client.prepare(token, part).await,
         }
     }
 
     async fn publish(&self, token: &AccessToken, part: &PartToPublish<'_>) -> Outcome {
         match self {
             Self::X(client) => client.publish(token, part).await,
+            Self::LinkedIn(client) => client.publish(token, part).await,
         }
     }
 
     async fn look_up(&self, token: &AccessToken, query: &LookUpQuery<'_>) -> LookUpAnswer {
         match self {
             Self::X(client) => client.look_up(token, query).await,
+            Self::LinkedIn(client) => client.look_up(token, query).await,
         }
     }
 
     async fn identify(&self, token: &AccessToken, remote_user_id: &RemoteUserId, handle: &str) -> Option<RemoteId> {
         match self {
             Self::X(client) => client.identify(token, remote_user_id, handle).await,
+            Self::LinkedIn(client) => client.identify(token, remote_user_id, handle).await,
         }
     }
 
     async fn delete(&self, token: &AccessToken, remote_id: &RemoteId) -> Deletion {
         match self {
             Self::X(client) => client.delete(token, remote_id).await,
+            Self::LinkedIn(client) => client.delete(token, remote_id).await,
         }
     }
 
@@ -316,12 +344,14 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
     ) -> ReadBack {
         match self {
             Self::X(client) => client.read_back(token, remote_id, text, remote_user_id).await,
+            Self::LinkedIn(client) => client.read_back(token, remote_id, text, remote_user_id).await,
         }
     }
 
     async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {
         match self {
             Self::X(client) => client.who_am_i(token).await,
+            Self::LinkedIn(client) => client.who_am_i(token).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::media::Medium;
 use crate::domain::publish::{Policy, PolicyError};
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms;
-use crate::platforms::{oauth, x};
+use crate::platforms::{linkedin, oauth, x};
 use crate::store::Secret;
 use crate::store::seal::{AddressSigner, Form, SealError, Sealer};
 
@@ -111,6 +111,7 @@ impl Settings {
         if let Some(url) = get("X_API_URL") {
             x.api_url = url;
         }
+        let linkedin = read_linkedin(policy.call_deadline_ms, &get, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -126,6 +127,7 @@ impl Settings {
             policy,
             platforms: platforms::Settings {
                 x,
+                linkedin,
                 oauth: oauth::Settings::read(oauth::CALL_DEADLINE_MS, get),
             },
         })
@@ -211,6 +213,33 @@ fn read_policy(policy: &mut Policy, get: &impl Fn(&str) -> Option<String>, probl
     }
 }
 
+fn read_linkedin(
+    call_deadline: Millis,
+    get: &impl Fn(&str) -> Option<String>,
+    problems: &mut Vec<Missing>,
+) -> linkedin::Config {
+    let mut config = linkedin::Config::new(call_deadline);
+    if let Some(url) = get("LINKEDIN_API_URL") {
+        config.api_url = url;
+    }
+    if let Some(version) = get("LINKEDIN_VERSION") {
+        if version.len() != 6 || !version.bytes().all(|byte| byte.is_ascii_digit()) {
+            let hint = "it is no version of LinkedIn's API: expected a year and a month such as `202609`";
+            problems.push(missing("LINKEDIN_VERSION", hint));
+        }
+        config.version = version;
+    }
+    match get("LINKEDIN_DUPLICATE_PROBE").as_deref() {
+        None | Some("off") => {}
+        Some("on") => config.duplicate_probe = true,
+        Some(_) => problems.push(missing(
+            "LINKEDIN_DUPLICATE_PROBE",
+            "it is neither `on` nor `off`: leave it out until a live test showed that LinkedIn refuses a repeat",
+        )),
+    }
+    config
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,5 +296,12 @@ mod tests {
         }
         assert_eq!(with("SEAL_FORM", "plain"), Err(vec!["SEAL_FORM"]));
         assert_eq!(with("SEAL_FORM", "legacy"), Ok(()));
+        assert_eq!(with("LINKEDIN_VERSION", "2026-09"), Err(vec!["LINKEDIN_VERSION"]));
+        assert_eq!(with("LINKEDIN_VERSION", "202610"), Ok(()));
+        assert_eq!(
+            with("LINKEDIN_DUPLICATE_PROBE", "yes"),
+            Err(vec!["LINKEDIN_DUPLICATE_PROBE"])
+        );
+        assert_eq!(with("LINKEDIN_DUPLICATE_PROBE", "on"), Ok(()));
     }
 }

@@ -6,7 +6,8 @@ use psn::domain::outcome::{Deletion, Outcome, ReadBack, RejectionKind};
 use psn::domain::platform::Platform;
 use psn::domain::time::Millis;
 use psn::platforms::{
-    AccessToken, Client, PartToPublish, PlatformClient, Settings, WhoError, available, parse_remote_id, permalink, x,
+    AccessToken, Client, PartToPublish, PlatformClient, Settings, WhoError, available, linkedin, parse_remote_id,
+    permalink, x,
 };
 use psn::ports::http::HttpErrorKind;
 use psn::ports::memory::ManualClock;
@@ -176,19 +177,21 @@ async fn a_token_that_no_header_can_carry_is_dead_and_nothing_is_sent() {
 }
 
 #[test]
-fn only_x_is_available() {
+fn x_and_linkedin_are_available() {
     let settings = Settings {
         x: x::Config::new(Millis(1)),
+        linkedin: linkedin::Config::new(Millis(1)),
         oauth: psn::platforms::oauth::Settings::new(Millis(1)),
     };
     for platform in Platform::ALL {
         let client = Client::new(platform, Fake::new([]), ManualClock::new(NOW), &settings);
-        assert_eq!(client.is_ok(), platform == Platform::X);
-        assert_eq!(available(platform).is_ok(), platform == Platform::X);
+        let expected = matches!(platform, Platform::X | Platform::LinkedIn);
+        assert_eq!(client.is_ok(), expected);
+        assert_eq!(available(platform).is_ok(), expected);
     }
     assert_eq!(
         available(Platform::TikTok).unwrap_err().to_string(),
-        "publishing to TikTok is not available in this version of psn: use `x`"
+        "publishing to TikTok is not available in this version of psn: use `x` or `linkedin`"
     );
     let id = RemoteId::from("5");
     assert_eq!(
@@ -199,5 +202,5 @@ fn only_x_is_available() {
         parse_remote_id(Platform::X, "https://x.com/psn/status/5"),
         Some(id.clone())
     );
-    assert_eq!(permalink(Platform::LinkedIn, None, &id), None);
+    assert_eq!(permalink(Platform::TikTok, None, &id), None);
 }

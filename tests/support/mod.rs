@@ -11,8 +11,9 @@ use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::emulators::x::{XAccount, XEmulator, XHandle, XOptions};
 use psn::dev::neon::{NeonEndpoint, NeonOptions};
 use psn::dev::postgres::{self, Postgres, PostgresOptions, Version};
-use psn::domain::hash::content_hash;
+use psn::domain::hash::{content_hash, hex};
 use psn::domain::id::{AccountId, PostId, RemoteUserId, UserId};
+use psn::domain::media::{MediaId, MediaKind, Medium};
 use psn::domain::platform::Platform;
 use psn::domain::publish::Plan;
 use psn::domain::time::{Millis, Timestamp};
@@ -22,7 +23,8 @@ use psn::ports::clock::Clock;
 use psn::ports::entropy::Entropy;
 use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
 use psn::ports::journal::{AppendError, Journal, Record};
-use psn::ports::memory::{ManualClock, MemoryJournal, MemoryTable, SeededEntropy};
+use psn::ports::media::MediaStore as _;
+use psn::ports::memory::{ManualClock, MemoryJournal, MemoryMedia, MemoryTable, SeededEntropy};
 use psn::ports::objects::{
     AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
 };
@@ -36,6 +38,7 @@ use psn::tasks::account::{self, AccountObject};
 use psn::tasks::index::{self, Index};
 use psn::tasks::publish::{PostObject, Surroundings};
 use psn::tasks::settings::Settings;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
@@ -102,8 +105,8 @@ pub struct FaultyHttp {
 }
 
 impl FaultyHttp {
-    fn new() -> Self {
-        let inner = net::Client::new().unwrap();
+    fn new(media: Arc<MemoryMedia>) -> Self {
+        let inner = net::Client::new().unwrap().with_media(media);
         Self {
             inner,
             calls: Arc::default(),
@@ -217,6 +220,7 @@ struct Inner {
     clock: Arc<ManualClock>,
     entropy: Arc<SeededEntropy>,
     http: FaultyHttp,
+    media: Arc<MemoryMedia>,
     settings: Arc<Settings>,
     posts: Mutex<BTreeMap<PostId, Slot>>,
     accounts: Mutex<BTreeMap<AccountId, AccountSlot>>,
@@ -274,6 +278,41 @@ impl Objects for World {
 }
 
 impl World {
+    /// Connects an account as `psn account import` does.
+    pub async fn connect(&self, platform: Platform, remote_user_id: &str, username: &str, token: &str) -> AccountId {
+        let sealer = Sealer::new(&Secret::new(KEY)).unwrap();
+        let import = AccountImport {
+            user: UserId::from("default"),
+            platform,
+            remote_user_id: RemoteUserId::from(remote_user_id),
+            username: Some(username.to_owned()),
+            access_token: Secret::new(token),
+            refresh_token: None,
+            expires_at: None,
+            scopes: None,
+            metadata: serde_json::Map::new(),
+        };
+        self.store().account_import(&import, &sealer).await.unwrap().id
+    }
+
+    /// Keeps a medium as `POST /v1/media` does.
+    pub async fn add_medium(&self, kind: MediaKind, mime: &str, bytes: Vec<u8>) -> Medium {
+        let id = MediaId(hex(&Sha256::digest(&bytes)));
+        let length = bytes.len() as u64;
+        self.inner.media.put(&id, bytes.into()).await.unwrap();
+        Medium {
+            id,
+            kind,
+            mime: mime.to_owned(),
+            bytes: length,
+            width: None,
+            height: None,
+            duration_ms: None,
+            alt_text: None,
+            title: None,
+        }
+    }
+
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
@@ -503,6 +542,46 @@ pub async fn stage(postgres: &Arc<Postgres>, database: &str, seed: u64, x_settin
     stage_with(postgres, database, seed, x_settings, &[]).await
 }
 
+/// The time at which a world begins.
+pub const BEGINS: Timestamp = Timestamp(1_795_000_000_000);
+
+/// A world with an empty, migrated database and those variables of the operator, on a clock that its emulators share.
+pub async fn world(
+    postgres: &Arc<Postgres>,
+    database: &str,
+    seed: u64,
+    clock: &Arc<ManualClock>,
+    more: &[(&'static str, &str)],
+) -> (World, NeonEndpoint) {
+    let database_url = postgres.create_database(database, None).await.unwrap();
+    let neon = NeonEndpoint::start(NeonOptions::local(postgres.port())).await.unwrap();
+    let mut variables: BTreeMap<&str, String> = BTreeMap::from([
+        ("DATABASE_URL", database_url),
+        ("NEON_SQL_URL", neon.sql_url()),
+        ("HUB_ENCRYPTION_KEY", KEY.to_owned()),
+        ("PSN_API_TOKEN", "secret".to_owned()),
+    ]);
+    variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let settings = Arc::new(Settings::read(|name| variables.get(name).cloned()).unwrap());
+    let media = Arc::new(MemoryMedia::default());
+    let inner = Inner {
+        clock: clock.clone(),
+        entropy: Arc::new(SeededEntropy::new(seed)),
+        http: FaultyHttp::new(media.clone()),
+        media,
+        settings,
+        posts: Mutex::default(),
+        accounts: Mutex::default(),
+        index: MemoryTable::default(),
+        lifts: AtomicUsize::default(),
+        keys: Mutex::new(vec![KEY.to_owned()]),
+        told: Arc::default(),
+    };
+    let world = World { inner: Arc::new(inner) };
+    world.store().migrate().await.unwrap();
+    (world, neon)
+}
+
 /// The same with further variables of the operator.
 pub async fn stage_with(
     postgres: &Arc<Postgres>,
@@ -511,9 +590,7 @@ pub async fn stage_with(
     x_settings: XSettings,
     more: &[(&'static str, &str)],
 ) -> Stage {
-    let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
-    let database_url = postgres.create_database(database, None).await.unwrap();
-    let neon = NeonEndpoint::start(NeonOptions::local(postgres.port())).await.unwrap();
+    let clock = Arc::new(ManualClock::new(BEGINS));
     let shared_clock: Arc<dyn Clock> = clock.clone();
     let options = XOptions {
         settings: x_settings,
@@ -528,47 +605,15 @@ pub async fn stage_with(
         access_token: "token-of-ada".to_owned(),
     })
     .unwrap();
-    let mut variables: BTreeMap<&str, String> = BTreeMap::from([
-        ("DATABASE_URL", database_url),
-        ("NEON_SQL_URL", neon.sql_url()),
-        ("HUB_ENCRYPTION_KEY", KEY.to_owned()),
-        ("PSN_API_TOKEN", "secret".to_owned()),
-        ("X_API_URL", x.url().to_owned()),
-    ]);
-    variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    let settings = Arc::new(Settings::read(|name| variables.get(name).cloned()).unwrap());
-    let inner = Inner {
-        clock,
-        entropy: Arc::new(SeededEntropy::new(seed)),
-        http: FaultyHttp::new(),
-        settings,
-        posts: Mutex::default(),
-        accounts: Mutex::default(),
-        index: MemoryTable::default(),
-        lifts: AtomicUsize::default(),
-        keys: Mutex::new(vec![KEY.to_owned()]),
-        told: Arc::default(),
-    };
-    let world = World { inner: Arc::new(inner) };
-    world.store().migrate().await.unwrap();
-    let sealer = Sealer::new(&Secret::new(KEY)).unwrap();
-    let import = AccountImport {
-        user: UserId::from("default"),
-        platform: Platform::X,
-        remote_user_id: RemoteUserId::from("4711"),
-        username: Some("ada".to_owned()),
-        access_token: Secret::new("token-of-ada"),
-        refresh_token: None,
-        expires_at: None,
-        scopes: None,
-        metadata: serde_json::Map::new(),
-    };
-    let account = world.store().account_import(&import, &sealer).await.unwrap();
+    let mut variables = vec![("X_API_URL", x.url())];
+    variables.extend(more);
+    let (world, neon) = world(postgres, database, seed, &clock, &variables).await;
+    let account_id = world.connect(Platform::X, "4711", "ada", "token-of-ada").await;
     Stage {
         world,
         x,
         neon,
-        account_id: account.id,
+        account_id,
         _postgres: postgres.clone(),
     }
 }

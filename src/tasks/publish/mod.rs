@@ -477,10 +477,11 @@ where
     }
 
     /// How long the row is to wait for the calls of other posts: not at all, unless this instance, ready to call at its
-    /// post's time, was woken late.
+    /// post's time, was woken late. A post that is prepared has its token long before it is ready.
     fn behind(&self) -> Result<Option<Millis>, String> {
         let state = self.state()?;
-        let was_ready = self.memory().token.is_some() && !state.has_begun();
+        let is_prepared = state.plan.as_ref().is_some_and(|plan| plan.prepares(0));
+        let was_ready = self.memory().token.is_some() && !state.has_begun() && !is_prepared;
         let late = state
             .scheduled_at
             .filter(|_| was_ready)

@@ -178,7 +178,26 @@ where
             remote_user_id: credentials.remote_user_id.as_ref(),
             deadline: self.around.settings.policy.call_deadline_ms,
         };
-        platform.publish(&credentials.token, &part).await
+        match platform.publish(&credentials.token, &part).await {
+            Outcome::DuplicateOf { remote_id, message } => self.duplicate_of(state, step, remote_id, message).await,
+            outcome => outcome,
+        }
+    }
+
+    /// The platform has this content already. Where an earlier call of this step may have brought it there, it has to be
+    /// no other post of ours: with that one in the way nobody can tell what became of the call.
+    async fn duplicate_of(&self, state: &State, step: usize, remote_id: RemoteId, message: String) -> Outcome {
+        if state.steps.get(step).is_some_and(|step| step.was_doubted) {
+            match self.first_own(state, vec![remote_id.clone()]).await {
+                Ok(LookUp::Present { .. }) => {}
+                Ok(_) => {
+                    let message = format!("{message}; that is another post of yours");
+                    return Outcome::Ambiguous { message };
+                }
+                Err(message) => return Outcome::Ambiguous { message },
+            }
+        }
+        Outcome::DuplicateOf { remote_id, message }
     }
 
     async fn look_up(&self, state: &State, query: &Query) -> LookUp {
