@@ -13,13 +13,13 @@ use psn::dev::neon::NeonEndpoint;
 use psn::dev::postgres::Postgres;
 use psn::domain::content::Content;
 use psn::domain::hash::whole_hash;
-use psn::domain::id::{PostId, UserId};
+use psn::domain::id::{PostId, RemoteUserId, UserId};
 use psn::domain::media::{MediaKind, Medium};
 use psn::domain::platform::Platform;
 use psn::domain::post::{Status, SubStatus};
 use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::Millis;
-use psn::platforms::{self, Wanted};
+use psn::platforms::{self, AccessToken, Client, MetricsQuery, PlatformClient as _, Wanted};
 use psn::ports::clock::Clock;
 use psn::ports::memory::ManualClock;
 use psn::ports::objects::{PostReply, PostRequest, PostSnapshot};
@@ -556,4 +556,45 @@ async fn the_probe_takes_no_other_post_for_its_own_and_stops_after_one_call() {
     bench.world.ask(&plan.post_id, PostRequest::Retry).await;
     bench.world.run_for(HOUR).await;
     assert_eq!(state(&bench.world.show(&plan.post_id).await), PUBLISHED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_are_read_where_linkedin_tells_them() {
+    let postgres = support::postgres().await;
+    let numbers =
+        json!({"*": {"impressions": 9, "members_reached": 8, "clicks": 7, "reactions": 6, "comments": 5, "saves": 4}});
+    for (who, database) in [
+        (Who::Member, "numbers_member"),
+        (Who::Organization, "numbers_organization"),
+    ] {
+        let bench = bench(&postgres, database, who, json!({ "metrics": numbers })).await;
+        let plan = bench.plan("counted", Vec::new(), json!({}));
+        let ids = bench.publish(&plan).await.view.remote_ids();
+        let member = RemoteUserId::from("Ann-1");
+        let query = MetricsQuery {
+            remote_user_id: &member,
+            options: plan.options.as_deref(),
+            ids: &ids,
+        };
+        let settings = &bench.world.settings().platforms;
+        let client = Client::new(
+            Platform::LinkedIn,
+            bench.world.http().clone(),
+            bench.world.clock(),
+            settings,
+        )
+        .unwrap();
+        let token = AccessToken::new(bench.linkedin.grant("psn", "Ann-1").unwrap().access_token);
+        let found = client.metrics(&token, &query).await.unwrap();
+        let metrics = found[0].1;
+        assert_eq!(
+            (metrics.impressions, metrics.reach, metrics.likes),
+            (Some(9), Some(8), Some(6))
+        );
+        let saves = (who == Who::Member).then_some(4);
+        assert_eq!(
+            (metrics.clicks, metrics.comments, metrics.saves),
+            (Some(7), Some(5), saves)
+        );
+    }
 }

@@ -10,6 +10,7 @@ pub mod health;
 pub mod id;
 pub mod limits;
 pub mod media;
+pub mod metrics;
 pub mod outcome;
 pub mod platform;
 pub mod post;

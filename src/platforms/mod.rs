@@ -10,6 +10,7 @@ pub mod x;
 use crate::domain::content::{self, Content};
 use crate::domain::id::{RemoteId, RemoteUserId};
 use crate::domain::media::{Handle, Medium};
+use crate::domain::metrics::Metrics;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack};
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
@@ -146,6 +147,36 @@ pub enum WhoError {
     },
 }
 
+/// Of which posts of an account the numbers are read.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricsQuery<'a> {
+    /// Whose posts they are.
+    pub remote_user_id: &'a RemoteUserId,
+    /// What the platform did beside, the same for all of them: whose post it is may be told there.
+    pub options: Option<&'a str>,
+    /// Their names.
+    pub ids: &'a [RemoteId],
+}
+
+/// Why there are no numbers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetricsError {
+    /// The platform tells this account none.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The platform does not accept the token.
+    #[error("{0}")]
+    TokenDead(String),
+    /// The platform could not be asked, or its answer not be read: ask again later.
+    #[error("{message}")]
+    Unreadable {
+        /// What happened, in words.
+        message: String,
+        /// When to ask again, if the platform said so.
+        retry_at: Option<Timestamp>,
+    },
+}
+
 /// This version has no client for the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("publishing to {} is not available in this version of psn: use {}", platform.title(), available_names())]
@@ -189,6 +220,20 @@ pub trait PlatformClient: Send + Sync {
         text: &str,
         remote_user_id: &RemoteUserId,
     ) -> impl Future<Output = ReadBack> + Send;
+
+    /// Reads what posts have got; posts that are not there any more are left out, and so is every number that the platform
+    /// does not tell.
+    ///
+    /// # Errors
+    /// [`MetricsError`] says whether another token or another time would help.
+    fn metrics(
+        &self,
+        _token: &AccessToken,
+        _query: &MetricsQuery<'_>,
+    ) -> impl Future<Output = Result<Vec<(RemoteId, Metrics)>, MetricsError>> + Send {
+        let message = "this version of psn does not read the numbers of this platform's posts".to_owned();
+        std::future::ready(Err(MetricsError::Unavailable(message)))
+    }
 
     /// Asks whose token it is.
     ///
@@ -345,6 +390,17 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         match self {
             Self::X(client) => client.read_back(token, remote_id, text, remote_user_id).await,
             Self::LinkedIn(client) => client.read_back(token, remote_id, text, remote_user_id).await,
+        }
+    }
+
+    async fn metrics(
+        &self,
+        token: &AccessToken,
+        query: &MetricsQuery<'_>,
+    ) -> Result<Vec<(RemoteId, Metrics)>, MetricsError> {
+        match self {
+            Self::X(client) => client.metrics(token, query).await,
+            Self::LinkedIn(client) => client.metrics(token, query).await,
         }
     }
 

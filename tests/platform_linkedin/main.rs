@@ -6,4 +6,5 @@ mod classify;
 mod fake;
 mod lookup;
 mod media;
+mod metrics;
 mod planning;

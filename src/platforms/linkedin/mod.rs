@@ -4,6 +4,7 @@ mod answer;
 pub mod little_text;
 mod lookup;
 mod media;
+mod metrics;
 mod options;
 mod publish;
 mod rules;
@@ -16,9 +17,12 @@ pub use rules::plan;
 pub use urn::{parse_remote_id, permalink};
 
 use crate::domain::id::{RemoteId, RemoteUserId};
+use crate::domain::metrics::Metrics;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack, RejectionKind};
 use crate::domain::time::Millis;
-use crate::platforms::{AccessToken, LookUpAnswer, LookUpQuery, PartToPublish, PlatformClient, WhoAmI, WhoError};
+use crate::platforms::{
+    AccessToken, LookUpAnswer, LookUpQuery, MetricsError, MetricsQuery, PartToPublish, PlatformClient, WhoAmI, WhoError,
+};
 use crate::ports::clock::Clock;
 use crate::ports::http::{Attached, HttpClient, HttpRequest, HttpResponse};
 use crate::ports::media::MediumRange;
@@ -394,6 +398,14 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
                 message: trouble.into_message(),
             },
         }
+    }
+
+    async fn metrics(
+        &self,
+        token: &AccessToken,
+        query: &MetricsQuery<'_>,
+    ) -> Result<Vec<(RemoteId, Metrics)>, MetricsError> {
+        self.read_metrics(token, query).await.map_err(metrics::failed)
     }
 
     async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {

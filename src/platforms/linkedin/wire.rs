@@ -145,3 +145,35 @@ pub struct UserInfo {
     pub sub: String,
     pub name: Option<String>,
 }
+
+/// The answer of a finder of numbers.
+#[derive(Deserialize)]
+pub struct Elements<T> {
+    pub elements: Vec<T>,
+}
+
+/// One number of a member's post.
+#[derive(Deserialize)]
+pub struct Count {
+    pub count: u64,
+}
+
+/// All numbers of an organisation's post.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShareStatistics {
+    pub share: Option<String>,
+    pub ugc_post: Option<String>,
+    pub total_share_statistics: Counts,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    pub impression_count: u64,
+    pub unique_impressions_count: Option<u64>,
+    pub click_count: u64,
+    pub like_count: u64,
+    pub comment_count: u64,
+    pub share_count: u64,
+}
