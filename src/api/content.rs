@@ -3,9 +3,13 @@
 use crate::api::App;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::WantedMedium;
+use crate::domain::id::AccountId;
 use crate::domain::media::Medium;
+use crate::domain::platform::Platform;
 use crate::domain::text;
+use crate::platforms::Rules;
 use crate::ports::media::MediaError;
+use crate::tasks::connected::AccountReport;
 
 /// The media that a request names, by part.
 ///
@@ -38,6 +42,26 @@ pub async fn media<O, R>(app: &App<O, R>, wanted: &[WantedMedium]) -> Result<Vec
         return Ok(media);
     }
     Err(Problem::of(ProblemKind::FieldInvalid, errors))
+}
+
+/// What the account that a post goes out on may do; without an account it is the only one.
+///
+/// # Errors
+/// 503 when it takes the account's name to know, and the database does not answer.
+pub async fn rules<O, R>(app: &App<O, R>, account_id: Option<&AccountId>) -> Result<Rules, Problem> {
+    let x = &app.settings.x;
+    let long_posts = match x.premium.holds_for_id(account_id) {
+        Some(known) => known,
+        None => {
+            let listed = app.accounts.list(&app.settings.user_id).await;
+            let accounts = listed.map_err(|_| Problem::database_away())?;
+            let of_x = |report: &&AccountReport| report.account.platform == Platform::X;
+            let is_it = |report: &AccountReport| account_id.is_none_or(|id| report.account.id == *id);
+            let mut fit = accounts.iter().filter(of_x).filter(|report| is_it(report)).peekable();
+            fit.peek().is_some() && fit.all(|report| x.premium.holds_for(&report.account))
+        }
+    };
+    Ok(Rules { x: x.rules(long_posts) })
 }
 
 /// Whether two texts are similar enough to warn.

@@ -27,6 +27,7 @@ mod validate;
 
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits;
+use crate::platforms::x;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::media::MediaStore;
@@ -83,6 +84,8 @@ pub struct ApiSettings {
     pub keys: Option<KeyNames>,
     /// Judges the addresses of media; `None` while there is no key.
     pub addresses: Option<AddressSigner>,
+    /// What is said about X accounts.
+    pub x: x::Allowance,
     /// What is missing: with anything here, only health and description are answered.
     pub missing: Vec<MissingVariable>,
 }

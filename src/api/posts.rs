@@ -14,7 +14,7 @@ use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
 use crate::domain::publish::{Edition, Plan};
-use crate::platforms::PlannedPost;
+use crate::platforms::{PlannedPost, Rules};
 use crate::ports::objects::{Objects, PostReply, PostRequest, PostSnapshot};
 use axum::Json;
 use axum::body::Bytes;
@@ -55,7 +55,8 @@ pub async fn create<O: Objects, R: Rows>(
     let key = idempotency::key(&headers)?;
     // Every post is planned before the first is made: a text that one platform refuses makes no post at all.
     let media = content::media(&app, &wanted.media).await?;
-    let planned = plans(&app, &wanted, &media, key.as_deref())?;
+    let rules = content::rules(&app, wanted.account_id.as_ref()).await?;
+    let planned = plans(&app, &wanted, &media, rules, key.as_deref())?;
     let mut posts = Vec::with_capacity(planned.len());
     for (plan, mut warnings) in planned {
         let id = plan.post_id.clone();
@@ -83,6 +84,7 @@ fn plans<O, R>(
     app: &App<O, R>,
     wanted: &PostRequestBody,
     media: &[Vec<Medium>],
+    rules: Rules,
     key: Option<&str>,
 ) -> Result<Vec<(Plan, Vec<String>)>, Problem> {
     let user = &app.settings.user_id;
@@ -100,6 +102,7 @@ fn plans<O, R>(
             numbering: wanted.numbering,
             media,
             options: &wanted.options,
+            rules,
         };
         let (PlannedPost { plan, options }, wrong) = request::plan(&material, platform);
         errors.extend(wrong);
@@ -190,6 +193,7 @@ async fn edition<O, R>(
         numbering: amendment.numbering,
         media: &media,
         options: &options,
+        rules: content::rules(app, before.account_id.as_ref()).await?,
     };
     let (PlannedPost { plan, options }, errors) = request::plan(&material, before.platform);
     if !errors.is_empty() {

@@ -8,7 +8,7 @@ use crate::domain::limits;
 use crate::domain::media::{MediaId, Medium};
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
-use crate::platforms::{self, PlannedPost, Wanted};
+use crate::platforms::{self, PlannedPost, Rules, Wanted};
 use serde_json::{Map, Value};
 
 /// The body of `POST /v1/posts` and `POST /v1/validate`, as far as it could be read.
@@ -234,17 +234,20 @@ pub struct Material<'a> {
     pub media: &'a [Vec<Medium>],
     /// What each platform is to do beside.
     pub options: &'a [(Platform, Value)],
+    /// What the account may do, and what the operator set.
+    pub rules: Rules,
 }
 
 impl<'a> Material<'a> {
     /// A text alone.
     #[must_use]
-    pub const fn of(content: &'a Content) -> Self {
+    pub fn of(content: &'a Content) -> Self {
         Self {
             content,
             numbering: false,
             media: &[],
             options: &[],
+            rules: Rules::default(),
         }
     }
 }
@@ -258,6 +261,7 @@ pub fn plan(material: &Material<'_>, platform: Platform) -> (PlannedPost, Vec<Fi
         numbering: material.numbering,
         media: material.media,
         options: options.map(|(_, options)| options),
+        rules: material.rules,
     };
     let mut planned = match platforms::plan(platform, &wanted) {
         Ok(planned) => planned,

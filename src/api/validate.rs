@@ -36,12 +36,14 @@ pub async fn validate<O: Objects, R: Rows>(
     // A text can be looked at even where the platform is wrong or missing.
     let platform = wanted.platforms.first().copied().unwrap_or(Platform::X);
     let media = content::media(&app, &wanted.media).await?;
+    let rules = content::rules(&app, wanted.account_id.as_ref()).await?;
     if let Some(content) = &wanted.content {
         let material = Material {
             content,
             numbering: wanted.numbering,
             media: &media,
             options: &wanted.options,
+            rules,
         };
         // The parts shown are those of the first platform; what is wrong on any of them is said, once.
         for &other in wanted.platforms.iter().skip(1) {

@@ -63,9 +63,13 @@ pub const WORKER_VARIABLES: &[&str] = &[
     "WAHA_SESSION",
     "X_API_URL",
     "X_AUTH_URL",
+    "X_BUDGET_USD_MONTH",
     "X_CLIENT_ID",
     "X_CLIENT_SECRET",
+    "X_PREMIUM_ACCOUNTS",
     "X_SCOPES",
+    "X_VIDEO_BYTES_MAX",
+    "X_VIDEO_SECONDS_MAX",
 ];
 
 /// The slug of the stack's own hub.

@@ -98,3 +98,6 @@ pub const FETCH_MS_MAX: Millis = Millis(5 * 60_000);
 
 // The number of a chunk goes up to 10,000 in R2.
 const _: () = assert!(MEDIUM_BYTES_MAX / CHUNK_BYTES < 10_000);
+
+/// Weighted length that a part may have on X where the account pays for long posts (X's changelog, 2024-08-20).
+pub const LONG_WEIGHTED_LENGTH_MAX: u32 = 25_000;

@@ -76,6 +76,15 @@ pub struct Wanted<'a> {
     pub media: &'a [Vec<Medium>],
     /// What the platform is to do beside, as it was asked for.
     pub options: Option<&'a Value>,
+    /// What the account may do, and what the operator set.
+    pub rules: Rules,
+}
+
+/// Rules that differ from account to account or are set by the operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Those of X.
+    pub x: x::Rules,
 }
 
 /// What a platform would make of it.

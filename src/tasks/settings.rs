@@ -112,6 +112,7 @@ impl Settings {
             x.api_url = url;
         }
         let linkedin = read_linkedin(policy.call_deadline_ms, &get, &mut problems);
+        x.allowance = x::Allowance::read(get, |name, hint| problems.push(Missing { name, hint }));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -294,6 +295,7 @@ mod tests {
         for right in ["https://psn.example", "https://psn.example/", "http://127.0.0.1:8787"] {
             assert_eq!(with("PUBLIC_URL", right), Ok(()), "{right}");
         }
+        assert_eq!(with("X_BUDGET_USD_MONTH", "much"), Err(vec!["X_BUDGET_USD_MONTH"]));
         assert_eq!(with("SEAL_FORM", "plain"), Err(vec!["SEAL_FORM"]));
         assert_eq!(with("SEAL_FORM", "legacy"), Ok(()));
         assert_eq!(with("LINKEDIN_VERSION", "2026-09"), Err(vec!["LINKEDIN_VERSION"]));

@@ -88,6 +88,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
         version: env!("CARGO_PKG_VERSION").to_owned(),
         keys: None,
         addresses: None,
+        x: crate::platforms::x::Allowance::default(),
         missing: Vec::new(),
     };
     let mut database = None;
@@ -96,6 +97,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
         Ok(settings) => {
             api_settings.api_token = ApiToken::new(settings.api_token.expose());
             api_settings.user_id = settings.user_id.clone();
+            api_settings.x = settings.platforms.x.allowance.clone();
             api_settings.keys = settings.sealer().ok().as_ref().map(KeyNames::from);
             api_settings.addresses = settings.address_signer().ok();
             match store(settings.database_url.clone(), settings.sql_url.as_deref()).map(Arc::new) {

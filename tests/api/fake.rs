@@ -269,6 +269,7 @@ pub fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
         tasks: Box::new(Tasks),
         accounts: Box::new(fake.clone()),
         settings: ApiSettings {
+            x: psn::platforms::x::Allowance::default(),
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),
             version: "0.1.0".to_owned(),

@@ -42,6 +42,7 @@ impl Fake {
             api_url: "http://x.test".to_owned(),
             fields,
             call_deadline: Millis(4_000),
+            allowance: Default::default(),
         };
         Client::new(self.clone(), ManualClock::new(NOW), config)
     }

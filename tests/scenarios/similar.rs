@@ -47,6 +47,7 @@ fn api(world: &World) -> Router {
             keys: None,
             addresses: None,
             missing: Vec::new(),
+            x: psn::platforms::x::Allowance::default(),
         },
     }))
 }

@@ -122,6 +122,8 @@ pub struct Problem {
     codes: Vec<i64>,
     details: Vec<String>,
     titles: Vec<String>,
+    /// Names of the parameters that are at fault.
+    parameters: Vec<String>,
 }
 
 impl Problem {
@@ -131,6 +133,12 @@ impl Problem {
             problem.add(&value);
             problem.add_all(value.get("errors"));
         }
+        problem
+    }
+
+    pub fn from_value(value: &Value) -> Self {
+        let mut problem = Self::default();
+        problem.add(value);
         problem
     }
 
@@ -161,6 +169,9 @@ impl Problem {
         if let Some(code) = value.get("code").and_then(Value::as_i64) {
             self.codes.push(code);
         }
+        if let Some(Value::Object(parameters)) = value.get("parameters") {
+            self.parameters.extend(parameters.keys().cloned());
+        }
         let words = [
             text("detail"),
             text("message"),
@@ -173,12 +184,17 @@ impl Problem {
             }
         }
         self.titles
-            .extend([text("title"), text("error")].into_iter().flatten().map(str::to_owned));
+            .extend([text("title"), text("error"), text("name")].into_iter().flatten().map(str::to_owned));
     }
 
     /// Whether a problem type ends in that segment (X's hosts differ, the last segment does not).
     pub fn is(&self, kind: &str) -> bool {
         self.kinds.iter().any(|known| known == kind)
+    }
+
+    /// Whether X names a parameter that has that in its name.
+    pub fn names(&self, parameter: &str) -> bool {
+        self.parameters.iter().any(|name| name.contains(parameter))
     }
 
     pub fn has_code(&self, code: i64) -> bool {

@@ -18,8 +18,8 @@ const SLACK: Millis = Millis(60_000);
 /// The fields that a look-up needs, as a query. In the newer vocabulary references are asked for as expansions.
 pub fn fields(vocabulary: Vocabulary) -> &'static str {
     match vocabulary {
-        Vocabulary::Tweet => "tweet.fields=author_id,created_at,entities,note_tweet,referenced_tweets,text",
-        Vocabulary::Post => "post.fields=created_at,entities,note_post,text&expansions=author_id,referenced_posts",
+        Vocabulary::Tweet => "tweet.fields=attachments,author_id,created_at,entities,note_tweet,referenced_tweets,text",
+        Vocabulary::Post => "post.fields=attachments,created_at,entities,note_post,text&expansions=author_id,referenced_posts",
     }
 }
 
@@ -98,8 +98,9 @@ impl<'a> Search<'a> {
             .as_deref()
             .is_none_or(|author| author == query.remote_user_id.as_str());
         let parent_fits = post.reference("replied_to") == query.reply_to.map(RemoteId::as_str);
+        let media_fit = media_count(post).is_none_or(|count| count == query.media_count);
         let is_repost = post.reference("retweeted").is_some();
-        if author_fits && parent_fits && !is_repost && made >= query.since - SLACK && says(post, &self.text) {
+        if author_fits && parent_fits && media_fit && !is_repost && made >= query.since - SLACK && says(post, &self.text) {
             self.found.push((id, RemoteId(post.id.clone())));
         }
         Ok(())
@@ -175,26 +176,55 @@ pub fn who(body: &[u8]) -> Result<WhoAmI, String> {
     }
 }
 
-/// Whether the post has that (normalized) text. X escapes `&`, `<` and `>` in a text, perhaps in addresses too, and
-/// promises none of it: each reading counts.
+/// How many media the post has; `None` when X does not say but shows that there are some.
+fn media_count(post: &wire::Post) -> Option<usize> {
+    let keys = post.attachments.as_ref().and_then(|attached| attached.media_keys.as_ref());
+    match keys {
+        Some(keys) => Some(keys.len()),
+        None if post.urls().any(|url| is_own_media(url, &post.id)) => None,
+        None => Some(0),
+    }
+}
+
+/// Whether the address is that of the post's own media.
+fn is_own_media(url: &wire::Url, id: &str) -> bool {
+    let own = [format!("/status/{id}/photo/"), format!("/status/{id}/video/")];
+    let long = url.expanded_url.as_deref().unwrap_or_default();
+    url.media_key.is_some() || own.iter().any(|own| long.contains(own))
+}
+
+/// Whether the post has that (normalized) text. X escapes `&`, `<` and `>` in a text, perhaps in addresses too, and puts
+/// the address of its media at the end of it, perhaps without a word about what that stands for. It promises none of
+/// it: each reading counts.
 fn says(post: &wire::Post, text: &str) -> bool {
     let (theirs, urls) = post.whole_text();
-    let is_text = |reading: &str| normalize_for_match(reading) == text;
-    let expanded = expand(theirs, urls, &post.id);
-    is_text(&expand(&unescape(theirs), urls, &post.id)) || is_text(&unescape(&expanded)) || is_text(&expanded)
+    let reads = |theirs: &str| {
+        let is_text = |reading: &str| normalize_for_match(reading) == text;
+        let expanded = expand(theirs, urls, &post.id);
+        is_text(&expand(&unescape(theirs), urls, &post.id)) || is_text(&unescape(&expanded)) || is_text(&expanded)
+    };
+    let has_media = media_count(post) != Some(0);
+    reads(theirs) || (has_media && reads(without_last_link(theirs)))
+}
+
+/// The text without the short address at its end.
+fn without_last_link(text: &str) -> &str {
+    let (rest, last) = match text.trim_end().rsplit_once(char::is_whitespace) {
+        Some((rest, last)) => (rest, last),
+        None => ("", text.trim_end()),
+    };
+    if last.starts_with("https://t.co/") { rest } else { text }
 }
 
 /// The text with the short addresses that X puts in replaced by those they stand for. Those of the post's own media
 /// stand for no text.
 fn expand(text: &str, urls: &[wire::Url], id: &str) -> String {
-    let own_media = [format!("/status/{id}/photo/"), format!("/status/{id}/video/")];
     let mut pairs: Vec<(&str, &str)> = urls
         .iter()
         .filter_map(|url| {
             let short = url.url.as_deref().filter(|short| !short.is_empty())?;
             let long = url.expanded_url.as_deref()?;
-            let is_media = url.media_key.is_some() || own_media.iter().any(|own| long.contains(own));
-            let long = if is_media { "" } else { long };
+            let long = if is_own_media(url, id) { "" } else { long };
             Some((short, long))
         })
         .collect();

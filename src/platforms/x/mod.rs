@@ -3,14 +3,19 @@
 //! X names its fields in two vocabularies (`tweet.*` and `post.*`). Both are understood in every answer; which one is
 //! *asked* for is configured, and where X does not understand it the other is tried.
 
+mod allowance;
 mod answer;
 mod lookup;
+mod media;
+mod options;
 mod publish;
 mod rules;
 mod wire;
 
+pub use allowance::{Allowance, Premium};
+pub use media::{SEGMENT_BYTES, SEGMENTS_MAX};
 pub use publish::classify;
-pub use rules::plan;
+pub use rules::{Rules, plan};
 
 use crate::domain::id::{RemoteId, RemoteUserId};
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack, RejectionKind};
@@ -65,6 +70,8 @@ pub struct Config {
     pub fields: Vocabulary,
     /// Time allowed for each call other than publishing, whose part carries its own.
     pub call_deadline: Millis,
+    /// What the operator says about accounts.
+    pub allowance: Allowance,
 }
 
 impl Config {
@@ -75,6 +82,7 @@ impl Config {
             api_url: API_URL.to_owned(),
             fields: Vocabulary::default(),
             call_deadline,
+            allowance: Allowance::default(),
         }
     }
 }
@@ -148,11 +156,23 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
 }
 
 impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
-    async fn prepare(&self, _token: &AccessToken, _part: &PartToPublish<'_>) -> Preparation {
-        Preparation::Rejected {
-            kind: RejectionKind::Permanent,
-            message: "media are not available in this version: publish the text alone".to_owned(),
-        }
+    async fn prepare(&self, token: &AccessToken, part: &PartToPublish<'_>) -> Preparation {
+        let Some(next) = media::next(part, self.clock.now()) else {
+            return media::ready(part);
+        };
+        let (method, path) = next.address();
+        let mut request = match self.request(method, &path, token) {
+            Ok(request) => request,
+            Err(message) => {
+                return Preparation::Rejected {
+                    kind: RejectionKind::TokenDead,
+                    message: message.to_owned(),
+                };
+            }
+        };
+        next.fill(&mut request, part.deadline);
+        let end = self.http.send(request).await;
+        next.understand(part, end, self.clock.now())
     }
 
     async fn publish(&self, token: &AccessToken, part: &PartToPublish<'_>) -> Outcome {
@@ -165,6 +185,12 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
                 };
             }
         };
+        if media::ids(part).len() != part.media.len() {
+            return Outcome::Rejected {
+                kind: RejectionKind::HandleVoid,
+                message: "not all media of the part are uploaded: they are uploaded first".to_owned(),
+            };
+        }
         request.body = publish::body(part);
         request
             .headers

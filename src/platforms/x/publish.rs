@@ -1,7 +1,8 @@
 //! Publishing and deleting: the bodies sent, and what every answer means.
 
 use super::answer::{Limit, Problem, no_credit, redirected, token_dead};
-use super::{is_id, wire};
+use super::options::Options;
+use super::{is_id, media, wire};
 use crate::domain::id::RemoteId;
 use crate::domain::outcome::{Deletion, Outcome, RejectionKind};
 use crate::domain::time::Timestamp;
@@ -10,7 +11,7 @@ use crate::ports::http::{HttpError, HttpErrorKind, HttpResponse};
 use bytes::Bytes;
 
 /// Words of X, and the sentence that tells a person what to do about them.
-const KNOWN: [(&str, &str); 11] = [
+const KNOWN: [(&str, &str); 12] = [
     (
         "one cashtag",
         "X allows one cashtag such as `$ABC` in a post: remove the others",
@@ -18,6 +19,10 @@ const KNOWN: [(&str, &str); 11] = [
     (
         "maximum of 4 items",
         "X allows at most 4 media items in a post: remove some",
+    ),
+    (
+        "up to 4 images",
+        "X takes up to 4 images, or 1 GIF, or 1 video in a post: remove the others",
     ),
     (
         "unsupported authentication",
@@ -49,7 +54,7 @@ const KNOWN: [(&str, &str); 11] = [
     ),
     (
         "video longer than 2 minutes",
-        "this X account may not post videos longer than 2 minutes: shorten the video",
+        "this X account may not post videos longer than 2 minutes: shorten the video or change the account's plan",
     ),
     ("text is too long", "X finds the text too long: shorten it"),
 ];
@@ -59,8 +64,34 @@ pub fn body(part: &PartToPublish<'_>) -> Bytes {
     let reply = part.reply_to.map(|parent| wire::Reply {
         in_reply_to_tweet_id: parent.as_str(),
     });
-    let body = wire::CreatePost { text: part.text, reply };
+    let options = Options::of(part);
+    let is_first = part.reply_to.is_none();
+    let media_ids = media::ids(part);
+    let body = wire::CreatePost {
+        text: part.text,
+        media: (!media_ids.is_empty()).then_some(wire::AttachedMedia { media_ids }),
+        poll: options.poll.as_ref().filter(|_| is_first),
+        reply,
+        reply_settings: options.reply_settings.filter(|_| is_first),
+        made_with_ai: options.made_with_ai,
+        paid_partnership: options.paid_partnership,
+    };
     serde_json::to_vec(&body).map(Bytes::from).unwrap_or_default()
+}
+
+/// What X's words of a refusal tell a person to do, where they are known.
+pub fn known_refusal(problem: &Problem) -> Option<&'static str> {
+    let known = KNOWN.iter().find(|(words, _)| problem.says(words));
+    known.map(|(_, sentence)| *sentence)
+}
+
+/// X's words, or old codes (324, 325), for media ids that are not valid, not known or not ready.
+fn is_about_media_ids(answer: &HttpResponse, problem: &Problem) -> bool {
+    answer.status == 400
+        && (problem.names("media_ids")
+            || problem.says("media ids are invalid")
+            || problem.has_code(324)
+            || problem.has_code(325))
 }
 
 /// What the publishing call led to. `is_reply` tells whether the call named a parent.
@@ -144,11 +175,12 @@ fn refused(answer: &HttpResponse, problem: &Problem, is_reply: bool, now: Timest
     if problem.has_code(185) || problem.is("usage-capped") || problem.is("rate-limit-exceeded") {
         return throttled(answer, problem, now);
     }
-    let known = KNOWN
-        .iter()
-        .find(|(words, _)| problem.says(words))
-        .map(|(_, sentence)| (*sentence).to_owned());
-    let message = known.unwrap_or_else(|| match answer.status {
+    let known = known_refusal(problem);
+    if known.is_none() && is_about_media_ids(answer, problem) {
+        let message = "X does not know the uploaded media any more: they are uploaded again";
+        return rejected(RejectionKind::HandleVoid, message);
+    }
+    let message = known.map(str::to_owned).unwrap_or_else(|| match answer.status {
         403 => format!("X does not allow this post: {}", problem.detail()),
         413 => "X finds the post too large: shorten it".to_owned(),
         _ => format!("X does not accept this post: {}", problem.detail()),

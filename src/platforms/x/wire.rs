@@ -1,19 +1,78 @@
 //! X's JSON, as far as psn reads and writes it. Unknown keys are ignored; both vocabularies are read.
 
+use super::options::{Poll, ReplySettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The body of `POST /2/tweets`.
 #[derive(Serialize)]
 pub struct CreatePost<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<AttachedMedia<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<&'a Poll>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<Reply<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_settings: Option<ReplySettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_with_ai: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paid_partnership: Option<bool>,
+}
+
+#[derive(Serialize)]
+pub struct AttachedMedia<'a> {
+    pub media_ids: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
 pub struct Reply<'a> {
     pub in_reply_to_tweet_id: &'a str,
+}
+
+/// The body of `POST /2/media/upload/initialize`.
+#[derive(Serialize)]
+pub struct InitializeUpload<'a> {
+    pub media_type: &'a str,
+    pub total_bytes: u64,
+    pub media_category: &'static str,
+}
+
+/// The body of `POST /2/media/metadata`.
+#[derive(Serialize)]
+pub struct Describe<'a> {
+    pub id: &'a str,
+    pub metadata: Metadata<'a>,
+}
+
+#[derive(Serialize)]
+pub struct Metadata<'a> {
+    pub alt_text: AltText<'a>,
+}
+
+#[derive(Serialize)]
+pub struct AltText<'a> {
+    pub text: &'a str,
+}
+
+/// An upload as X answers it.
+#[derive(Default, Deserialize)]
+pub struct Upload {
+    pub id: Option<String>,
+    pub expires_after_secs: Option<i64>,
+    pub processing_info: Option<Processing>,
+}
+
+/// How far X is with a medium.
+#[derive(Deserialize)]
+pub struct Processing {
+    pub state: String,
+    pub check_after_secs: Option<i64>,
+    /// Not in X's OpenAPI document; its older form had `{code, name, message}`.
+    pub error: Option<Value>,
 }
 
 /// An answer about one thing.
@@ -63,10 +122,16 @@ pub struct Post {
     pub created_at: Option<String>,
     pub author_id: Option<String>,
     pub entities: Option<Entities>,
+    pub attachments: Option<Attachments>,
     referenced_tweets: Option<Vec<Reference>>,
     referenced_posts: Option<Vec<Reference>>,
     note_tweet: Option<Note>,
     note_post: Option<Note>,
+}
+
+#[derive(Deserialize)]
+pub struct Attachments {
+    pub media_keys: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +167,14 @@ impl Post {
         let mut all = both.into_iter().flatten().flatten();
         all.find(|reference| reference.kind == kind)
             .map(|reference| reference.id.as_str())
+    }
+
+    /// All addresses that the post is said to hold.
+    pub fn urls(&self) -> impl Iterator<Item = &Url> {
+        let notes = [&self.note_tweet, &self.note_post].into_iter().flatten();
+        let of_notes = notes.filter_map(|note| note.entities.as_ref());
+        let all = self.entities.iter().chain(of_notes);
+        all.filter_map(|entities| entities.urls.as_ref()).flatten()
     }
 
     /// The whole text with the addresses found in it.
