@@ -41,7 +41,7 @@ async fn client_and_emulator_understand_each_other() {
                     api_url: x.url().to_string(),
                     fields,
                     call_deadline: Millis(5_000),
-            allowance: Default::default(),
+                    allowance: Default::default(),
                 };
                 let client = x::Client::new(psn::net::Client::new().unwrap(), SharedClock(clock.clone()), config);
                 let t = AccessToken::new("tok");

@@ -216,7 +216,7 @@ fn known_refusals_say_what_to_do() {
         ),
         (
             "This user is not allowed to post a video longer than 2 minutes.",
-            "this X account may not post videos longer than 2 minutes: shorten the video",
+            "this X account may not post videos longer than 2 minutes: shorten the video or change the account's plan",
         ),
         (
             "Something   else\nis wrong.",

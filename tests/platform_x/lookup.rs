@@ -9,6 +9,16 @@ use psn::ports::http::HttpErrorKind;
 use serde_json::{Value, json};
 
 async fn look(ends: impl IntoIterator<Item = End>, text: &str, reply_to: Option<&str>, known: &[&str]) -> LookUpAnswer {
+    look_with(ends, text, reply_to, known, 0).await
+}
+
+async fn look_with(
+    ends: impl IntoIterator<Item = End>,
+    text: &str,
+    reply_to: Option<&str>,
+    known: &[&str],
+    media_count: usize,
+) -> LookUpAnswer {
     let fake = Fake::new(ends);
     let user = RemoteUserId::from("42");
     let parent = reply_to.map(RemoteId::from);
@@ -19,7 +29,7 @@ async fn look(ends: impl IntoIterator<Item = End>, text: &str, reply_to: Option<
         reply_to: parent.as_ref(),
         since: NOW,
         known_ids: &known,
-        media_count: 0,
+        media_count,
         options: None,
         handles: &[],
         attempts: 1,
@@ -149,7 +159,48 @@ async fn short_addresses_may_begin_alike_and_media_have_their_own() {
     ]);
     let theirs = format!("{longer} {short} {media}");
     let keys = json!({"entities": {"urls": urls}});
-    assert!(finds("https://two.example https://one.example", post("7", &theirs, keys)).await);
+    let theirs = post("7", &theirs, keys);
+    let answer = look_with(
+        [page(vec![theirs])],
+        "https://two.example https://one.example",
+        None,
+        &[],
+        1,
+    )
+    .await;
+    assert_eq!(answer.candidates, [RemoteId::from("7")]);
+}
+
+#[tokio::test]
+async fn a_post_has_as_many_media_as_were_sent() {
+    let link = "https://t.co/media12345";
+    let keys = |keys: Value| json!({"attachments": {"media_keys": keys}});
+    let photo = json!({"entities": {"urls": [url(link, "https://x.com/ada/status/7/photo/1")]}});
+    let both = json!({"attachments": {"media_keys": ["3_1"]}, "entities": photo["entities"]});
+    let ended = format!("look {link}");
+    for (count, ours, theirs, with, expected) in [
+        (0, "look", "look", json!({}), true),
+        (1, "look", "look", json!({}), false),
+        (0, "look", "look", keys(json!(["3_1"])), false),
+        (1, "look", "look", keys(json!(["3_1"])), true),
+        (2, "look", "look", keys(json!(["3_1"])), false),
+        (2, "look", "look", keys(json!(["3_1", "3_2"])), true),
+        // X puts the address of the media behind the text, and may or may not say what it is.
+        (1, "look", &ended, both.clone(), true),
+        (1, "look", &ended, keys(json!(["3_1"])), true),
+        (1, "look", &ended, photo.clone(), true),
+        (0, "look", &ended, photo.clone(), true),
+        (0, "look", &ended, json!({}), false),
+        (1, "", link, both.clone(), true),
+        (1, "", link, keys(json!(["3_1"])), true),
+        (1, "", "", keys(json!(["3_1"])), true),
+        (1, "", &ended, keys(json!(["3_1"])), false),
+        (1, "look", &format!("look up {link}"), keys(json!(["3_1"])), false),
+    ] {
+        let theirs = post("7", theirs, with);
+        let answer = look_with([page(vec![theirs.clone()])], ours, None, &[], count).await;
+        assert_eq!(answer.verdict != LookUp::Absent, expected, "{count} {ours} {theirs}");
+    }
 }
 
 #[tokio::test]

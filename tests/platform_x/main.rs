@@ -5,5 +5,7 @@ mod calls;
 mod classify;
 mod fake;
 mod lookup;
+mod media;
 mod requests;
+mod rules;
 mod spec;

@@ -41,6 +41,7 @@ fn api(world: &World) -> Router {
         entropy: Box::new(world.around().entropy),
         tasks: Box::new(NoTasks),
         settings: ApiSettings {
+            x: psn::platforms::x::Allowance::default(),
             api_token: ApiToken::new("secret"),
             user_id: settings.user_id.clone(),
             version: String::new(),

@@ -221,7 +221,7 @@ struct Inner {
     entropy: Arc<SeededEntropy>,
     http: FaultyHttp,
     media: Arc<MemoryMedia>,
-    settings: Arc<Settings>,
+    settings: Mutex<Arc<Settings>>,
     posts: Mutex<BTreeMap<PostId, Slot>>,
     accounts: Mutex<BTreeMap<AccountId, AccountSlot>>,
     index: MemoryTable,
@@ -330,8 +330,21 @@ impl World {
         &self.inner.http
     }
 
-    pub fn settings(&self) -> &Arc<Settings> {
-        &self.inner.settings
+    pub fn settings(&self) -> Arc<Settings> {
+        self.inner.settings.lock().unwrap().clone()
+    }
+
+    /// Deploys the program anew with other settings.
+    pub fn deploy(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = (*self.settings()).clone();
+        change(&mut settings);
+        *self.inner.settings.lock().unwrap() = Arc::new(settings);
+        self.crash();
+    }
+
+    /// Where the bytes of media lie.
+    pub fn media(&self) -> &MemoryMedia {
+        &self.inner.media
     }
 
     pub fn around(&self) -> Around {
@@ -343,7 +356,7 @@ impl World {
     }
 
     pub fn store(&self) -> Store<FaultyHttp, Around> {
-        let settings = &self.inner.settings;
+        let settings = self.settings();
         let sql_url = settings.sql_url.as_deref();
         let neon = Neon::new(self.inner.http.clone(), settings.database_url.clone(), sql_url).unwrap();
         Store::new(neon, self.around())
@@ -365,7 +378,7 @@ impl World {
             ambient: self.around(),
             objects: self.clone(),
             store: self.store(),
-            settings: self.inner.settings.clone(),
+            settings: self.settings(),
         };
         let (journal, table) = (Box::new(slot.journal.clone()), Box::new(slot.table.clone()));
         Arc::new(PostObject::new(around, journal, table, slot.waker.clone()).unwrap())
@@ -391,7 +404,7 @@ impl World {
                 oauth: oauth::Client::new(
                     self.inner.http.clone(),
                     self.around(),
-                    self.inner.settings.platforms.oauth.clone(),
+                    self.settings().platforms.oauth.clone(),
                 ),
                 sealer: sealer(&self.inner.keys.lock().unwrap()),
                 tell: Box::new(move |message| told.lock().unwrap().push(message.to_owned())),

@@ -66,7 +66,9 @@ impl Allowance {
     /// Reads the variables. What is wrong is handed to `refuse`, with the variable's name and what to do.
     pub fn read(get: impl Fn(&str) -> Option<String>, mut refuse: impl FnMut(&'static str, String)) -> Self {
         let mut allowance = Self {
-            premium: get("X_PREMIUM_ACCOUNTS").map(|text| Premium::parse(&text)).unwrap_or_default(),
+            premium: get("X_PREMIUM_ACCOUNTS")
+                .map(|text| Premium::parse(&text))
+                .unwrap_or_default(),
             ..Self::default()
         };
         let mut number = |name: &'static str, most: u64, target: &mut u64, unit: &str| {
@@ -120,7 +122,11 @@ mod tests {
     use crate::domain::platform::Platform;
 
     fn read(vars: &[(&str, &str)]) -> (Allowance, Vec<&'static str>) {
-        let get = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned());
+        let get = |name: &str| {
+            vars.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, text)| (*text).to_owned())
+        };
         let mut wrong = Vec::new();
         let allowance = Allowance::read(get, |name, _| wrong.push(name));
         (allowance, wrong)

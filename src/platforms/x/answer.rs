@@ -183,8 +183,12 @@ impl Problem {
                 self.details.push(words.to_owned());
             }
         }
-        self.titles
-            .extend([text("title"), text("error"), text("name")].into_iter().flatten().map(str::to_owned));
+        self.titles.extend(
+            [text("title"), text("error"), text("name")]
+                .into_iter()
+                .flatten()
+                .map(str::to_owned),
+        );
     }
 
     /// Whether a problem type ends in that segment (X's hosts differ, the last segment does not).

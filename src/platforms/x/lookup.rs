@@ -19,7 +19,9 @@ const SLACK: Millis = Millis(60_000);
 pub fn fields(vocabulary: Vocabulary) -> &'static str {
     match vocabulary {
         Vocabulary::Tweet => "tweet.fields=attachments,author_id,created_at,entities,note_tweet,referenced_tweets,text",
-        Vocabulary::Post => "post.fields=attachments,created_at,entities,note_post,text&expansions=author_id,referenced_posts",
+        Vocabulary::Post => {
+            "post.fields=attachments,created_at,entities,note_post,text&expansions=author_id,referenced_posts"
+        }
     }
 }
 
@@ -100,7 +102,13 @@ impl<'a> Search<'a> {
         let parent_fits = post.reference("replied_to") == query.reply_to.map(RemoteId::as_str);
         let media_fit = media_count(post).is_none_or(|count| count == query.media_count);
         let is_repost = post.reference("retweeted").is_some();
-        if author_fits && parent_fits && media_fit && !is_repost && made >= query.since - SLACK && says(post, &self.text) {
+        if author_fits
+            && parent_fits
+            && media_fit
+            && !is_repost
+            && made >= query.since - SLACK
+            && says(post, &self.text)
+        {
             self.found.push((id, RemoteId(post.id.clone())));
         }
         Ok(())
@@ -178,7 +186,10 @@ pub fn who(body: &[u8]) -> Result<WhoAmI, String> {
 
 /// How many media the post has; `None` when X does not say but shows that there are some.
 fn media_count(post: &wire::Post) -> Option<usize> {
-    let keys = post.attachments.as_ref().and_then(|attached| attached.media_keys.as_ref());
+    let keys = post
+        .attachments
+        .as_ref()
+        .and_then(|attached| attached.media_keys.as_ref());
     match keys {
         Some(keys) => Some(keys.len()),
         None if post.urls().any(|url| is_own_media(url, &post.id)) => None,

@@ -34,7 +34,7 @@ const UNFIT: [&str; 9] = [
     "not supported",
     "invalid media",
     "invalidmedia",
-    "file size",
+    "file size exceeds",
     "too large",
     "too long",
     "duration",
@@ -210,7 +210,10 @@ impl Next<'_> {
         match self.action {
             Action::Initialize => {
                 let Some(id) = upload.id.filter(|id| is_id(id)) else {
-                    return not_now(format!("X answered without the id of an upload for medium {number}"), None);
+                    return not_now(
+                        format!("X answered without the id of an upload for medium {number}"),
+                        None,
+                    );
                 };
                 // What was known of an upload that has expired goes with it.
                 handles.retain(|handle| {

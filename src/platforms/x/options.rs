@@ -64,7 +64,10 @@ impl Options {
             Ok(options) => options,
             Err(error) => {
                 let expected = "expected `reply_settings`, `poll`, `made_with_ai`, `paid_partnership`, or some of them";
-                return (Self::default(), vec![format!("`x` cannot be used ({error}): {expected}")]);
+                return (
+                    Self::default(),
+                    vec![format!("`x` cannot be used ({error}): {expected}")],
+                );
             }
         };
         let wrong = options.poll.as_mut().map(Poll::check).unwrap_or_default();

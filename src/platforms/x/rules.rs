@@ -94,11 +94,7 @@ fn refuse_part(plan: &mut content::Plan, index: usize, message: String) {
 fn media_errors(part: usize, media: &[Medium], rules: &Rules) -> Vec<String> {
     let mut errors = Vec::new();
     let count = |kind| media.iter().filter(|medium| medium.kind == kind).count();
-    let (images, gifs, videos) = (
-        count(MediaKind::Image),
-        count(MediaKind::Gif),
-        count(MediaKind::Video),
-    );
+    let (images, gifs, videos) = (count(MediaKind::Image), count(MediaKind::Gif), count(MediaKind::Video));
     let fits = matches!((images, gifs, videos), (0..=IMAGES_MAX, 0, 0) | (0, 1, 0) | (0, 0, 1));
     if !fits {
         errors.push(format!(
@@ -131,13 +127,13 @@ fn medium_errors(medium: &Medium, rules: &Rules) -> Vec<String> {
     }
     if medium.bytes > bytes_max {
         let (bytes, kind) = (medium.bytes, medium.kind.title());
-        errors.push(format!("has {bytes} bytes: X takes at most {bytes_max} for a {kind}"));
+        errors.push(format!("has {bytes} bytes: X takes {kind}s of at most {bytes_max}"));
     }
     let (width, height) = (medium.width.unwrap_or(0), medium.height.unwrap_or(0));
     let (width_max, height_max) = GIF_PIXELS_MAX;
     if medium.kind == MediaKind::Gif && (width > width_max || height > height_max) {
         errors.push(format!(
-            "has {width}×{height} pixels: X takes at most {width_max}×{height_max} for a GIF"
+            "has {width}×{height} pixels: X takes GIFs of at most {width_max}×{height_max}"
         ));
     }
     if let Some(ms) = medium.duration_ms.filter(|_| medium.kind == MediaKind::Video) {
