@@ -582,7 +582,7 @@ pub async fn world(
         entropy: Arc::new(SeededEntropy::new(seed)),
         http: FaultyHttp::new(media.clone()),
         media,
-        settings,
+        settings: Mutex::new(settings),
         posts: Mutex::default(),
         accounts: Mutex::default(),
         index: MemoryTable::default(),
