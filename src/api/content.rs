@@ -69,9 +69,3 @@ pub async fn rules<O, R>(app: &App<O, R>, account_id: Option<&AccountId>) -> Res
 pub fn is_similar(one: &str, other: &str) -> bool {
     text::similarity(one, other) >= text::SIMILARITY_MIN
 }
-
-/// Whether a text holds an address, as X finds them.
-#[must_use]
-pub fn has_link(text: &str) -> bool {
-    !text::urls(text).is_empty()
-}

@@ -9,6 +9,7 @@ use crate::domain::publish::view::TimelineItem;
 use crate::platforms::permalink;
 use crate::ports::objects::PostSnapshot;
 use crate::store::content;
+use crate::tasks::publish::spending::whole_cost_micro_usd;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -28,6 +29,9 @@ pub struct PostJson {
     external_post_id: Option<RemoteId>,
     group_id: Option<String>,
     account_id: Option<AccountId>,
+    /// What publishing all of it costs; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
     /// What the platform was asked to do beside.
     #[serde(skip_serializing_if = "Option::is_none")]
     options: Option<serde_json::Value>,
@@ -39,6 +43,24 @@ pub struct PostJson {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     in_doubt: Vec<DoubtJson>,
+}
+
+/// What something costs.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Cost {
+    currency: &'static str,
+    amount: f64,
+}
+
+impl Cost {
+    /// That many millionths of a US dollar.
+    #[must_use]
+    pub fn of(micro_usd: u64) -> Self {
+        Self {
+            currency: "USD",
+            amount: micro_usd as f64 / 1e6,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -94,6 +116,7 @@ impl PostJson {
             platform_post_ids: remote_ids,
             group_id: plan.group_id.clone(),
             account_id: view.account_id.clone().or_else(|| plan.account_id.clone()),
+            cost: Some(Cost::of(whole_cost_micro_usd(plan))),
             options: plan
                 .options
                 .as_deref()
@@ -185,6 +208,7 @@ impl From<RowSummary> for PostJson {
             external_post_id: row.external_post_id,
             group_id: row.group_id,
             account_id: row.account_id,
+            cost: None,
             options: None,
             content: Some(row.content),
             warnings: Vec::new(),

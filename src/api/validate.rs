@@ -1,12 +1,13 @@
 //! Says what a post would become, and stores nothing.
 
-use crate::api::content::has_link;
+use crate::api::post_json::Cost;
 use crate::api::posts::similar_warnings;
 use crate::api::problem::{FieldError, Problem};
 use crate::api::request::Material;
 use crate::api::rows::Rows;
 use crate::api::{Shared, body, content, request};
 use crate::domain::content::PlannedPart;
+use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::platforms;
 use crate::ports::objects::Objects;
@@ -18,9 +19,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// What publishing these parts costs, in millionths of a US dollar.
-fn cost(platform: Platform, parts: &[PlannedPart]) -> u64 {
-    let of_part = |part: &PlannedPart| platforms::part_cost_micro_usd(platform, has_link(&part.text));
-    parts.iter().map(of_part).sum()
+fn cost(platform: Platform, parts: &[PlannedPart], media: &[Vec<Medium>]) -> u64 {
+    let media = |part: usize| media.get(part).map_or(&[][..], Vec::as_slice);
+    let of_part =
+        |(index, part): (usize, &PlannedPart)| platforms::part_cost_micro_usd(platform, &part.text, media(index));
+    parts.iter().enumerate().map(of_part).sum()
 }
 
 /// `POST /v1/validate`
@@ -48,7 +51,7 @@ pub async fn validate<O: Objects, R: Rows>(
         // The parts shown are those of the first platform; what is wrong on any of them is said, once.
         for &other in wanted.platforms.iter().skip(1) {
             let (planned, wrong) = request::plan(&material, other);
-            cost_micro_usd += cost(other, &planned.plan.parts);
+            cost_micro_usd += cost(other, &planned.plan.parts, &media);
             errors.extend(wrong);
             warnings.extend(planned.plan.warnings);
         }
@@ -59,7 +62,7 @@ pub async fn validate<O: Objects, R: Rows>(
             }
         }
         let planned = planned.plan;
-        cost_micro_usd += cost(platform, &planned.parts);
+        cost_micro_usd += cost(platform, &planned.parts, &media);
         warnings.extend(planned.warnings);
         let texts: Vec<String> = planned.parts.iter().map(|part| part.text.clone()).collect();
         for part in planned.parts {
@@ -75,7 +78,7 @@ pub async fn validate<O: Objects, R: Rows>(
         warnings.extend(similar_warnings(&app, platform, &texts, None).await);
     }
     let errors: Vec<FieldError> = errors;
-    let cost = json!({ "currency": "USD", "amount": cost_micro_usd as f64 / 1e6 });
+    let cost = Cost::of(cost_micro_usd);
     Ok(Json(json!({
         "valid": errors.is_empty(),
         "parts": parts,

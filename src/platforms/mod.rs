@@ -262,6 +262,17 @@ pub struct Settings {
     pub oauth: oauth::Settings,
 }
 
+impl Settings {
+    /// What may be spent on a platform in a month (UTC), in millionths of a US dollar; `None` for no end.
+    #[must_use]
+    pub const fn budget_micro_usd(&self, platform: Platform) -> Option<u64> {
+        match platform {
+            Platform::X => self.x.allowance.budget_micro_usd,
+            Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
+        }
+    }
+}
+
 /// The client of one platform, chosen at run time.
 #[derive(Clone, Debug)]
 pub enum Client<H, C> {
@@ -325,11 +336,29 @@ pub fn permalink(platform: Platform, username: Option<&str>, remote_id: &RemoteI
     }
 }
 
+/// What else than publishing costs, in millionths of a US dollar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prices {
+    /// A post that is read.
+    pub read_micro_usd: u64,
+    /// A post that is deleted.
+    pub delete_micro_usd: u64,
+}
+
+/// The prices of a platform whose calls are paid for one by one.
+#[must_use]
+pub const fn prices(platform: Platform) -> Option<Prices> {
+    match platform {
+        Platform::X => Some(x::PRICES),
+        Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
+    }
+}
+
 /// What publishing one part costs, in millionths of a US dollar, where calls are paid for one by one.
 #[must_use]
-pub const fn part_cost_micro_usd(platform: Platform, has_url: bool) -> u64 {
+pub fn part_cost_micro_usd(platform: Platform, text: &str, media: &[Medium]) -> u64 {
     match platform {
-        Platform::X => x::part_cost_micro_usd(has_url),
+        Platform::X => x::part_cost_micro_usd(text, media),
         Platform::LinkedIn | Platform::Instagram | Platform::TikTok => 0,
     }
 }

@@ -235,6 +235,9 @@ pub enum IndexRequest {
         waits_for: Option<HoldScope>,
         /// The ids of its parts.
         remote_ids: Vec<RemoteId>,
+        /// What it has cost, once nothing more is on its way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spend: Option<Spend>,
     },
     /// Does a hold cover a post? Asking takes the turn of trying again when that is due.
     Holds {
@@ -242,6 +245,9 @@ pub enum IndexRequest {
         post_id: PostId,
         /// The scopes it is in.
         scopes: Vec<HoldScope>,
+        /// What it is about to cost: set aside from the month's budget unless a hold covers it or too little is left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spend: Option<Spend>,
     },
     /// A hold begins, and the posts that it covers and that are about to call wait.
     Hold(Hold),
@@ -346,6 +352,21 @@ impl std::fmt::Debug for ConsentAnswer {
             Self::Refused { .. } => "Refused",
         })
     }
+}
+
+/// What a post costs, in millionths of a US dollar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spend {
+    /// Where.
+    pub platform: Platform,
+    /// When it is spent: the month (UTC) counts.
+    pub at: Timestamp,
+    /// What it has cost.
+    pub spent_micro_usd: u64,
+    /// What it will have cost when all of it is out.
+    pub planned_micro_usd: u64,
+    /// What may be spent in the month; `None` for no end.
+    pub budget_micro_usd: Option<u64>,
 }
 
 /// What the index answers.

@@ -9,6 +9,7 @@
 //! - `remote_at/{time}/{account}/{remote id}` → `""`, the same by age, for pruning
 //! - `key/{user, route and key}` → [`StoredKey`]
 //! - `key_at/{time}/{…}` → `""`, the same by age
+//! - `spent/…`, `spent_by/…` → `crate::tasks::budget`
 //! - `consent/{state}` → `crate::tasks::consent`
 //! - `swept_at` → when the database was last swept to its end
 //! - `swept_until` → the last row that a sweep read which did not come to the end
@@ -20,8 +21,9 @@ use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId, RemoteId, UserId};
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
-use crate::ports::objects::{AccountCursor, IndexReply, IndexRequest, ObjectError, Objects, PostRequest};
+use crate::ports::objects::{AccountCursor, IndexReply, IndexRequest, ObjectError, Objects, PostRequest, Spend};
 use crate::ports::table::Table;
+use crate::tasks::budget::Budget;
 use crate::tasks::consent::Consents;
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +114,7 @@ impl Index<'_> {
                 wake_at,
                 waits_for,
                 remote_ids,
+                spend,
             } => {
                 let open = wake_at.map(|wake_at| Open {
                     wake_at,
@@ -122,9 +125,12 @@ impl Index<'_> {
                 if let Some(account_id) = account_id {
                     self.reserve(&post_id, &account_id, &remote_ids)?;
                 }
+                if let Some(spend) = spend {
+                    self.budget().settle(&post_id, &spend)?;
+                }
                 Ok(IndexReply::Done)
             }
-            IndexRequest::Holds { scopes, .. } => self.holds(&scopes),
+            IndexRequest::Holds { post_id, scopes, spend } => self.holds(&post_id, &scopes, spend.as_ref()),
             IndexRequest::Hold(hold) => self.hold(&hold),
             IndexRequest::Lift { scopes } => {
                 for scope in &scopes {
@@ -150,6 +156,7 @@ impl Index<'_> {
                 self.table.put("swept_at", &self.now.0.to_string())?;
                 self.prune()?;
                 self.consents().prune()?;
+                self.budget().prune()?;
                 Ok(IndexReply::Done)
             }
             IndexRequest::NoteAccount {
@@ -172,6 +179,13 @@ impl Index<'_> {
             IndexRequest::ConsentExpect { state } => self.consents().expect(&state),
             IndexRequest::ConsentReceive { state, answer } => self.consents().receive(&state, answer),
             IndexRequest::ConsentTake { state } => self.consents().take(&state),
+        }
+    }
+
+    fn budget(&self) -> Budget<'_> {
+        Budget {
+            table: self.table,
+            now: self.now,
         }
     }
 
@@ -233,7 +247,7 @@ impl Index<'_> {
 
     /// The hold that covers one of the scopes, if any. Where it is time to try again, the asker takes that turn: the others
     /// go on waiting until it reports.
-    fn holds(&self, scopes: &[HoldScope]) -> Result<IndexReply, String> {
+    fn holds(&self, post_id: &PostId, scopes: &[HoldScope], spend: Option<&Spend>) -> Result<IndexReply, String> {
         let mut hold: Option<Hold> = None;
         let mut over = Vec::new();
         for scope in scopes {
@@ -252,6 +266,9 @@ impl Index<'_> {
                 });
             }
         }
+        if let (None, Some(spend)) = (&hold, spend) {
+            hold = self.budget().set_aside(post_id, spend)?;
+        }
         let mut turns = Vec::new();
         // Who is held by one scope does not try for another.
         if hold.is_none() {
@@ -267,7 +284,7 @@ impl Index<'_> {
         let key = format!("hold/{scope}");
         let turn = match stored.reason {
             WaitReason::RateLimited => return self.table.delete(&key),
-            WaitReason::Paused => CREDIT_TURN_MS,
+            WaitReason::Paused | WaitReason::Budget => CREDIT_TURN_MS,
             WaitReason::NeedsReauth => TURN_MS,
         };
         stored.until = self.now + turn;
@@ -481,6 +498,7 @@ mod tests {
             wake_at: wake_at.map(|secs| Timestamp(secs * 1_000)),
             waits_for: Some(HoldScope::Account(AccountId::from("a"))),
             remote_ids: Vec::new(),
+            spend: None,
         }
     }
 
@@ -561,6 +579,7 @@ mod tests {
             let request = IndexRequest::Holds {
                 post_id: PostId::from("p"),
                 scopes: vec![scope.clone()],
+                spend: None,
             };
             match at(&table, secs).answer(request) {
                 IndexReply::Held { hold, turns } => (hold.is_some(), turns),

@@ -1,6 +1,7 @@
 //! What runs by itself: the drivers of publishing and of renewing tokens, the index, and the cron tasks.
 
 pub mod account;
+pub mod budget;
 pub mod connected;
 pub mod consent;
 pub mod index;

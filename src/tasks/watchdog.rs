@@ -77,6 +77,7 @@ async fn forget<O: Objects>(objects: &O, post_id: PostId) {
         wake_at: None,
         waits_for: None,
         remote_ids: Vec::new(),
+        spend: None,
     };
     let _ = objects.index(request).await;
 }

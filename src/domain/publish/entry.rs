@@ -263,6 +263,8 @@ pub enum WaitReason {
     Paused,
     /// A live token.
     NeedsReauth,
+    /// The next month, or a larger budget.
+    Budget,
 }
 
 /// How a post rests.

@@ -223,7 +223,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
             )?;
             state.steps = vec![Step::default(); state.steps.len()];
             state.scheduled_at = Some(*due);
-            state.token_back_at = None;
+            state.owner_back_at = None;
             state.phase = Phase::Scheduled;
             state.run = None;
             state.claimed = false;
@@ -286,7 +286,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
                 *by_person || gave_up || matches!(state.phase, Phase::Waiting { .. }),
                 "only a person ends a rest (I6)",
             )?;
-            state.token_back_at = state.waits_for_token().then_some(at).or(state.token_back_at);
+            state.owner_back_at = state.waits_for_owner().then_some(at).or(state.owner_back_at);
             if *by_person {
                 state.cancel_requested = false;
                 for step in &mut state.steps {

@@ -19,8 +19,8 @@ pub struct State {
     pub phase: Phase,
     /// When it is or was due.
     pub scheduled_at: Option<Timestamp>,
-    /// When a wait for a live token last ended: how late the post is counts from there.
-    pub token_back_at: Option<Timestamp>,
+    /// When a wait for its owner last ended: how late the post is counts from there.
+    pub owner_back_at: Option<Timestamp>,
     /// The current run's fence; `None` when the row is not claimed.
     pub run: Option<RunToken>,
     /// The current run's token is known to be in the row.
@@ -207,17 +207,17 @@ impl State {
     /// token is dead, and keeps the queue by not cancelling it, so that this wait makes nothing late.
     #[must_use]
     pub fn late_since(&self) -> Option<Timestamp> {
-        let since = self.scheduled_at.map(|due| self.token_back_at.unwrap_or(due).max(due));
-        since.filter(|_| !self.waits_for_token())
+        let since = self.scheduled_at.map(|due| self.owner_back_at.unwrap_or(due).max(due));
+        since.filter(|_| !self.waits_for_owner())
     }
 
-    /// Whether it waits for a live token.
+    /// Whether it waits for something that its owner was told of and decides about: a live token, the month's budget.
     #[must_use]
-    pub const fn waits_for_token(&self) -> bool {
+    pub const fn waits_for_owner(&self) -> bool {
         matches!(
             self.phase,
             Phase::Waiting {
-                reason: WaitReason::NeedsReauth,
+                reason: WaitReason::NeedsReauth | WaitReason::Budget,
                 ..
             }
         )

@@ -118,7 +118,7 @@ pub fn status(state: &State) -> (Status, Option<SubStatus>) {
             Status::Retry,
             Some(match reason {
                 WaitReason::RateLimited => SubStatus::RateLimited,
-                WaitReason::Paused => SubStatus::Paused,
+                WaitReason::Paused | WaitReason::Budget => SubStatus::Paused,
                 WaitReason::NeedsReauth => SubStatus::NeedsReauth,
             }),
         ),

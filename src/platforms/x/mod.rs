@@ -5,6 +5,7 @@
 
 mod allowance;
 mod answer;
+mod cost;
 mod lookup;
 mod media;
 mod options;
@@ -13,6 +14,7 @@ mod rules;
 mod wire;
 
 pub use allowance::{Allowance, Premium};
+pub use cost::{PRICES, part_cost_micro_usd};
 pub use media::{SEGMENT_BYTES, SEGMENTS_MAX};
 pub use publish::classify;
 pub use rules::{Rules, plan};
@@ -30,12 +32,6 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, 
 
 /// Where X's API is, unless `X_API_URL` says otherwise.
 pub const API_URL: &str = "https://api.x.com";
-
-/// Price of a created post in millionths of a US dollar (<https://docs.x.com/x-api/getting-started/pricing>, prices of
-/// 2026-04-20).
-const COST_MICRO_USD: u64 = 15_000;
-/// The same for a post with an address in it.
-const COST_WITH_URL_MICRO_USD: u64 = 200_000;
 
 /// X's ids are decimal numbers of at most this many digits.
 const ID_DIGITS_MAX: usize = 19;
@@ -327,16 +323,6 @@ pub fn permalink(username: Option<&str>, remote_id: &RemoteId) -> String {
     }
 }
 
-/// What publishing one part costs on the pay-per-use plan, in millionths of a US dollar.
-#[must_use]
-pub const fn part_cost_micro_usd(has_url: bool) -> u64 {
-    if has_url {
-        COST_WITH_URL_MICRO_USD
-    } else {
-        COST_MICRO_USD
-    }
-}
-
 /// When a post was made, from its id: X's ids count milliseconds since 2010-11-04 above 22 other bits
 /// (<https://docs.x.com/fundamentals/x-ids>).
 const ID_EPOCH_MS: i64 = 1_288_834_974_657;
@@ -381,17 +367,13 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_costs() {
+    fn addresses_for_people() {
         let id = RemoteId::from("5");
         assert_eq!(permalink(Some("@psn"), &id), "https://x.com/psn/status/5");
         assert_eq!(permalink(None, &id), "https://x.com/i/web/status/5");
         for name in [Some("psn"), None] {
             assert_eq!(parse_remote_id(&permalink(name, &id)), Some(id.clone()));
         }
-        assert_eq!(
-            (part_cost_micro_usd(false), part_cost_micro_usd(true)),
-            (15_000, 200_000)
-        );
     }
 
     #[test]

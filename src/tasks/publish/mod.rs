@@ -6,10 +6,11 @@
 //!
 //! Keys of the object's table → value: `projected` → the row as it was last mirrored; `similar` → ids of similar posts at
 //! creation; `username` → the account's name on the platform; `content` → the stored content of
-//! an adopted row; `waits_for` → the scope of the hold it waits for.
+//! an adopted row; `waits_for` → the scope of the hold it waits for; `reads` → how many look-ups it made.
 
 mod perform;
 pub mod row;
+pub mod spending;
 
 use crate::domain::account::HoldScope;
 use crate::domain::hash::{hex, whole_hash};
@@ -25,7 +26,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::AccessToken;
 use crate::ports::http::HttpClient;
 use crate::ports::journal::Journal;
-use crate::ports::objects::{IndexRequest, Objects, PostReply, PostRequest, PostSnapshot};
+use crate::ports::objects::{IndexRequest, Objects, PostReply, PostRequest, PostSnapshot, Spend};
 use crate::ports::pause::Ambient;
 use crate::ports::table::Table;
 use crate::ports::waker::Waker;
@@ -557,6 +558,19 @@ where
         scopes
     }
 
+    /// What the post costs, where calls cost something.
+    fn spend(&self, state: &State) -> Option<Spend> {
+        let platform = state.plan.as_ref()?.platform;
+        let budget = self.around.settings.platforms.budget_micro_usd(platform);
+        spending::of(state, self.reads(), budget, self.now())
+    }
+
+    /// How many look-ups it made.
+    fn reads(&self) -> u64 {
+        let stored = self.table.get("reads").ok().flatten();
+        stored.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
     /// Tells the index when this post wants to be woken. What is lost here is found by the sweep of the database.
     async fn note(&self, state: &State, wake_at: Option<Timestamp>) {
         let Some(plan) = &state.plan else { return };
@@ -567,6 +581,7 @@ where
             wake_at,
             waits_for: if waits { self.scope_waited_for() } else { None },
             remote_ids: state.remote_ids().into_iter().cloned().collect(),
+            spend: (waits || state.is_resting()).then(|| self.spend(state)).flatten(),
         };
         let _ = self.around.objects.index(request).await;
     }

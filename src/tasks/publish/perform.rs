@@ -12,7 +12,9 @@ use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::platforms::{self, AccessToken, LookUpQuery, PartToPublish, PlatformClient};
 use crate::ports::http::HttpClient;
-use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply};
+use crate::ports::objects::{
+    AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, Spend,
+};
 use crate::ports::pause::Ambient;
 use crate::ports::waker::Waker;
 use crate::store::StoreError;
@@ -227,6 +229,7 @@ where
             handles: state.steps.get(query.step).map_or(&[], |step| &step.prepared.handles),
             attempts: state.steps.get(query.step).map_or(0, |step| step.attempts),
         };
+        let _ = self.table.put("reads", &(self.reads() + 1).to_string());
         let answer = platform.look_up(&credentials.token, &asked).await;
         let LookUp::Present { .. } = answer.verdict else {
             return answer.verdict;
@@ -419,7 +422,7 @@ where
             };
         };
         let scopes = self.scopes(state);
-        match self.turns(plan, scopes.clone()).await {
+        match self.turns(plan, scopes.clone(), self.spend(state)).await {
             Ok(turns) => self.memory().trying = turns,
             Err(held) => return held,
         }
@@ -448,7 +451,7 @@ where
                     named.account_id = Some(tokens.account.id.clone());
                     let mut others = self.scopes(&named);
                     others.retain(|scope| !scopes.contains(scope));
-                    match self.turns(plan, others).await {
+                    match self.turns(plan, others, None).await {
                         Ok(turns) => self.memory().trying.extend(turns),
                         Err(held) => return held,
                     }
@@ -464,10 +467,17 @@ where
     }
 
     /// In which of the scopes this post is the first to try again; an error when one of them holds it.
-    async fn turns(&self, plan: &Plan, scopes: Vec<HoldScope>) -> Result<Vec<HoldScope>, ClaimAnswer> {
+    async fn turns(
+        &self,
+        plan: &Plan,
+        scopes: Vec<HoldScope>,
+        spend: Option<Spend>,
+    ) -> Result<Vec<HoldScope>, ClaimAnswer> {
+        let has_budget = spend.as_ref().is_some_and(|spend| spend.budget_micro_usd.is_some());
         let request = IndexRequest::Holds {
             post_id: plan.post_id.clone(),
             scopes,
+            spend,
         };
         match self.around.objects.index(request).await {
             Ok(IndexReply::Held { hold: None, turns }) => Ok(turns),
@@ -479,6 +489,9 @@ where
                     message: hold.message,
                 })
             }
+            _ if has_budget => Err(ClaimAnswer::Unavailable {
+                message: "the index did not say whether the month's budget allows it".to_owned(),
+            }),
             // Without an answer it goes on: a hold spares a call, nothing else.
             _ => Ok(Vec::new()),
         }

@@ -96,6 +96,9 @@ pub fn post(context: &Context, post: &Value) -> CliResult {
     for part in parts(post) {
         printer.data(part_line(printer, part, parts(post).len()));
     }
+    if post.pointer("/cost/amount").and_then(Value::as_f64) != Some(0.0) {
+        cost(printer, post);
+    }
     for doubt in post.get("in_doubt").and_then(Value::as_array).into_iter().flatten() {
         let part = doubt.get("part").and_then(Value::as_u64).unwrap_or_default();
         let since = match text(doubt, "since") {
@@ -107,6 +110,13 @@ pub fn post(context: &Context, post: &Value) -> CliResult {
     warnings(printer, post);
     next_step(printer, post);
     Ok(())
+}
+
+/// What it costs, where the answer says so.
+pub fn cost(printer: &Printer, answer: &Value) {
+    if let Some(amount) = answer.pointer("/cost/amount").and_then(Value::as_f64) {
+        printer.data(format!("cost  {amount:.3} USD"));
+    }
 }
 
 fn part_line(printer: &Printer, part: &Value, parts_total: usize) -> String {

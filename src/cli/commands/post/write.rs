@@ -207,9 +207,7 @@ pub async fn validate(context: &Context, args: ValidateArgs) -> CliResult {
             .and_then(Value::as_array)
             .map_or(&[][..], Vec::as_slice);
         parts.iter().for_each(|part| validated_part(printer, part));
-        if let Some(amount) = report.pointer("/cost/amount").and_then(Value::as_f64) {
-            printer.data(format!("cost  {amount:.3} USD"));
-        }
+        render::cost(printer, &report);
         render::warnings(printer, &report);
     }
     if valid {
