@@ -29,8 +29,7 @@ pub struct PostJson {
     external_post_id: Option<RemoteId>,
     group_id: Option<String>,
     account_id: Option<AccountId>,
-    /// What publishing all of it costs; not in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What publishing all of it costs; lists do not know.
     cost: Option<Cost>,
     /// What the platform was asked to do beside.
     #[serde(skip_serializing_if = "Option::is_none")]
