@@ -48,7 +48,6 @@ fn api(world: &World) -> Router {
             keys: None,
             addresses: None,
             missing: Vec::new(),
-            x: psn::platforms::x::Allowance::default(),
         },
     }))
 }

@@ -4,6 +4,7 @@ use super::media::{SEGMENT_BYTES, SEGMENTS_MAX};
 use super::rules::Rules;
 use crate::domain::account::Account;
 use crate::domain::id::AccountId;
+use crate::domain::time::Millis;
 
 /// What the operator says, by name of the variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,10 +80,10 @@ impl Allowance {
             }
         };
         let rules = &mut allowance.rules;
-        let mut secs = rules.video_ms_max / 1_000;
+        let mut secs = rules.video_ms_max.0.unsigned_abs() / 1_000;
         // The longest that any of X's pages speaks of: 125 minutes.
         number("X_VIDEO_SECONDS_MAX", 125 * 60, &mut secs, "seconds");
-        rules.video_ms_max = secs * 1_000;
+        rules.video_ms_max = Millis::from_secs(i64::try_from(secs).unwrap_or(0));
         let most = SEGMENT_BYTES * SEGMENTS_MAX;
         number("X_VIDEO_BYTES_MAX", most, &mut rules.video_bytes_max, "bytes");
         if let Some(text) = get("X_BUDGET_USD_MONTH") {
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(wrong, [] as [&str; 0]);
         let expected = Rules {
             long_posts: true,
-            video_ms_max: 600_000,
+            video_ms_max: Millis(600_000),
             video_bytes_max: 1_000_000_000,
         };
         assert_eq!(allowance.rules(true), expected);
