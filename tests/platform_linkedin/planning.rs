@@ -13,6 +13,7 @@ fn planned(content: &Content, media: &[Vec<Medium>], options: Option<&Value>) ->
         numbering: false,
         media,
         options,
+        rules: Default::default(),
     })
 }
 
