@@ -3,6 +3,7 @@
 //! A client makes exactly the calls it is asked for and translates every possible answer into a value of
 //! [`crate::domain::outcome`]. It decides nothing: when to call, wait or look is the publishing machine's business.
 
+pub mod instagram;
 pub mod linkedin;
 pub mod oauth;
 pub mod x;
@@ -22,19 +23,39 @@ use std::future::Future;
 
 /// An access token in the clear. It never shows in `Debug` output and is wiped from no place but the header it is for.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AccessToken(String);
+pub struct AccessToken {
+    text: String,
+    /// What it may be used for, as the account's row has it.
+    scopes: String,
+}
 
 impl AccessToken {
     /// The token with that text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self {
+            text: text.into(),
+            scopes: String::new(),
+        }
+    }
+
+    /// The same with what it may be used for, separated by commas or spaces.
+    #[must_use]
+    pub fn with_scopes(self, scopes: impl Into<String>) -> Self {
+        let scopes = scopes.into();
+        Self { scopes, ..self }
     }
 
     /// The text, for the request's header only.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether that scope is known to be among what it may be used for.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.split([',', ' ']).any(|had| had == scope)
     }
 }
 
@@ -201,7 +222,8 @@ pub trait PlatformClient: Send + Sync {
     /// done again.
     fn prepare(&self, token: &AccessToken, part: &PartToPublish<'_>) -> impl Future<Output = Preparation> + Send;
 
-    /// Publishes one part: exactly one call, never repeated here.
+    /// Publishes one part: exactly one publishing call, never repeated here. Reading beside it is allowed where a
+    /// platform's refusals are not to be believed without.
     fn publish(&self, token: &AccessToken, part: &PartToPublish<'_>) -> impl Future<Output = Outcome> + Send;
 
     /// Looks whether an earlier call did publish. Changes nothing on the platform.
@@ -212,7 +234,7 @@ pub trait PlatformClient: Send + Sync {
     fn identify(
         &self,
         _token: &AccessToken,
-        _remote_user_id: &RemoteUserId,
+        _query: &LookUpQuery<'_>,
         _handle: &str,
     ) -> impl Future<Output = Option<RemoteId>> + Send {
         std::future::ready(None)
@@ -258,6 +280,8 @@ pub struct Settings {
     pub x: x::Config,
     /// LinkedIn.
     pub linkedin: linkedin::Config,
+    /// Instagram.
+    pub instagram: instagram::Config,
     /// The apps that psn acts as, and the platforms' OAuth endpoints.
     pub oauth: oauth::Settings,
 }
@@ -280,6 +304,8 @@ pub enum Client<H, C> {
     X(x::Client<H, C>),
     /// LinkedIn.
     LinkedIn(linkedin::Client<H, C>),
+    /// Instagram.
+    Instagram(instagram::Client<H, C>),
 }
 
 /// Whether this version can publish there.
@@ -288,8 +314,8 @@ pub enum Client<H, C> {
 /// [`NotAvailable`] names the platform.
 pub const fn available(platform: Platform) -> Result<(), NotAvailable> {
     match platform {
-        Platform::X | Platform::LinkedIn => Ok(()),
-        Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+        Platform::X | Platform::LinkedIn | Platform::Instagram => Ok(()),
+        Platform::TikTok => Err(NotAvailable { platform }),
     }
 }
 
@@ -311,7 +337,8 @@ pub fn plan(platform: Platform, wanted: &Wanted<'_>) -> Result<PlannedPost, NotA
     match platform {
         Platform::X => Ok(x::plan(wanted)),
         Platform::LinkedIn => Ok(linkedin::plan(wanted)),
-        Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+        Platform::Instagram => Ok(instagram::plan(wanted)),
+        Platform::TikTok => Err(NotAvailable { platform }),
     }
 }
 
@@ -321,11 +348,13 @@ pub fn parse_remote_id(platform: Platform, text: &str) -> Option<RemoteId> {
     match platform {
         Platform::X => x::parse_remote_id(text),
         Platform::LinkedIn => linkedin::parse_remote_id(text),
-        Platform::Instagram | Platform::TikTok => None,
+        Platform::Instagram => instagram::parse_remote_id(text),
+        Platform::TikTok => None,
     }
 }
 
-/// The address of a published part for people; `None` on a platform that is not available.
+/// The address of a published part for people; `None` where the id does not tell it (Instagram's names for a post in
+/// addresses and in the API have nothing to do with one another), and on a platform that is not available.
 #[must_use]
 pub fn permalink(platform: Platform, username: Option<&str>, remote_id: &RemoteId) -> Option<String> {
     match platform {
@@ -377,7 +406,12 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
                 clock,
                 settings.linkedin.clone(),
             ))),
-            Platform::Instagram | Platform::TikTok => Err(NotAvailable { platform }),
+            Platform::Instagram => Ok(Self::Instagram(instagram::Client::new(
+                http,
+                clock,
+                settings.instagram.clone(),
+            ))),
+            Platform::TikTok => Err(NotAvailable { platform }),
         }
     }
 }
@@ -387,6 +421,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         match self {
             Self::X(client) => client.prepare(token, part).await,
             Self::LinkedIn(client) => client.prepare(token, part).await,
+            Self::Instagram(client) => client.prepare(token, part).await,
         }
     }
 
@@ -394,6 +429,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         match self {
             Self::X(client) => client.publish(token, part).await,
             Self::LinkedIn(client) => client.publish(token, part).await,
+            Self::Instagram(client) => client.publish(token, part).await,
         }
     }
 
@@ -401,13 +437,15 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         match self {
             Self::X(client) => client.look_up(token, query).await,
             Self::LinkedIn(client) => client.look_up(token, query).await,
+            Self::Instagram(client) => client.look_up(token, query).await,
         }
     }
 
-    async fn identify(&self, token: &AccessToken, remote_user_id: &RemoteUserId, handle: &str) -> Option<RemoteId> {
+    async fn identify(&self, token: &AccessToken, query: &LookUpQuery<'_>, handle: &str) -> Option<RemoteId> {
         match self {
-            Self::X(client) => client.identify(token, remote_user_id, handle).await,
-            Self::LinkedIn(client) => client.identify(token, remote_user_id, handle).await,
+            Self::X(client) => client.identify(token, query, handle).await,
+            Self::LinkedIn(client) => client.identify(token, query, handle).await,
+            Self::Instagram(client) => client.identify(token, query, handle).await,
         }
     }
 
@@ -415,6 +453,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         match self {
             Self::X(client) => client.delete(token, remote_id).await,
             Self::LinkedIn(client) => client.delete(token, remote_id).await,
+            Self::Instagram(client) => client.delete(token, remote_id).await,
         }
     }
 
@@ -428,6 +467,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         match self {
             Self::X(client) => client.read_back(token, remote_id, text, remote_user_id).await,
             Self::LinkedIn(client) => client.read_back(token, remote_id, text, remote_user_id).await,
+            Self::Instagram(client) => client.read_back(token, remote_id, text, remote_user_id).await,
         }
     }
 
@@ -439,6 +479,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         match self {
             Self::X(client) => client.metrics(token, query).await,
             Self::LinkedIn(client) => client.metrics(token, query).await,
+            Self::Instagram(client) => client.metrics(token, query).await,
         }
     }
 
@@ -446,6 +487,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         match self {
             Self::X(client) => client.who_am_i(token).await,
             Self::LinkedIn(client) => client.who_am_i(token).await,
+            Self::Instagram(client) => client.who_am_i(token).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::media::Medium;
 use crate::domain::publish::{Policy, PolicyError};
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms;
-use crate::platforms::{linkedin, oauth, x};
+use crate::platforms::{instagram, linkedin, oauth, x};
 use crate::store::Secret;
 use crate::store::seal::{AddressSigner, Form, SealError, Sealer};
 
@@ -112,6 +112,7 @@ impl Settings {
             x.api_url = url;
         }
         let linkedin = read_linkedin(policy.call_deadline_ms, &get, &mut problems);
+        let instagram = read_instagram(policy.call_deadline_ms, &get, &mut problems);
         x.allowance = x::Allowance::read(get, |name, hint| problems.push(Missing { name, hint }));
         if !problems.is_empty() {
             return Err(problems);
@@ -129,6 +130,7 @@ impl Settings {
             platforms: platforms::Settings {
                 x,
                 linkedin,
+                instagram,
                 oauth: oauth::Settings::read(oauth::CALL_DEADLINE_MS, get),
             },
         })
@@ -241,6 +243,28 @@ fn read_linkedin(
     config
 }
 
+fn read_instagram(
+    call_deadline: Millis,
+    get: &impl Fn(&str) -> Option<String>,
+    problems: &mut Vec<Missing>,
+) -> instagram::Config {
+    let mut config = instagram::Config::new(call_deadline);
+    for (name, target) in [
+        ("INSTAGRAM_API_URL", &mut config.api_url),
+        ("FACEBOOK_API_URL", &mut config.facebook_api_url),
+        ("META_VERSION", &mut config.version),
+    ] {
+        if let Some(value) = get(name) {
+            *target = value;
+        }
+    }
+    if !instagram::is_version(&config.version) {
+        let hint = "it is no version of Meta's Graph API: expected one such as `v25.0`";
+        problems.push(missing("META_VERSION", hint));
+    }
+    config
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +322,8 @@ mod tests {
         assert_eq!(with("X_BUDGET_USD_MONTH", "much"), Err(vec!["X_BUDGET_USD_MONTH"]));
         assert_eq!(with("SEAL_FORM", "plain"), Err(vec!["SEAL_FORM"]));
         assert_eq!(with("SEAL_FORM", "legacy"), Ok(()));
+        assert_eq!(with("META_VERSION", "25"), Err(vec!["META_VERSION"]));
+        assert_eq!(with("META_VERSION", "v26.0"), Ok(()));
         assert_eq!(with("LINKEDIN_VERSION", "2026-09"), Err(vec!["LINKEDIN_VERSION"]));
         assert_eq!(with("LINKEDIN_VERSION", "202610"), Ok(()));
         assert_eq!(

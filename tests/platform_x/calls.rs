@@ -6,8 +6,8 @@ use psn::domain::outcome::{Deletion, Outcome, ReadBack, RejectionKind};
 use psn::domain::platform::Platform;
 use psn::domain::time::Millis;
 use psn::platforms::{
-    AccessToken, Client, PartToPublish, PlatformClient, Settings, WhoError, available, linkedin, parse_remote_id,
-    permalink, x,
+    AccessToken, Client, PartToPublish, PlatformClient, Settings, WhoError, available, instagram, linkedin,
+    parse_remote_id, permalink, x,
 };
 use psn::ports::http::HttpErrorKind;
 use psn::ports::memory::ManualClock;
@@ -177,21 +177,22 @@ async fn a_token_that_no_header_can_carry_is_dead_and_nothing_is_sent() {
 }
 
 #[test]
-fn x_and_linkedin_are_available() {
+fn all_but_tiktok_are_available() {
     let settings = Settings {
         x: x::Config::new(Millis(1)),
         linkedin: linkedin::Config::new(Millis(1)),
+        instagram: instagram::Config::new(Millis(1)),
         oauth: psn::platforms::oauth::Settings::new(Millis(1)),
     };
     for platform in Platform::ALL {
         let client = Client::new(platform, Fake::new([]), ManualClock::new(NOW), &settings);
-        let expected = matches!(platform, Platform::X | Platform::LinkedIn);
+        let expected = platform != Platform::TikTok;
         assert_eq!(client.is_ok(), expected);
         assert_eq!(available(platform).is_ok(), expected);
     }
     assert_eq!(
         available(Platform::TikTok).unwrap_err().to_string(),
-        "publishing to TikTok is not available in this version of psn: use `x` or `linkedin`"
+        "publishing to TikTok is not available in this version of psn: use `x` or `linkedin` or `instagram`"
     );
     let id = RemoteId::from("5");
     assert_eq!(

@@ -112,7 +112,7 @@ where
             }
             Effect::Identify { step, remote_id } => {
                 *calls_left = calls_left.saturating_sub(1);
-                let remote_id = self.identify(state, &remote_id).await;
+                let remote_id = self.identify(state, step, &remote_id).await;
                 Event::Identity { step, remote_id }
             }
             Effect::RenewToken { message } => Event::Token(self.renew_token(state, message).await),
@@ -274,13 +274,26 @@ where
     }
 
     /// Asks what the platform calls a part. Outside a run: the token is read for it.
-    async fn identify(&self, state: &State, remote_id: &RemoteId) -> Option<RemoteId> {
+    async fn identify(&self, state: &State, index: usize, remote_id: &RemoteId) -> Option<RemoteId> {
         let (plan, account_id) = (state.plan.as_ref()?, state.account_id.as_ref()?);
         let tokens = self.usable_row(&plan.user_id, account_id, None).await.ok()?;
         let token = self.open(&tokens).ok()?;
         let owner = tokens.account.remote_user_id.as_ref()?;
+        let step = state.steps.get(index)?;
+        let known_ids: Vec<RemoteId> = state.remote_ids().into_iter().cloned().collect();
+        let query = LookUpQuery {
+            remote_user_id: owner,
+            text: plan.parts.get(index)?,
+            reply_to: None,
+            since: step.first_attempt_at?,
+            known_ids: &known_ids,
+            media_count: plan.media(index).len(),
+            options: plan.options.as_deref(),
+            handles: &step.prepared.handles,
+            attempts: step.attempts,
+        };
         let platform = self.platform(state)?;
-        platform.identify(&token, owner, remote_id.handle()?).await
+        platform.identify(&token, &query, remote_id.handle()?).await
     }
 
     /// Reads a remote post back for a person's verdict. Outside a run: the token is read for it, and renewed where it would
@@ -344,7 +357,8 @@ where
 
     fn open(&self, tokens: &TokenRow) -> Result<AccessToken, String> {
         let secret = tokens.open_access(&self.sealer).map_err(|error| error.to_string())?;
-        Ok(AccessToken::new(secret.expose()))
+        let scopes = tokens.scopes.clone().unwrap_or_default();
+        Ok(AccessToken::new(secret.expose()).with_scopes(scopes))
     }
 
     // ---- the row -------------------------------------------------------------------------------------------------

@@ -1,0 +1,8 @@
+//! The Instagram client over prepared answers: every row of the platform's tables of errors.
+#![allow(clippy::unwrap_used, reason = "a failed test says where")]
+
+mod fake;
+mod lookup;
+mod plan;
+mod prepare;
+mod publish;
