@@ -104,6 +104,7 @@ pub fn api(media: Arc<dyn MediaStore>) -> Router {
         media,
         web: Web::new(net::Client::new().unwrap(), true),
         settings: ApiSettings {
+            x: Default::default(),
             addresses: None,
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),

@@ -101,6 +101,7 @@ impl Bench {
             numbering: false,
             media: std::slice::from_ref(&media),
             options: options.as_ref(),
+            rules: psn::platforms::Rules::default(),
         });
         assert!(planned.plan.is_valid(), "{:?}", planned.plan.errors);
         Post {

@@ -128,6 +128,7 @@ impl Bench {
             numbering: false,
             media: &media,
             options: Some(&options),
+            rules: platforms::Rules::default(),
         };
         let planned = platforms::plan(Platform::LinkedIn, &wanted).unwrap();
         assert_eq!(planned.plan.errors, [], "{text}");

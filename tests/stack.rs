@@ -396,6 +396,13 @@ impl Outside {
             ("LATE_AFTER_MS", "60000".to_owned()),
             ("PART_PAUSE_MS", "0".to_owned()),
             ("CLAIM_LEAD_MS", "0".to_owned()),
+            ("PUBLIC_URL", "https://psn.example".to_owned()),
+            ("LINKEDIN_VERSION", "202610".to_owned()),
+            ("LINKEDIN_DUPLICATE_PROBE", "off".to_owned()),
+            ("META_VERSION", "v25.0".to_owned()),
+            ("X_BUDGET_USD_MONTH", "50".to_owned()),
+            ("X_VIDEO_SECONDS_MAX", "140".to_owned()),
+            ("X_VIDEO_BYTES_MAX", "536870912".to_owned()),
         ]);
         Self {
             given,

@@ -16,6 +16,7 @@ fn plan(text: &str, media: Vec<Medium>, options: Option<Value>) -> PlannedPost {
         numbering: false,
         media: &[media],
         options: options.as_ref(),
+        rules: platforms::Rules::default(),
     };
     platforms::plan(Platform::Instagram, &wanted).unwrap()
 }
@@ -132,6 +133,7 @@ fn what_instagram_does_not_take_is_named_all_at_once() {
         numbering: false,
         media: &media,
         options: None,
+        rules: platforms::Rules::default(),
     };
     let planned = platforms::plan(Platform::Instagram, &wanted).unwrap();
     assert_eq!(wrong(&planned).0, ["content", "media"]);
