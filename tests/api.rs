@@ -131,7 +131,7 @@ async fn wrong_requests_change_nothing() {
         json!({}),
         json!([1]),
         json!({ "platform": "mastodon", "content": "hello" }),
-        json!({ "platform": "instagram", "content": "hello" }),
+        json!({ "platform": "tiktok", "content": "hello" }),
         json!({ "platform": "x", "platforms": ["x"], "content": "hello" }),
         json!({ "platforms": ["x", "x"], "content": "hello" }),
         json!({ "platforms": [], "content": "hello" }),

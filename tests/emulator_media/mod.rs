@@ -70,7 +70,9 @@ impl FileHost {
         let request = String::from_utf8_lossy(&request);
         let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
         self.asked.lock().unwrap().push(path.clone());
-        let served = self.files.lock().unwrap().get(&path).cloned();
+        // A signature behind the path is not looked at.
+        let file = path.split('?').next().unwrap_or_default();
+        let served = self.files.lock().unwrap().get(file).cloned();
         let head = |status: u16, length: usize, more: &str| {
             format!("HTTP/1.1 {status} So\r\ncontent-length: {length}\r\nconnection: close\r\n{more}\r\n")
         };
