@@ -485,7 +485,7 @@ async fn a_text_can_be_validated() {
     let good = client.call("POST", "/v1/validate", body).await;
     insta::assert_json_snapshot!("valid", good.whole());
     client.fake.0.lock().unwrap().database_down = true;
-    let body = json!({ "platform": "tiktok", "content": ["", "two"], "scheduled_at": "2026-11-23" });
+    let body = json!({ "platform": "mastodon", "content": ["", "two"], "scheduled_at": "2026-11-23" });
     let bad = client.call("POST", "/v1/validate", body).await;
     insta::assert_json_snapshot!("not_valid", bad.whole());
     assert_eq!(client.fake.asked(), []);

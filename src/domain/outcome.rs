@@ -36,6 +36,8 @@ pub enum Outcome {
     Processing {
         /// What it does, in words.
         message: String,
+        /// What it calls it meanwhile, beside what was prepared: looks need it.
+        handles: Vec<Handle>,
     },
     /// The platform refused for certain, because it has the same content already, and named that.
     DuplicateOf {

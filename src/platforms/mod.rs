@@ -6,6 +6,7 @@
 pub mod instagram;
 pub mod linkedin;
 pub mod oauth;
+pub mod tiktok;
 pub mod x;
 
 use crate::domain::content::{self, Content};
@@ -282,6 +283,8 @@ pub struct Settings {
     pub linkedin: linkedin::Config,
     /// Instagram.
     pub instagram: instagram::Config,
+    /// TikTok.
+    pub tiktok: tiktok::Config,
     /// The apps that psn acts as, and the platforms' OAuth endpoints.
     pub oauth: oauth::Settings,
 }
@@ -306,6 +309,8 @@ pub enum Client<H, C> {
     LinkedIn(linkedin::Client<H, C>),
     /// Instagram.
     Instagram(instagram::Client<H, C>),
+    /// TikTok.
+    TikTok(tiktok::Client<H, C>),
 }
 
 /// Whether this version can publish there.
@@ -314,8 +319,7 @@ pub enum Client<H, C> {
 /// [`NotAvailable`] names the platform.
 pub const fn available(platform: Platform) -> Result<(), NotAvailable> {
     match platform {
-        Platform::X | Platform::LinkedIn | Platform::Instagram => Ok(()),
-        Platform::TikTok => Err(NotAvailable { platform }),
+        Platform::X | Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Ok(()),
     }
 }
 
@@ -338,7 +342,7 @@ pub fn plan(platform: Platform, wanted: &Wanted<'_>) -> Result<PlannedPost, NotA
         Platform::X => Ok(x::plan(wanted)),
         Platform::LinkedIn => Ok(linkedin::plan(wanted)),
         Platform::Instagram => Ok(instagram::plan(wanted)),
-        Platform::TikTok => Err(NotAvailable { platform }),
+        Platform::TikTok => Ok(tiktok::plan(wanted)),
     }
 }
 
@@ -349,7 +353,7 @@ pub fn parse_remote_id(platform: Platform, text: &str) -> Option<RemoteId> {
         Platform::X => x::parse_remote_id(text),
         Platform::LinkedIn => linkedin::parse_remote_id(text),
         Platform::Instagram => instagram::parse_remote_id(text),
-        Platform::TikTok => None,
+        Platform::TikTok => tiktok::parse_remote_id(text),
     }
 }
 
@@ -361,7 +365,8 @@ pub fn permalink(platform: Platform, username: Option<&str>, remote_id: &RemoteI
         _ if remote_id.handle().is_some() => None,
         Platform::X => Some(x::permalink(username, remote_id)),
         Platform::LinkedIn => Some(linkedin::permalink(remote_id)),
-        Platform::Instagram | Platform::TikTok => None,
+        Platform::TikTok => tiktok::permalink(username, remote_id),
+        Platform::Instagram => None,
     }
 }
 
@@ -411,7 +416,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
                 clock,
                 settings.instagram.clone(),
             ))),
-            Platform::TikTok => Err(NotAvailable { platform }),
+            Platform::TikTok => Ok(Self::TikTok(tiktok::Client::new(http, clock, settings.tiktok.clone()))),
         }
     }
 }
@@ -422,6 +427,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::X(client) => client.prepare(token, part).await,
             Self::LinkedIn(client) => client.prepare(token, part).await,
             Self::Instagram(client) => client.prepare(token, part).await,
+            Self::TikTok(client) => client.prepare(token, part).await,
         }
     }
 
@@ -430,6 +436,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::X(client) => client.publish(token, part).await,
             Self::LinkedIn(client) => client.publish(token, part).await,
             Self::Instagram(client) => client.publish(token, part).await,
+            Self::TikTok(client) => client.publish(token, part).await,
         }
     }
 
@@ -438,6 +445,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::X(client) => client.look_up(token, query).await,
             Self::LinkedIn(client) => client.look_up(token, query).await,
             Self::Instagram(client) => client.look_up(token, query).await,
+            Self::TikTok(client) => client.look_up(token, query).await,
         }
     }
 
@@ -446,6 +454,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::X(client) => client.identify(token, query, handle).await,
             Self::LinkedIn(client) => client.identify(token, query, handle).await,
             Self::Instagram(client) => client.identify(token, query, handle).await,
+            Self::TikTok(client) => client.identify(token, query, handle).await,
         }
     }
 
@@ -454,6 +463,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::X(client) => client.delete(token, remote_id).await,
             Self::LinkedIn(client) => client.delete(token, remote_id).await,
             Self::Instagram(client) => client.delete(token, remote_id).await,
+            Self::TikTok(client) => client.delete(token, remote_id).await,
         }
     }
 
@@ -468,6 +478,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::X(client) => client.read_back(token, remote_id, text, remote_user_id).await,
             Self::LinkedIn(client) => client.read_back(token, remote_id, text, remote_user_id).await,
             Self::Instagram(client) => client.read_back(token, remote_id, text, remote_user_id).await,
+            Self::TikTok(client) => client.read_back(token, remote_id, text, remote_user_id).await,
         }
     }
 
@@ -480,6 +491,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::X(client) => client.metrics(token, query).await,
             Self::LinkedIn(client) => client.metrics(token, query).await,
             Self::Instagram(client) => client.metrics(token, query).await,
+            Self::TikTok(client) => client.metrics(token, query).await,
         }
     }
 
@@ -488,6 +500,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::X(client) => client.who_am_i(token).await,
             Self::LinkedIn(client) => client.who_am_i(token).await,
             Self::Instagram(client) => client.who_am_i(token).await,
+            Self::TikTok(client) => client.who_am_i(token).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::media::Medium;
 use crate::domain::publish::{Policy, PolicyError};
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms;
-use crate::platforms::{instagram, linkedin, oauth, x};
+use crate::platforms::{instagram, linkedin, oauth, tiktok, x};
 use crate::store::Secret;
 use crate::store::seal::{AddressSigner, Form, SealError, Sealer};
 
@@ -114,6 +114,10 @@ impl Settings {
         let linkedin = read_linkedin(policy.call_deadline_ms, &get, &mut problems);
         let instagram = read_instagram(policy.call_deadline_ms, &get, &mut problems);
         x.allowance = x::Allowance::read(get, |name, hint| problems.push(Missing { name, hint }));
+        let mut tiktok = tiktok::Config::new(policy.call_deadline_ms);
+        if let Some(url) = get("TIKTOK_API_URL") {
+            tiktok.api_url = url;
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -131,6 +135,7 @@ impl Settings {
                 x,
                 linkedin,
                 instagram,
+                tiktok,
                 oauth: oauth::Settings::read(oauth::CALL_DEADLINE_MS, get),
             },
         })

@@ -136,7 +136,13 @@ impl Platform {
         }
         if random.per_mille(400) {
             let message = "it is being processed".to_owned();
-            return answered(Outcome::Processing { message }, "accepted for processing");
+            return answered(
+                Outcome::Processing {
+                    message,
+                    handles: Vec::new(),
+                },
+                "accepted for processing",
+            );
         }
         answered(Outcome::Accepted { remote_id: id }, "accepted")
     }

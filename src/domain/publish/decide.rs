@@ -4,6 +4,7 @@ use crate::domain::account::HoldScope;
 use crate::domain::hash::hex;
 use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
 use crate::domain::limits;
+use crate::domain::media::Handle;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, RejectionKind};
 use crate::domain::publish::command::{self, Refused};
 use crate::domain::publish::effect::{Decision, Effect, Hold};
@@ -300,7 +301,9 @@ impl<'a> Draft<'a> {
                 self.decision.lifts = true;
             }
             Outcome::Ambiguous { message } => self.doubt(index, message, false),
-            Outcome::Processing { message } => self.doubt_until(index, message, false, PROCESSING_LOOK_MS),
+            Outcome::Processing { message, handles } => {
+                self.doubt_until(index, message, false, handles, PROCESSING_LOOK_MS);
+            }
             Outcome::DuplicateOf { remote_id, message } => self.duplicate_of(index, remote_id, message),
             Outcome::NotSent { message } => self.not_sent(index, message),
             Outcome::Throttled { until, app_wide } => self.throttled(index, until, app_wide),
@@ -310,16 +313,24 @@ impl<'a> Draft<'a> {
 
     fn doubt(&mut self, index: usize, message: String, duplicate: bool) {
         let first = self.circumstances.policy.look_up_delays.first().copied();
-        self.doubt_until(index, message, duplicate, first.unwrap_or(Millis(0)));
+        self.doubt_until(index, message, duplicate, Vec::new(), first.unwrap_or(Millis(0)));
     }
 
-    fn doubt_until(&mut self, index: usize, message: String, duplicate: bool, look_after: Millis) {
+    fn doubt_until(
+        &mut self,
+        index: usize,
+        message: String,
+        duplicate: bool,
+        handles: Vec<Handle>,
+        look_after: Millis,
+    ) {
         let look_at = self.now() + look_after;
         self.record(Entry::Doubted {
             step: index,
             message,
             duplicate,
             look_at,
+            handles,
         });
     }
 

@@ -153,6 +153,9 @@ pub enum Entry {
         duplicate: bool,
         /// When to look first.
         look_at: Timestamp,
+        /// What the platform calls what it works on, beside what was prepared.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        handles: Vec<Handle>,
     },
     /// A look-up found nothing to end the doubt with.
     Looked {

@@ -2,6 +2,7 @@
 
 use crate::domain::hash::whole_hash;
 use crate::domain::id::{AccountId, RemoteId};
+use crate::domain::media::set_handle;
 use crate::domain::outcome::RejectionKind;
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest};
 use crate::domain::publish::plan::Plan;
@@ -396,9 +397,13 @@ fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
             message,
             duplicate,
             look_at,
+            handles,
         } => {
             let step = state.steps.get_mut(*step).ok_or("no such step")?;
             require(step.is_open(), "only an open attempt is doubted")?;
+            for handle in handles {
+                set_handle(&mut step.prepared.handles, &handle.name, handle.value.as_str());
+            }
             step.was_doubted |= !duplicate;
             step.status = StepStatus::Doubt(Doubt {
                 noticed_at: at,

@@ -143,6 +143,7 @@ fn step_entry(it: Stored) -> Result<Entry, &'static str> {
             message: need(it.message)?,
             duplicate: need(it.duplicate)?,
             look_at: need(it.look_at)?,
+            handles: it.handles.unwrap_or_default(),
         },
         "looked" => Entry::Looked {
             step,

@@ -78,7 +78,8 @@ fn stored() -> Vec<(Entry, &'static str)> {
         (rejected(RejectionKind::TokenDead), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"token_dead"},"message":"why","again_at":null}"#),
         (rejected(RejectionKind::NoCredit), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"no_credit"},"message":"why","again_at":null}"#),
         (rejected(RejectionKind::Operator), r#"{"kind":"attempt_refused","step":1,"refusal":{"rejected":"operator"},"message":"why","again_at":null}"#),
-        (Entry::Doubted { step, message: message(), duplicate: false, look_at: at }, r#"{"kind":"doubted","step":1,"message":"why","duplicate":false,"look_at":#}"#),
+        (Entry::Doubted { step, message: message(), duplicate: false, look_at: at, handles: vec![] }, r#"{"kind":"doubted","step":1,"message":"why","duplicate":false,"look_at":#}"#),
+        (Entry::Doubted { step, message: message(), duplicate: false, look_at: at, handles: vec![Handle { name: "publish_id".to_owned(), value: "v".to_owned() }] }, r#"{"kind":"doubted","step":1,"message":"why","duplicate":false,"look_at":#,"handles":[{"name":"publish_id","value":"v"}]}"#),
         (Entry::Looked { step, readable: true, message: message(), again_at: at, processing: true }, r#"{"kind":"looked","step":1,"readable":true,"message":"why","again_at":#,"processing":true}"#),
         (Entry::Prepared { step, handles: vec![Handle { name: "id".to_owned(), value: "7".to_owned() }], ready: true, again_at: None, expires_at: Some(at) }, r#"{"kind":"prepared","step":1,"handles":[{"name":"id","value":"7"}],"ready":true,"expires_at":#}"#),
         (Entry::Identified { step, remote_id: Some(id()) }, r#"{"kind":"identified","step":1,"remote_id":"9"}"#),
@@ -317,4 +318,30 @@ fn a_part_without_a_name_is_asked_for_it_and_nothing_else_follows() {
         assert_eq!(machine.state.remote_ids()[1].handle().is_some(), left, "{name}");
     }
     assert_eq!(machine.tell(Event::Wake), Decision::default());
+}
+
+#[test]
+fn looks_know_what_the_platform_calls_what_it_works_on() {
+    let (mut machine, id) = Machine::calling();
+    let handles = vec![Handle {
+        name: "publish_id".to_owned(),
+        value: "p_pub_1".to_owned(),
+    }];
+    let outcome = Outcome::Processing {
+        message: "why".to_owned(),
+        handles: handles.clone(),
+    };
+    machine.tell(Event::Call { id, outcome });
+    assert_eq!(machine.state.steps[0].prepared.handles, handles);
+    // What was refused after it had been taken is made anew, under another name.
+    machine.now = machine.now + Millis(5_000);
+    machine.tell(Event::Look {
+        step: 0,
+        started_at: machine.now,
+        answer: LookUp::Refused {
+            kind: RejectionKind::HandleVoid,
+            message: "why".to_owned(),
+        },
+    });
+    assert_eq!(machine.state.steps[0].prepared.handles, []);
 }
