@@ -958,7 +958,22 @@ impl World {
         }
         let (answer, mark) = self.platform.look_prepared(handles, now);
         self.marks.insert(mark);
-        answer
+        match answer {
+            LookUp::Present { remote_id } => self.first_own(instance, vec![remote_id]),
+            other => other,
+        }
+    }
+
+    /// The first of these that the index does not know as another post's: what the driver makes of every look-up.
+    fn first_own(&mut self, instance: usize, candidates: Vec<RemoteId>) -> LookUp {
+        let post = self.instances[instance].post;
+        for remote_id in candidates {
+            if *self.index.entry(remote_id.clone()).or_insert(post) == post {
+                return LookUp::Present { remote_id };
+            }
+            self.mark("look-up found another post's part");
+        }
+        LookUp::Absent
     }
 
     fn look_up(
@@ -969,21 +984,14 @@ impl World {
         since: Timestamp,
         known: &[RemoteId],
     ) -> LookUp {
-        let post = self.instances[instance].post;
         let token = self.instances[instance].token.unwrap_or(0);
         let (now, faulty) = (self.now, self.faulty());
         if let Some(unreadable) = self.platform.unreadable(token, now, faulty, &mut self.random) {
             self.mark("look-up unreadable");
             return unreadable;
         }
-        for id in self.platform.candidates(text, reply_to, since, known, now) {
-            let owner = *self.index.entry(id.clone()).or_insert(post);
-            if owner == post {
-                return LookUp::Present { remote_id: id };
-            }
-            self.mark("look-up found another post's part");
-        }
-        LookUp::Absent
+        let candidates = self.platform.candidates(text, reply_to, since, known, now);
+        self.first_own(instance, candidates)
     }
 
     fn send(&mut self, call: Box<Call>) {
