@@ -20,7 +20,7 @@ use psn::domain::account::{Account, HoldScope};
 use psn::domain::id::{AccountId, PostId, RemoteId, UserId};
 use psn::domain::platform::Platform;
 use psn::domain::post::{PartState, Status, SubStatus};
-use psn::domain::publish::Verdict;
+use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::Millis;
 use psn::ports::objects::{
     AccountReply, AccountRequest, ConsentAnswer, IndexRequest, ObjectError, PostReply, PostRequest,
@@ -357,7 +357,6 @@ async fn commands_reach_the_object() {
         json!({ "part": 1 }),
         json!({ "part": 1, "outcome": "lost" }),
         json!({ "part": 1, "outcome": "published" }),
-        json!({ "part": 1, "outcome": "published", "remote_id": "https://x.com/ada" }),
         json!({ "part": 1, "outcome": "absent", "roll_back": true }),
     ] {
         answers.push(
@@ -375,6 +374,98 @@ async fn commands_reach_the_object() {
     );
     insta::assert_json_snapshot!("wrong_commands", answers);
     assert_eq!(client.fake.asked(), []);
+}
+
+/// Every platform names its posts in its own way, and so do the people who found one.
+#[tokio::test]
+async fn a_part_is_named_as_its_platform_names_it() {
+    let mut client = Client::new();
+    let mut answers = Vec::new();
+    for (platform, names, remote_id) in [
+        (
+            Platform::X,
+            vec!["1795424400000", " https://x.com/ada/status/1795424400000?s=20 "],
+            "1795424400000",
+        ),
+        (
+            Platform::LinkedIn,
+            vec![
+                "urn:li:share:7123456789",
+                "https://www.linkedin.com/feed/update/urn:li:share:7123456789/",
+            ],
+            "urn:li:share:7123456789",
+        ),
+        (Platform::Instagram, vec!["17900000000000001"], "17900000000000001"),
+        (
+            Platform::TikTok,
+            vec![
+                "7300000000000000001",
+                "https://www.tiktok.com/@ada/video/7300000000000000001",
+            ],
+            "7300000000000000001",
+        ),
+    ] {
+        let id = client.fake.put(snapshot(Plan {
+            platform,
+            ..plan("default", &["one"])
+        }));
+        let path = format!("/v1/posts/{id}/resolve");
+        for name in names {
+            let body = json!({ "part": 1, "outcome": "published", "remote_id": name });
+            assert_eq!(client.call("POST", &path, body).await.status, StatusCode::OK, "{name}");
+            let verdict = Verdict::Published(RemoteId::from(remote_id));
+            let asked = [PostRequest::Show, PostRequest::Resolve { part: 1, verdict }];
+            assert_eq!(client.fake.asked(), asked);
+        }
+        let body = json!({ "part": 1, "outcome": "published", "remote_id": "https://example.com/1" });
+        answers.push(client.call("POST", &path, body).await.detail());
+        assert_eq!(client.fake.asked(), [PostRequest::Show]);
+    }
+    insta::assert_json_snapshot!("wrong_names", answers);
+}
+
+/// The posts of one request are made one after the other: what can be known before the first is told before the first.
+#[tokio::test]
+async fn a_request_for_several_platforms_is_judged_whole() {
+    let mut client = Client::new();
+    client.fake.0.lock().unwrap().connected = vec![Platform::X, Platform::X, Platform::LinkedIn];
+    let several = |more: Value| {
+        let mut body = json!({ "platforms": ["x", "linkedin"], "content": "hello" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let mine = "00000000-0000-4000-8000-000000000001";
+    let mut answers = Vec::new();
+    for body in [
+        several(json!({})),
+        several(json!({ "platforms": ["linkedin", "tiktok"], "media": [] })),
+        several(json!({ "account_id": mine })),
+        several(json!({ "x": { "account_id": "ada" } })),
+        several(json!({ "x": { "account_id": "00000000-0000-4000-8000-000000000009" } })),
+        several(json!({ "content": ["a".repeat(281), String::new()] })),
+        json!({ "platform": "x", "content": "hello", "account_id": mine, "x": { "account_id": mine } }),
+    ] {
+        answers.push(client.create(body).await.whole());
+    }
+    assert_eq!(client.fake.asked(), []);
+    let body = several(json!({ "x": { "account_id": mine } }));
+    assert_eq!(client.create(body.clone()).await.status, StatusCode::CREATED);
+    let asked = client.fake.asked();
+    let accounts: Vec<Option<String>> = asked
+        .iter()
+        .map(|request| match request {
+            PostRequest::Create { plan } => plan.account_id.as_ref().map(|id| id.0.clone()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(accounts, [Some(mine.to_owned()), None]);
+    // The second fails when the first is made: the answer says so.
+    {
+        let mut world = client.fake.0.lock().unwrap();
+        world.away_from = world.created + 2;
+    }
+    answers.push(client.create(body).await.whole());
+    insta::assert_json_snapshot!("several_platforms", answers);
 }
 
 #[tokio::test]

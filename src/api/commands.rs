@@ -5,8 +5,10 @@ use crate::api::posts::{answer, ask, find, problem_of};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
-use crate::domain::id::{PostId, RemoteId};
+use crate::domain::id::PostId;
+use crate::domain::platform::Platform;
 use crate::domain::publish::Verdict;
+use crate::platforms::parse_remote_id;
 use crate::ports::objects::{Objects, PostReply, PostRequest};
 use axum::Json;
 use axum::body::Bytes;
@@ -55,8 +57,17 @@ pub async fn resolve<O: Objects, R: Rows>(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let request = resolution(body::object(&headers, &bytes)?)?;
-    command(&app, &id, request).await
+    let wanted = resolution(body::object(&headers, &bytes)?)?;
+    let plan = find(&app, &id).await?.plan;
+    let request = match wanted {
+        Resolution::RollBack => PostRequest::RollBack,
+        Resolution::Part { part, outcome } => PostRequest::Resolve {
+            part,
+            verdict: verdict(outcome, plan.platform)?,
+        },
+    };
+    let snapshot = ask(&app, &plan.post_id, request).await?;
+    answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `GET /v1/posts/{id}/events`
@@ -72,7 +83,7 @@ pub async fn events<O: Objects, R: Rows>(
             boot_id,
         }) if user_id == app.settings.user_id => (events, boot_id),
         Ok(PostReply::Events { .. }) => return Err(Problem::no_post()),
-        Ok(reply) => return Err(problem_of(&id, None, reply)),
+        Ok(reply) => return Err(problem_of(&id, reply)),
         Err(_) => return Err(Problem::object_away().about(&id)),
     };
     let events: Vec<Value> = events
@@ -97,7 +108,24 @@ async fn command<O: Objects, R>(app: &App<O, R>, id: &str, request: PostRequest)
 }
 
 /// What a body of `resolve` asks for.
-fn resolution(mut fields: Fields) -> Result<PostRequest, Problem> {
+enum Resolution {
+    /// What is out is taken down again.
+    RollBack,
+    /// What became of a part.
+    Part { part: usize, outcome: PartOutcome },
+}
+
+/// What a person found out about a part.
+enum PartOutcome {
+    /// It is out; this names it.
+    Published(String),
+    /// It is not.
+    NotPublished,
+    /// Nobody will look any longer.
+    Abandoned,
+}
+
+fn resolution(mut fields: Fields) -> Result<Resolution, Problem> {
     let roll_back = fields.boolean("roll_back").unwrap_or_default();
     let part = fields.part("part");
     let outcome = fields.text("outcome");
@@ -108,19 +136,16 @@ fn resolution(mut fields: Fields) -> Result<PostRequest, Problem> {
             "`roll_back` concerns the whole post: leave the other fields out",
         );
     }
-    let verdict = match outcome.as_deref() {
-        Some("published") => remote_id.as_deref().and_then(|text| {
-            let id = remote_post_id(text);
-            if id.is_none() {
-                fields.refuse(
-                    "remote_id",
-                    "`remote_id` is not a post on X: give its id or address such as `https://x.com/name/status/123`",
-                );
-            }
-            id.map(Verdict::Published)
-        }),
-        Some("not_published" | "absent") => Some(Verdict::NotPublished),
-        Some("abandoned" | "abandon") => Some(Verdict::Abandoned),
+    if outcome.as_deref() == Some("published") && remote_id.is_none() && !fields.names("remote_id") {
+        fields.refuse(
+            "remote_id",
+            "`remote_id` is missing: give the id or the address of the published part",
+        );
+    }
+    let outcome = match outcome.as_deref() {
+        Some("published") => remote_id.map(PartOutcome::Published),
+        Some("not_published" | "absent") => Some(PartOutcome::NotPublished),
+        Some("abandoned" | "abandon") => Some(PartOutcome::Abandoned),
         Some(_) => {
             fields.refuse(
                 "outcome",
@@ -130,16 +155,10 @@ fn resolution(mut fields: Fields) -> Result<PostRequest, Problem> {
         }
         None => None,
     };
-    if outcome.as_deref() == Some("published") && remote_id.is_none() && !fields.names("remote_id") {
-        fields.refuse(
-            "remote_id",
-            "`remote_id` is missing: give the id or the address of the published part",
-        );
-    }
     let errors = fields.finish();
-    match (errors.is_empty(), roll_back, part, verdict) {
-        (true, true, ..) => Ok(PostRequest::RollBack),
-        (true, false, Some(part), Some(verdict)) => Ok(PostRequest::Resolve { part, verdict }),
+    match (errors.is_empty(), roll_back, part, outcome) {
+        (true, true, ..) => Ok(Resolution::RollBack),
+        (true, false, Some(part), Some(outcome)) => Ok(Resolution::Part { part, outcome }),
         (true, false, part, _) => {
             let name = if part.is_none() { "part" } else { "outcome" };
             let message = "expected `part` with `outcome`, or `\"roll_back\": true`";
@@ -150,16 +169,29 @@ fn resolution(mut fields: Fields) -> Result<PostRequest, Problem> {
     }
 }
 
-/// The id in what a person pasted: the id itself, or an address with `/status/` before it. X's ids are 64-bit numbers.
-fn remote_post_id(text: &str) -> Option<RemoteId> {
-    let text = text.trim();
-    let digits = match text.split_once("/status/") {
-        Some((_, rest)) => rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default(),
-        None => text,
-    };
-    let number: u64 = digits
-        .parse()
-        .ok()
-        .filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-    (number > 0).then(|| RemoteId(number.to_string()))
+/// What a person found out, in the machine's words: each platform names its posts in its own way.
+fn verdict(outcome: PartOutcome, platform: Platform) -> Result<Verdict, Problem> {
+    match outcome {
+        PartOutcome::Published(text) => parse_remote_id(platform, text.trim())
+            .map(Verdict::Published)
+            .ok_or_else(|| {
+                let (name, example) = (platform.title(), example_of_address(platform));
+                Problem::field(
+                    "remote_id",
+                    format!("`remote_id` is no post on {name}: give its {example}"),
+                )
+            }),
+        PartOutcome::NotPublished => Ok(Verdict::NotPublished),
+        PartOutcome::Abandoned => Ok(Verdict::Abandoned),
+    }
+}
+
+/// What names a post of that platform.
+const fn example_of_address(platform: Platform) -> &'static str {
+    match platform {
+        Platform::X => "id or address such as `https://x.com/name/status/123`",
+        Platform::LinkedIn => "URN or address such as `https://www.linkedin.com/feed/update/urn:li:share:123`",
+        Platform::Instagram => "media id of digits, as the API names it (an address does not tell it)",
+        Platform::TikTok => "id or address such as `https://www.tiktok.com/@name/video/123`",
+    }
 }

@@ -2,7 +2,8 @@
 
 use crate::api::App;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
-use crate::api::request::WantedMedium;
+use crate::api::request::{PostRequestBody, WantedMedium};
+use crate::domain::account::Account;
 use crate::domain::id::AccountId;
 use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
@@ -62,6 +63,53 @@ pub async fn rules<O, R>(app: &App<O, R>, account_id: Option<&AccountId>) -> Res
         }
     };
     Ok(Rules { x: x.rules(long_posts) })
+}
+
+/// Makes sure that there is an account for every platform of a request that names several: the posts are made one after
+/// the other, and the first may be out when the last is refused. (For one platform the database tells at the insert.)
+///
+/// # Errors
+/// 422 naming what is missing or has to be chosen, for all platforms at once; 503 when the database does not answer.
+pub async fn check_accounts<O, R>(app: &App<O, R>, wanted: &PostRequestBody) -> Result<(), Problem> {
+    if wanted.platforms.len() < 2 {
+        return Ok(());
+    }
+    let listed = app.accounts.list(&app.settings.user_id).await;
+    let listed = listed.map_err(|_| Problem::database_away())?;
+    let mut errors = Vec::new();
+    for &platform in &wanted.platforms {
+        let of_it = listed.iter().map(|report| &report.account);
+        let of_it: Vec<Account> = of_it.filter(|account| account.platform == platform).cloned().collect();
+        let asked_for = wanted.account(platform);
+        let is_clear = match asked_for {
+            Some(id) => of_it.iter().any(|account| account.id == *id),
+            None => of_it.len() == 1,
+        };
+        if !is_clear {
+            let field = format!("{platform}.account_id");
+            errors.push(FieldError::field(&field, which_account(platform, asked_for, &of_it)));
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::of(ProblemKind::AccountRequired, errors))
+}
+
+/// Why it is not clear which account is meant, and what to do: one sentence.
+#[must_use]
+pub fn which_account(platform: Platform, asked_for: Option<&AccountId>, accounts: &[Account]) -> String {
+    let title = platform.title();
+    let names = accounts.iter().map(|account| match &account.username {
+        Some(name) => format!("`{}` (@{name})", account.id),
+        None => format!("`{}`", account.id),
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    match (asked_for, accounts.len()) {
+        (_, 0) => format!("no {title} account is connected: run `psn account connect {platform}`"),
+        (Some(id), _) => format!("`{id}` is none of your {title} accounts: give one of {names}"),
+        (None, count) => format!("{count} {title} accounts are connected: give `account_id`, one of {names}"),
+    }
 }
 
 /// Whether two texts are similar enough to warn.

@@ -6,10 +6,9 @@ use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, Amendment, Material, PostRequestBody};
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
 use crate::api::{App, Shared, body, content, idempotency};
-use crate::domain::account::Account;
 use crate::domain::content::Content;
 use crate::domain::hash::whole_hash;
-use crate::domain::id::{AccountId, PostId};
+use crate::domain::id::PostId;
 use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
@@ -55,28 +54,42 @@ pub async fn create<O: Objects, R: Rows>(
     let key = idempotency::key(&headers)?;
     // Every post is planned before the first is made: a text that one platform refuses makes no post at all.
     let media = content::media(&app, &wanted.media).await?;
-    let rules = content::rules(&app, wanted.account_id.as_ref()).await?;
+    let rules = content::rules(&app, wanted.account(Platform::X)).await?;
     let planned = plans(&app, &wanted, &media, rules, key.as_deref())?;
+    content::check_accounts(&app, &wanted).await?;
     let mut posts = Vec::with_capacity(planned.len());
+    let mut made: Vec<(Platform, PostId)> = Vec::with_capacity(planned.len());
     for (plan, mut warnings) in planned {
-        let id = plan.post_id.clone();
-        let hash = plan.hash.clone();
-        let reply = app.objects.post(&id, PostRequest::Create { plan }).await;
-        let snapshot = match reply {
-            Ok(reply) => snapshot_of(&app, &id, wanted.account_id.as_ref(), reply)?,
-            Err(_) => return Err(creation_unknown(&id)),
-        };
-        if key.is_some() && snapshot.plan.hash != hash {
-            return Err(Problem::new(
-                ProblemKind::KeyReused,
-                "this `Idempotency-Key` already made a post with another text: take a new key for a new request",
-            )
-            .about(&id));
-        }
+        let (id, platform) = (plan.post_id.clone(), plan.platform);
+        let snapshot = create_one(&app, plan, key.is_some()).await;
+        let snapshot = snapshot.map_err(|problem| problem.after(&made))?;
         warnings.extend(snapshot.similar.iter().map(similar_warning));
         posts.push(PostJson::new(&snapshot, warnings));
+        made.push((platform, id));
     }
     Ok((StatusCode::CREATED, Json(Created { posts })).into_response())
+}
+
+async fn create_one<O: Objects, R>(app: &App<O, R>, plan: Plan, has_key: bool) -> Result<PostSnapshot, Problem> {
+    let (id, hash) = (plan.post_id.clone(), plan.hash.clone());
+    let (platform, account_id) = (plan.platform, plan.account_id.clone());
+    let snapshot = match app.objects.post(&id, PostRequest::Create { plan }).await {
+        Ok(PostReply::Account { accounts }) => {
+            let message = content::which_account(platform, account_id.as_ref(), &accounts);
+            let errors = vec![FieldError::field("account_id", message)];
+            return Err(Problem::of(ProblemKind::AccountRequired, errors));
+        }
+        Ok(reply) => snapshot_of(app, &id, reply)?,
+        Err(_) => return Err(creation_unknown(&id)),
+    };
+    if has_key && snapshot.plan.hash != hash {
+        return Err(Problem::new(
+            ProblemKind::KeyReused,
+            "this `Idempotency-Key` already made a post with another text: take a new key for a new request",
+        )
+        .about(&id));
+    }
+    Ok(snapshot)
 }
 
 /// The plans that a request asks for, each with its warnings.
@@ -105,7 +118,10 @@ fn plans<O, R>(
             rules,
         };
         let (PlannedPost { plan, options }, wrong) = request::plan(&material, platform);
-        errors.extend(wrong);
+        match wanted.platforms.len() {
+            1 => errors.extend(wrong),
+            _ => errors.extend(wrong.into_iter().map(|error| error.on(platform))),
+        }
         let warnings = plan.warnings;
         let parts: Vec<String> = plan.parts.into_iter().map(|part| part.text).collect();
         let plan = Plan {
@@ -115,7 +131,7 @@ fn plans<O, R>(
             },
             user_id: user.clone(),
             platform,
-            account_id: wanted.account_id.clone(),
+            account_id: wanted.account(platform).cloned(),
             hash: whole_hash(&parts, media, options.as_deref()),
             media: media.to_vec(),
             options,
@@ -213,7 +229,7 @@ pub async fn remove<O: Objects, R: Rows>(
     match app.objects.post(&id, PostRequest::Remove).await {
         // The post is gone, by this request or by one beside it.
         Ok(PostReply::Post(_) | PostReply::NotFound) => Ok(StatusCode::NO_CONTENT.into_response()),
-        Ok(reply) => Err(problem_of(&id, None, reply)),
+        Ok(reply) => Err(problem_of(&id, reply)),
         Err(_) => Err(Problem::object_away().about(&id)),
     }
 }
@@ -327,22 +343,17 @@ pub(super) async fn ask<O: Objects, R>(
     request: PostRequest,
 ) -> Result<PostSnapshot, Problem> {
     match app.objects.post(id, request).await {
-        Ok(reply) => snapshot_of(app, id, None, reply),
+        Ok(reply) => snapshot_of(app, id, reply),
         Err(_) => Err(Problem::object_away().about(id)),
     }
 }
 
-fn snapshot_of<O, R>(
-    app: &App<O, R>,
-    id: &PostId,
-    account: Option<&AccountId>,
-    reply: PostReply,
-) -> Result<PostSnapshot, Problem> {
+fn snapshot_of<O, R>(app: &App<O, R>, id: &PostId, reply: PostReply) -> Result<PostSnapshot, Problem> {
     match reply {
         PostReply::Post(snapshot) if snapshot.plan.user_id == app.settings.user_id => Ok(*snapshot),
         // That another user has it is nobody's business.
         PostReply::Post(_) => Err(Problem::no_post()),
-        reply => Err(problem_of(id, account, reply)),
+        reply => Err(problem_of(id, reply)),
     }
 }
 
@@ -363,15 +374,14 @@ pub(super) async fn answer<O: Objects, R>(
 }
 
 /// The problem that a reply other than the post means.
-pub(super) fn problem_of(id: &PostId, asked_for: Option<&AccountId>, reply: PostReply) -> Problem {
+pub(super) fn problem_of(id: &PostId, reply: PostReply) -> Problem {
     match reply {
         PostReply::NotFound => Problem::no_post(),
         PostReply::Conflict { message } => Problem::new(ProblemKind::Conflict, message).about(id),
         PostReply::Unprocessable { field, message } => Problem::field(&field, message).about(id),
-        PostReply::Account { accounts } => account_problem(asked_for, &accounts),
         PostReply::CreationUnknown => creation_unknown(id),
         PostReply::Unavailable => Problem::database_away().about(id),
-        PostReply::Post(_) | PostReply::Events { .. } => Problem::new(
+        PostReply::Post(_) | PostReply::Events { .. } | PostReply::Account { .. } => Problem::new(
             ProblemKind::Internal,
             "the post's object gave an answer to another question: try again in a moment",
         ),
@@ -387,23 +397,6 @@ fn creation_unknown(id: &PostId) -> Problem {
         ),
     )
     .about(id)
-}
-
-fn account_problem(asked_for: Option<&AccountId>, accounts: &[Account]) -> Problem {
-    let names = accounts.iter().map(|account| match &account.username {
-        Some(name) => format!("`{}` (@{name})", account.id),
-        None => format!("`{}`", account.id),
-    });
-    let names = names.collect::<Vec<_>>().join(", ");
-    let message = match (asked_for, accounts.len()) {
-        (_, 0) => "no X account is connected: run `psn account import x`".to_owned(),
-        (Some(id), _) => format!("`{id}` is none of your X accounts: give one of {names}"),
-        (None, count) => format!("{count} X accounts are connected: give `account_id`, one of {names}"),
-    };
-    Problem::of(
-        ProblemKind::AccountRequired,
-        vec![FieldError::field("account_id", message)],
-    )
 }
 
 fn similar_warning(id: &PostId) -> String {

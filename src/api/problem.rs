@@ -2,6 +2,7 @@
 //! part or field. A problem never holds a secret or the text of an error of ours.
 
 use crate::domain::id::PostId;
+use crate::domain::platform::Platform;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -143,6 +144,15 @@ pub struct FieldError {
 }
 
 impl FieldError {
+    /// The same, said of one platform among several.
+    #[must_use]
+    pub fn on(self, platform: Platform) -> Self {
+        Self {
+            message: format!("{}: {}", platform.title(), self.message),
+            ..self
+        }
+    }
+
     /// Something is wrong with a field.
     #[must_use]
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
@@ -177,6 +187,19 @@ struct Document<'a> {
 }
 
 impl Problem {
+    /// The same, where the same request made posts before this went wrong: they stay, and the caller has to know.
+    #[must_use]
+    pub fn after(mut self, made: &[(Platform, PostId)]) -> Self {
+        if !made.is_empty() {
+            let made = made
+                .iter()
+                .map(|(platform, id)| format!("{} as post `{id}`", platform.title()));
+            let made = made.collect::<Vec<_>>().join(" and ");
+            self.detail = format!("{}; it is made for {made}, which stays as it is", self.detail);
+        }
+        self
+    }
+
     /// A problem told in one sentence.
     #[must_use]
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {

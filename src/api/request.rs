@@ -3,7 +3,7 @@
 use crate::api::body::Fields;
 use crate::api::problem::FieldError;
 use crate::domain::content::{Content, ContentError};
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, PostId};
 use crate::domain::limits;
 use crate::domain::media::{MediaId, Medium};
 use crate::domain::platform::Platform;
@@ -24,10 +24,19 @@ pub struct PostRequestBody {
     pub media: Vec<WantedMedium>,
     /// What each platform is to do beside.
     pub options: Vec<(Platform, Value)>,
-    /// The account asked for.
-    pub account_id: Option<AccountId>,
+    /// The accounts asked for, at most one per platform.
+    pub accounts: Vec<(Platform, AccountId)>,
     /// When it is due; `None` for a draft.
     pub scheduled_at: Option<Timestamp>,
+}
+
+impl PostRequestBody {
+    /// The account asked for on that platform.
+    #[must_use]
+    pub fn account(&self, platform: Platform) -> Option<&AccountId> {
+        let mut accounts = self.accounts.iter();
+        accounts.find(|(of, _)| *of == platform).map(|(_, id)| id)
+    }
 }
 
 /// Reads the body of a new post; every wrong field is named.
@@ -43,7 +52,8 @@ pub fn read(mut fields: Fields, now: Timestamp) -> (PostRequestBody, Vec<FieldEr
         );
     }
     let media = media(&mut fields).unwrap_or_default();
-    let options = options(&mut fields, &platforms);
+    let mut options = options(&mut fields, &platforms);
+    let accounts = accounts(&mut fields, &platforms, &mut options);
     let scheduled_at = fields
         .value("scheduled_at")
         .and_then(|value| time(&mut fields, &value, now));
@@ -63,14 +73,13 @@ pub fn read(mut fields: Fields, now: Timestamp) -> (PostRequestBody, Vec<FieldEr
         fields.refuse("publish", "both `scheduled_at` and `publish` are given: choose one");
     }
     let numbering = fields.boolean("numbering").unwrap_or_default();
-    let account_id = fields.uuid("account_id").map(AccountId);
     let body = PostRequestBody {
         platforms,
         content,
         numbering,
         media,
         options,
-        account_id,
+        accounts,
         scheduled_at: if publish { Some(now) } else { scheduled_at },
     };
     (body, fields.finish())
@@ -221,6 +230,40 @@ fn options(fields: &mut Fields, platforms: &[Platform]) -> Vec<(Platform, Value)
         }
     }
     options
+}
+
+/// Reads which account is meant on each platform: `account_id` beside everything for the only platform, or within the object
+/// of each.
+fn accounts(
+    fields: &mut Fields,
+    platforms: &[Platform],
+    options: &mut Vec<(Platform, Value)>,
+) -> Vec<(Platform, AccountId)> {
+    let mut accounts = Vec::new();
+    for (platform, options) in options.iter_mut() {
+        let Some(given) = options.as_object_mut().and_then(|options| options.remove("account_id")) else {
+            continue;
+        };
+        match given.as_str().and_then(PostId::parse) {
+            Some(id) => accounts.push((*platform, AccountId(id.0))),
+            None => fields.refuse(
+                platform.name(),
+                format!("`account_id` in `{platform}` is not an id: expected a UUID"),
+            ),
+        }
+    }
+    options.retain(|(_, options)| options.as_object().is_none_or(|options| !options.is_empty()));
+    match (fields.uuid("account_id"), platforms) {
+        (None, _) => {}
+        (Some(id), [platform]) if accounts.is_empty() => accounts.push((*platform, AccountId(id))),
+        (Some(_), [_]) => fields.refuse("account_id", "`account_id` is given twice: choose one"),
+        (Some(_), _) => fields.refuse(
+            "account_id",
+            "`account_id` is an account of one platform, and the post goes to several: give it in the object of each, \
+             such as `\"x\": {\"account_id\": \"…\"}`",
+        ),
+    }
+    accounts
 }
 
 /// What a request wants, with the media that it names.

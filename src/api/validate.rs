@@ -39,7 +39,7 @@ pub async fn validate<O: Objects, R: Rows>(
     // A text can be looked at even where the platform is wrong or missing.
     let platform = wanted.platforms.first().copied().unwrap_or(Platform::X);
     let media = content::media(&app, &wanted.media).await?;
-    let rules = content::rules(&app, wanted.account_id.as_ref()).await?;
+    let rules = content::rules(&app, wanted.account(Platform::X)).await?;
     if let Some(content) = &wanted.content {
         let material = Material {
             content,
@@ -48,18 +48,17 @@ pub async fn validate<O: Objects, R: Rows>(
             options: &wanted.options,
             rules,
         };
-        // The parts shown are those of the first platform; what is wrong on any of them is said, once.
+        // The parts shown are those of the first platform; what is wrong on any of them is said.
         for &other in wanted.platforms.iter().skip(1) {
             let (planned, wrong) = request::plan(&material, other);
             cost_micro_usd += cost(other, &planned.plan.parts, &media);
-            errors.extend(wrong);
+            errors.extend(wrong.into_iter().map(|error| error.on(other)));
             warnings.extend(planned.plan.warnings);
         }
         let (planned, wrong) = request::plan(&material, platform);
-        for error in wrong {
-            if !errors.contains(&error) {
-                errors.push(error);
-            }
+        match wanted.platforms.len() {
+            0 | 1 => errors.extend(wrong),
+            _ => errors.extend(wrong.into_iter().map(|error| error.on(platform))),
         }
         let planned = planned.plan;
         cost_micro_usd += cost(platform, &planned.parts, &media);

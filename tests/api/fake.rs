@@ -47,6 +47,11 @@ pub struct World {
     pub rows: Vec<RowSummary>,
     pub consents: MemoryTable,
     pub disconnected: bool,
+    /// The platforms of further accounts, whose ids end in 1, 2, …
+    pub connected: Vec<Platform>,
+    /// From this creation on, counted from 1, objects are away; 0 is never.
+    pub away_from: usize,
+    pub created: usize,
     pub media: Arc<MemoryMedia>,
 }
 
@@ -79,6 +84,10 @@ impl Objects for Fake {
             return next;
         }
         if let PostRequest::Create { plan } = &request {
+            world.created += 1;
+            if world.away_from > 0 && world.created >= world.away_from {
+                return Err(ObjectError("secret".to_owned()));
+            }
             world.posts.entry(id.clone()).or_insert_with(|| snapshot(plan.clone()));
         }
         let Some(post) = world.posts.get(id) else {
@@ -395,16 +404,27 @@ impl Accounts for Fake {
                 return Err(RowsError::Unavailable("secret of the database".to_owned()));
             }
             assert_eq!(user.as_str(), "default");
-            let rows = [AccountRow {
-                account: account(),
+            let row = |account| AccountRow {
+                account,
                 expires_at: Some(NOW + Millis::from_secs(3 * 86_400)),
                 has_refresh_token: false,
                 scopes: Some(["tweet.read", "tweet.write", "users.read"].map(str::to_owned).to_vec()),
                 ended: None,
                 waiting_posts: 2,
-            }];
-            let is_there = !world.disconnected;
-            Ok(reports(&rows[..usize::from(is_there)], NOW))
+            };
+            let mut rows = Vec::new();
+            if world.connected.is_empty() && !world.disconnected {
+                rows.push(row(account()));
+            }
+            for (number, &platform) in (1..).zip(&world.connected) {
+                rows.push(row(Account {
+                    id: AccountId(format!("00000000-0000-4000-8000-00000000000{number}")),
+                    platform,
+                    remote_user_id: Some(number.to_string().as_str().into()),
+                    username: Some(format!("ada{number}")),
+                }));
+            }
+            Ok(reports(&rows, NOW))
         })
     }
 
