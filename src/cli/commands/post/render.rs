@@ -154,7 +154,7 @@ fn next_step(printer: &Printer, post: &Value) {
     let id = text(post, "id");
     let step = match (text(post, "status"), text(post, "sub_status")) {
         ("draft", _) => format!("`psn post schedule {id} --at TIME` schedules it"),
-        (_, "needs_reauth") => "`psn account import x --file FILE` with a new token lets it go on".to_owned(),
+        (_, "needs_reauth") => format!("`psn account connect {}` lets it go on", text(post, "platform")),
         (_, "needs_review") => format!(
             "look on the platform, then say what became of it: `psn post resolve {id} --part N --published URL`, \
              `--absent` or `--abandon`"
