@@ -84,8 +84,12 @@ pub enum Entry {
     Prepared {
         /// Which step.
         step: usize,
-        /// All that the platform gave out for it, in place of what was known before.
+        /// What the platform gave out for it, in place of all that was known before.
         handles: Vec<Handle>,
+        /// Each of these takes the place of the one of its name alone: an upload of a hundred parts would otherwise be
+        /// written down a hundred times.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        beside: bool,
         /// Nothing more has to be done.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         ready: bool,

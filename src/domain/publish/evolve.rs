@@ -2,7 +2,7 @@
 
 use crate::domain::hash::whole_hash;
 use crate::domain::id::{AccountId, RemoteId};
-use crate::domain::media::set_handle;
+use crate::domain::media::{Handle, set_handle};
 use crate::domain::outcome::RejectionKind;
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest};
 use crate::domain::publish::plan::Plan;
@@ -458,6 +458,15 @@ fn apply_step(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'s
     Ok(())
 }
 
+/// Handles with some of them set anew.
+pub(super) fn joined(known: &[Handle], fresh: &[Handle]) -> Vec<Handle> {
+    let mut all = known.to_vec();
+    for handle in fresh {
+        set_handle(&mut all, &handle.name, handle.value.clone());
+    }
+    all
+}
+
 fn apply_preparation(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
     require(
         state.phase == Phase::Running && state.run.is_some(),
@@ -467,6 +476,7 @@ fn apply_preparation(state: &mut State, at: Timestamp, entry: &Entry) -> Result<
         Entry::Prepared {
             step,
             handles,
+            beside,
             ready,
             again_at,
             expires_at,
@@ -475,14 +485,19 @@ fn apply_preparation(state: &mut State, at: Timestamp, entry: &Entry) -> Result<
             require(step.status == StepStatus::Pending, "only a pending step is prepared")?;
             step.not_before = *again_at;
             let prepared = &mut step.prepared;
-            if handles.is_empty() && !ready {
+            let known = if *beside {
+                joined(&prepared.handles, handles)
+            } else {
+                handles.clone()
+            };
+            if known.is_empty() && !ready {
                 prepared.restart();
             } else {
-                if prepared.handles != *handles || prepared.changed_at.is_none() {
+                if prepared.handles != known || prepared.changed_at.is_none() {
                     prepared.changed_at = Some(at);
                     prepared.failures = 0;
                 }
-                prepared.handles.clone_from(handles);
+                prepared.handles = known;
                 prepared.ready = *ready;
                 prepared.expires_at = *expires_at;
             }

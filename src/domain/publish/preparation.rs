@@ -3,12 +3,29 @@
 
 use crate::domain::id::{RemoteId, RunToken};
 use crate::domain::limits;
+use crate::domain::media::Handle;
 use crate::domain::outcome::{Preparation, RejectionKind};
 use crate::domain::publish::decide::{Draft, RETRY, THROTTLE_MS_MIN, UNREADABLE, settled};
 use crate::domain::publish::effect::Effect;
 use crate::domain::publish::entry::{Entry, Refusal};
+use crate::domain::publish::evolve::joined;
 use crate::domain::publish::state::{Phase, Step, StepStatus};
 use crate::domain::time::Millis;
+
+/// What is to be written down so that those before become those after, and whether it comes beside those before. What went
+/// away, or came to stand elsewhere, is told by naming all.
+fn changes(before: &[Handle], after: Vec<Handle>) -> (Vec<Handle>, bool) {
+    let fresh: Vec<Handle> = after
+        .iter()
+        .filter(|handle| !before.contains(handle))
+        .cloned()
+        .collect();
+    if fresh.len() < after.len() && joined(before, &fresh) == after {
+        (fresh, true)
+    } else {
+        (after, false)
+    }
+}
 
 impl Draft<'_> {
     /// A part was prepared further, or could not be.
@@ -29,21 +46,27 @@ impl Draft<'_> {
                     let message = format!("{platform} has not come to an end with it for two hours: retry it later");
                     return self.give_up_preparing(index, message);
                 }
+                let (handles, beside) = changes(&prepared.handles, handles);
                 self.record(Entry::Prepared {
                     step: index,
                     handles,
+                    beside,
                     ready: false,
                     again_at,
                     expires_at: None,
                 });
             }
-            Preparation::Ready { handles, expires_at } => self.record(Entry::Prepared {
-                step: index,
-                handles,
-                ready: true,
-                again_at: None,
-                expires_at,
-            }),
+            Preparation::Ready { handles, expires_at } => {
+                let (handles, beside) = changes(&self.state.steps[index].prepared.handles, handles);
+                self.record(Entry::Prepared {
+                    step: index,
+                    handles,
+                    beside,
+                    ready: true,
+                    again_at: None,
+                    expires_at,
+                });
+            }
             Preparation::NotNow { message, retry_at } => {
                 let failures = self.state.steps[index].prepared.failures;
                 if failures >= limits::PREPARATION_FAILURES_MAX {
@@ -128,5 +151,47 @@ impl Draft<'_> {
         let is_fit = |name: &RemoteId| name.handle().is_none() && !self.state.remote_ids().contains(&name);
         let remote_id = name.filter(is_fit);
         self.record(Entry::Identified { step: index, remote_id });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handles(pairs: &[(&str, &str)]) -> Vec<Handle> {
+        let handle = |(name, value): &(&str, &str)| Handle {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+        };
+        pairs.iter().map(handle).collect()
+    }
+
+    /// An upload of a thousand parts is written down once, not five hundred times.
+    #[test]
+    fn what_changed_is_written_down() {
+        let known = handles(&[("id", "7"), ("sent", "1")]);
+        for (after, expected, beside) in [
+            (&[("id", "7"), ("sent", "2")][..], &[("sent", "2")][..], true),
+            (
+                &[("id", "7"), ("sent", "1"), ("state", "processing")],
+                &[("state", "processing")],
+                true,
+            ),
+            (&[("id", "7"), ("sent", "1")], &[], true),
+            // Something went away, or all is new.
+            (&[("id", "7")], &[("id", "7")], false),
+            (&[("sent", "1"), ("id", "7")], &[("sent", "1"), ("id", "7")], false),
+            (&[("id", "8"), ("sent", "0")], &[("id", "8"), ("sent", "0")], false),
+            (&[], &[], false),
+        ] {
+            let (fresh, is_beside) = changes(&known, handles(after));
+            assert_eq!(
+                (fresh.as_slice(), is_beside),
+                (handles(expected).as_slice(), beside),
+                "{after:?}"
+            );
+            let folded = if beside { joined(&known, &fresh) } else { fresh };
+            assert_eq!(folded, handles(after));
+        }
     }
 }

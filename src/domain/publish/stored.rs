@@ -26,6 +26,7 @@ pub(super) struct Stored {
     token: Option<RunToken>,
     step: Option<usize>,
     handles: Option<Vec<Handle>>,
+    beside: Option<bool>,
     ready: Option<bool>,
     again_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
@@ -108,6 +109,7 @@ fn step_entry(it: Stored) -> Result<Entry, &'static str> {
         "prepared" => Entry::Prepared {
             step,
             handles: need(it.handles)?,
+            beside: it.beside.unwrap_or_default(),
             ready: it.ready.unwrap_or_default(),
             again_at: it.again_at,
             expires_at: it.expires_at,

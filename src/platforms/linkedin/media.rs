@@ -3,9 +3,9 @@
 //! `videos-api` and `documents-api`.
 //!
 //! Handles, with media counted from 1: `media.1.id` (the asset's URN), then `media.1.url` (where an image or document
-//! goes) or `media.1.parts` and `media.1.token` (where the parts of a video go, see [`Parts`]), then `media.1.sent` (when
-//! all of it had been sent, in ms) in their place, and `media.1.ready`; `unseen` says that the token may not read how far
-//! assets are.
+//! goes) or `media.1.parts` and `media.1.token` (where the parts of a video go, see [`Parts`]) and `media.1.etag.1` and on
+//! (what LinkedIn calls those that were sent), then `media.1.sent` (when all of it had been sent, in ms) in their place, and
+//! `media.1.ready`; `unseen` says that the token may not read how far assets are.
 
 use super::answer::Trouble;
 use super::{Body, Client, urn, wire};
@@ -32,17 +32,17 @@ const LOOK_MS: [Millis; 2] = [Millis(2_000), Millis(60_000)];
 /// The handle that says that the token may not read how far assets are.
 const UNSEEN: &str = "unseen";
 
-/// Where the parts of a video go. What their addresses have in common is kept once: handles are written to the journal
-/// anew with every part.
+/// Where the parts of a video go. What their addresses have in common is kept once. It stays as it is while they are sent:
+/// the journal gets what changes, and this is the longest handle of all.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Parts {
     prefix: String,
     suffix: String,
-    /// The middle of the address and the number of bytes of each part that is still to be sent.
+    /// The middle of the address and the number of bytes of each part.
     todo: Vec<(String, u64)>,
-    /// The first byte that is still to be sent.
+    /// The first byte of the first of them.
     next: u64,
-    /// What LinkedIn calls the parts that were sent, in order.
+    /// What LinkedIn calls the parts before these: uploads that began when this was written anew with every part have some.
     etags: Vec<String>,
 }
 
@@ -74,16 +74,12 @@ impl Parts {
         })
     }
 
-    /// Address, first byte and length of the next part.
-    fn next(&self) -> Option<(String, u64, u64)> {
-        let (middle, length) = self.todo.first()?;
-        Some((format!("{}{middle}{}", self.prefix, self.suffix), self.next, *length))
-    }
-
-    fn sent(&mut self, etag: &str) {
-        let (_, length) = self.todo.remove(0);
-        self.next += length;
-        self.etags.push(etag.to_owned());
+    /// Address, first byte and length of the part behind that many of them.
+    fn behind(&self, sent: usize) -> Option<(String, u64, u64)> {
+        let (middle, length) = self.todo.get(sent)?;
+        let before: u64 = self.todo[..sent].iter().map(|(_, length)| length).sum();
+        let url = format!("{}{middle}{}", self.prefix, self.suffix);
+        Some((url, self.next + before, *length))
     }
 }
 
@@ -104,6 +100,10 @@ fn shared(urls: &[&str]) -> (usize, usize) {
 
 fn name(index: usize, what: &str) -> String {
     format!("media.{}.{what}", index + 1)
+}
+
+fn etag(number: usize) -> String {
+    format!("etag.{number}")
 }
 
 /// The URN of an uploaded medium, counted from 0.
@@ -151,8 +151,14 @@ impl<'a> Asset<'a> {
     fn sent(&self, now: Timestamp) -> Preparation {
         let mut handles = self.with(&[("sent", &now.0.to_string())]);
         let spent = ["url", "parts", "token"].map(|what| name(self.index, what));
-        handles.retain(|handle| !spent.contains(&handle.name));
+        let etags = name(self.index, "etag.");
+        handles.retain(|handle| !spent.contains(&handle.name) && !handle.name.starts_with(&etags));
         progress(handles, None)
+    }
+
+    /// What LinkedIn calls the parts that were sent, in order.
+    fn etags(&self) -> Vec<&'a str> {
+        (1..).map_while(|number| self.value(&etag(number))).collect()
     }
 
     fn range(&self, first: u64, length: u64) -> MediumRange {
@@ -287,14 +293,17 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         id: &str,
         parts: &str,
     ) -> Result<Preparation, Trouble> {
-        let Ok(mut parts) = serde_json::from_str::<Parts>(parts) else {
+        let Ok(parts) = serde_json::from_str::<Parts>(parts) else {
             return Ok(rejected(
                 RejectionKind::HandleVoid,
                 "what was kept of an upload to LinkedIn cannot be read",
             ));
         };
-        let Some((url, first, length)) = parts.next() else {
-            return self.finalize(token, asset, id, &parts.etags).await;
+        let sent = asset.etags();
+        let Some((url, first, length)) = parts.behind(sent.len()) else {
+            let before = parts.etags.iter().map(String::as_str);
+            let etags: Vec<&str> = before.chain(sent).collect();
+            return self.finalize(token, asset, id, &etags).await;
         };
         let body = Body::medium(
             asset.range(first, length),
@@ -303,11 +312,9 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         );
         // The address itself is the permission; a token with it is refused.
         let answer = self.upload(None, &url, body).await?;
-        let etag = answer.header("etag");
-        let etag = etag.ok_or_else(|| later("LinkedIn took a part of a video and gave it no name"))?;
-        parts.sent(etag);
-        let parts = serde_json::to_string(&parts).unwrap_or_default();
-        Ok(progress(asset.with(&[("parts", &parts)]), None))
+        let given = answer.header("etag");
+        let given = given.ok_or_else(|| later("LinkedIn took a part of a video and gave it no name"))?;
+        Ok(progress(asset.with(&[(&etag(sent.len() + 1), given)]), None))
     }
 
     async fn finalize(
@@ -315,7 +322,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         token: &AccessToken,
         asset: &Asset<'_>,
         id: &str,
-        etags: &[String],
+        etags: &[&str],
     ) -> Result<Preparation, Trouble> {
         let body = wire::Finalize {
             finalize_upload_request: wire::FinalizeRequest {
@@ -434,16 +441,23 @@ mod tests {
     #[test]
     fn parts_are_cut_as_asked_and_their_addresses_kept_once() {
         let asked = instructions(&[(0, 3), (4, 7), (8, 8)]);
-        let mut parts = Parts::new(&asked, 9).unwrap();
+        let parts = Parts::new(&asked, 9).unwrap();
         assert_eq!(
             parts.todo,
             [("0".to_owned(), 4), ("1".to_owned(), 4), ("2".to_owned(), 1)]
         );
         for (at, (first, length)) in [(0, 4), (4, 4), (8, 1)].into_iter().enumerate() {
-            assert_eq!(parts.next(), Some((asked[at].upload_url.clone(), first, length)));
-            parts.sent("tag");
+            assert_eq!(parts.behind(at), Some((asked[at].upload_url.clone(), first, length)));
         }
-        assert_eq!((parts.next(), parts.etags.len()), (None, 3));
+        assert_eq!(parts.behind(3), None);
+        // One that was written when the first was sent goes on behind it.
+        let later = Parts {
+            todo: parts.todo[1..].to_vec(),
+            next: 4,
+            etags: vec!["tag".to_owned()],
+            ..parts
+        };
+        assert_eq!(later.behind(1), Some((asked[2].upload_url.clone(), 8, 1)));
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub struct Finalize<'a> {
 pub struct FinalizeRequest<'a> {
     pub video: &'a str,
     pub upload_token: &'a str,
-    pub uploaded_part_ids: &'a [String],
+    pub uploaded_part_ids: &'a [&'a str],
 }
 
 /// How far an image, video or document is.
