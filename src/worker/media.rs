@@ -7,10 +7,14 @@ use crate::ports::media::{
     description_key,
 };
 use crate::worker::binding;
+use crate::worker::buffer::Lent;
 use bytes::Bytes;
 use std::future::Future;
 use worker::send::{SendFuture, SendWrapper};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::ReadableStream;
+use worker::worker_sys::{R2Bucket, R2MultipartUpload, R2UploadedPart};
 use worker::{Bucket, Env, MultipartUpload, UploadedPart};
 
 /// Most names that R2 gives at once.
@@ -125,8 +129,15 @@ impl MediaStore for R2Media {
         bytes: Bytes,
     ) -> Boxed<'a, Result<ChunkTag, MediaError>> {
         boxed(async move {
-            let part = self.upload(id, upload)?.upload_part(number, Vec::from(bytes)).await;
-            let etag = part.map_err(unavailable)?.etag();
+            let failed = |error: JsValue| unavailable(error.into());
+            let bucket: &R2Bucket = self.bucket()?.as_ref().unchecked_ref();
+            let resumed = bucket.resume_multipart_upload(bytes_key(id), upload.to_owned());
+            let resumed: R2MultipartUpload = resumed.map_err(failed)?.unchecked_into();
+            let lent = Lent::new(&bytes);
+            drop(bytes);
+            let part = resumed.upload_part(number, lent.value()).map_err(failed)?;
+            let part: R2UploadedPart = JsFuture::from(part).await.map_err(failed)?.unchecked_into();
+            let etag = part.etag().map_err(failed)?;
             Ok(ChunkTag { number, etag })
         })
     }

@@ -6,6 +6,7 @@
 
 mod account;
 mod ambient;
+mod buffer;
 mod index;
 pub mod media;
 mod objects;

@@ -12,6 +12,7 @@ use crate::store::{Neon, Secret, Store};
 use crate::tasks::settings::{Missing, Settings};
 use crate::tasks::{token_refresher, watchdog};
 use crate::worker::ambient::Runtime;
+use crate::worker::buffer::inbound;
 use crate::worker::media::R2Media;
 use crate::worker::objects::Bindings;
 use crate::worker::{describe, settings};
@@ -19,8 +20,8 @@ use axum::body::Body;
 use std::sync::Arc;
 use tower_service::Service;
 use worker::send::SendFuture;
-use worker::web_sys::Response;
-use worker::{Context, Env, HttpRequest, IntoResponse, ResponseBuilder, ScheduleContext, ScheduledEvent, event};
+use worker::web_sys::{Request, Response};
+use worker::{Context, Env, IntoResponse, ResponseBuilder, ScheduleContext, ScheduledEvent, event};
 
 type Database = Store<net::Client, Runtime>;
 
@@ -78,9 +79,9 @@ fn connected(settings: &Settings, store: Arc<Database>) -> Result<Box<dyn Accoun
 }
 
 #[event(fetch)]
-async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Result<Response> {
+async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
     let media = R2Media::of(&env);
-    let is_head = request.method() == http::Method::HEAD;
+    let is_head = request.method() == "HEAD";
     let objects = Bindings::new(env.clone());
     let mut api_settings = ApiSettings {
         api_token: None,
@@ -138,7 +139,7 @@ async fn fetch(request: HttpRequest, env: Env, _context: Context) -> worker::Res
         settings: api_settings,
     };
     let mut router = api::router(Arc::new(app));
-    let response = router.call(request.map(Body::new)).await;
+    let response = router.call(inbound(request)?).await;
     let response = response.map_err(|error| worker::Error::RustError(error.to_string()))?;
     match response.extensions().get::<Streamed>() {
         Some(Streamed(range)) if !is_head => streamed(&media, range, &response).await,
