@@ -2,6 +2,8 @@
 //! scenarios, played natively and in the Workers runtime.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/heap.rs"]
+mod heap;
 #[path = "http_port/scenarios.rs"]
 mod scenarios;
 #[path = "http_port/server.rs"]

@@ -1,5 +1,5 @@
 //! The Worker on the real runtime: killed in the middle of calls, told contradictory things by people, asked wrong ones,
-//! with accounts that are connected and renewed.
+//! with accounts that are connected and renewed, and with media that are large.
 //! What came out is counted in the emulator's ledger.
 #![allow(
     missing_docs,
@@ -11,11 +11,19 @@
 
 #[path = "worker/accounts.rs"]
 mod accounts;
+#[path = "media/files.rs"]
+mod files;
+#[path = "support/heap.rs"]
+mod heap;
 #[path = "worker/kills.rs"]
 mod kills;
+#[path = "worker/media.rs"]
+mod media;
 #[path = "worker/mistakes.rs"]
 mod mistakes;
 #[path = "worker/people.rs"]
 mod people;
 #[path = "worker/site.rs"]
 mod site;
+#[path = "worker/video.rs"]
+mod video;

@@ -9,6 +9,7 @@ pub mod guard;
 pub mod ledger;
 pub mod neon;
 pub mod postgres;
+pub mod process;
 pub mod runtime;
 pub mod runtime_config;
 pub mod scratch;

@@ -1,5 +1,6 @@
 //! The store of media: what every implementation keeps to, and that a large medium passes through little memory.
 
+use crate::heap::{Counts, Heap};
 use crate::workerd::Workerd;
 use bytes::Bytes;
 use psn::domain::media::{MediaId, MediaKind, Medium};
@@ -10,11 +11,9 @@ use psn::ports::memory::MemoryMedia;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::process::Stdio;
 use std::time::Instant;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStdout, Command};
 
 const MIB: usize = 1_024 * 1_024;
 
@@ -225,41 +224,6 @@ async fn digest_of_one(listener: TcpListener) -> (String, usize) {
     (hex(&digest.finalize()), read)
 }
 
-/// Watches the memory of the Worker's isolate.
-struct Heap {
-    process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Heap {
-    /// And what it holds now, in bytes.
-    async fn watch(port: u16) -> (Self, u64) {
-        let mut process = Command::new("node")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/http_port/heap.mjs"))
-            .arg(port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut heap = Self { process, lines };
-        let now = heap.line().await;
-        (heap, now)
-    }
-
-    async fn line(&mut self) -> u64 {
-        let line = self.lines.next_line().await.unwrap();
-        line.expect("the isolate cannot be watched").parse().unwrap()
-    }
-
-    /// The most that it held, in bytes.
-    async fn most(mut self) -> u64 {
-        drop(self.process.stdin.take());
-        self.line().await
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_medium_passes_through_little_memory() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -271,7 +235,7 @@ async fn a_large_medium_passes_through_little_memory() {
     worker.put(&id, Bytes::from_static(b"warm")).await.unwrap();
     worker.read(&range(&id, 0, 4)).await.unwrap();
     let began = Instant::now();
-    let (heap, idle) = Heap::watch(inspector_port).await;
+    let (heap, idle) = Heap::watch(inspector_port, Counts::InUse).await;
     let above_idle = async |heap: Heap, done: &str| {
         let above = heap.most().await.saturating_sub(idle);
         println!(
@@ -284,7 +248,7 @@ async fn a_large_medium_passes_through_little_memory() {
     let (id, digest) = put_large(&worker).await;
     let put = above_idle(heap, "put").await;
 
-    let (heap, _) = Heap::watch(inspector_port).await;
+    let (heap, _) = Heap::watch(inspector_port, Counts::InUse).await;
     for number in 0..LARGE_BYTES.div_ceil(CHUNK_BYTES) {
         let expected = chunk(number);
         let read = worker.read(&range(&id, number * CHUNK_BYTES, expected.len())).await;
@@ -292,7 +256,7 @@ async fn a_large_medium_passes_through_little_memory() {
     }
     let read = above_idle(heap, "read").await;
 
-    let (heap, before) = Heap::watch(inspector_port).await;
+    let (heap, before) = Heap::watch(inspector_port, Counts::InUse).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let request = HttpRequest {
         method: http::Method::POST,

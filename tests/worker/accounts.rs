@@ -59,7 +59,7 @@ async fn connected_through_the_worker_and_alive_after_a_kill() {
 }
 
 /// Connects an account by the program, its redirect taken by the Worker: what the program said.
-async fn connect(site: &Site, platform: &str) -> Value {
+pub async fn connect(site: &Site, platform: &str) -> Value {
     let mut child = Command::new(env!("CARGO_BIN_EXE_psn"))
         .args([
             "account",

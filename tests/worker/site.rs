@@ -1,6 +1,7 @@
 //! A stack of its own with a client that waits out a restart.
 
 use psn::cli::local::{self, Local, LocalOptions};
+use psn::dev::emulators::engine;
 use psn::dev::emulators::x::XHandle;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::faults::{Action, Match, Plan, Point, Rule};
@@ -35,7 +36,11 @@ pub struct Site {
 
 impl Site {
     pub async fn start(delays: &str, deadline: &str, x: XSettings) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self::start_from(Path::new(env!("CARGO_MANIFEST_DIR")), delays, deadline, x).await
+    }
+
+    /// The same with another clone.
+    pub async fn start_from(root: &Path, delays: &str, deadline: &str, x: XSettings) -> Self {
         assert!(
             root.join("build/index.js").is_file(),
             "the Worker is not built, so that it cannot be tried: run `scripts/setup --worker` first"
@@ -119,14 +124,19 @@ impl Site {
         }
     }
 
-    /// Makes a post and gives its id. The key makes it safe to ask again across a kill.
+    /// Makes a post on X. The key makes it safe to ask again across a kill.
     pub async fn create(&self, mut body: Value, key: &str) -> Value {
         body["platform"] = json!("x");
+        self.create_all(body, key).await[0].clone()
+    }
+
+    /// Makes a post for each of the platforms that the body names.
+    pub async fn create_all(&self, body: Value, key: &str) -> Vec<Value> {
         let began = Instant::now();
         loop {
             let request = self.request(Method::POST, "/v1/posts", Some(&body));
             match self.send(request.header("idempotency-key", key)).await {
-                Ok(answer) if answer.status == 201 => return answer.body["posts"][0].clone(),
+                Ok(answer) if answer.status == 201 => return answer.body["posts"].as_array().unwrap().clone(),
                 Ok(answer) if !matches!(answer.status, 409 | 500..) => panic!("{} {}", answer.status, answer.body),
                 Ok(answer) => assert!(
                     began.elapsed() < PATIENCE,
@@ -142,13 +152,17 @@ impl Site {
 
     /// The post once it rests.
     pub async fn rested(&self, id: &str) -> Value {
+        self.rested_within(id, PATIENCE).await
+    }
+
+    pub async fn rested_within(&self, id: &str, patience: Duration) -> Value {
         let began = Instant::now();
         loop {
             let post = self.get(&format!("/v1/posts/{id}")).await;
             if post["resting"] == true {
                 return post;
             }
-            assert!(began.elapsed() < PATIENCE, "does not come to rest: {post}");
+            assert!(began.elapsed() < patience, "does not come to rest: {post}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -168,20 +182,7 @@ impl Site {
 
     /// Holds that publishing call, counted from now, before its effect or between that and its answer.
     pub fn hold(&self, nth: u64, point: Point) {
-        let matches = Match {
-            method: Some("POST".to_owned()),
-            path: Some("/2/tweets".to_owned()),
-            nth: Some(nth),
-            ..Match::default()
-        };
-        let action = Action {
-            hold: Some(point),
-            ..Action::default()
-        };
-        let times = Some(1);
-        let settings = self.x().faults().settings;
-        let rules = vec![Rule { matches, action, times }];
-        self.x().set_faults(Plan { settings, rules }).unwrap();
+        hold(self.x(), "POST", "/2/tweets", nth, point);
     }
 
     pub async fn wait_held(&self) {
@@ -217,6 +218,24 @@ impl Site {
     pub async fn stop(self) {
         self.local.stack.stop().await;
     }
+}
+
+/// Holds that call of those below that path, counted from now.
+pub fn hold<S: engine::Site>(emulator: &engine::Handle<S>, method: &str, path: &str, nth: u64, point: Point) {
+    let matches = Match {
+        method: Some(method.to_owned()),
+        path: Some(path.to_owned()),
+        nth: Some(nth),
+        ..Match::default()
+    };
+    let action = Action {
+        hold: Some(point),
+        ..Action::default()
+    };
+    let times = Some(1);
+    let settings = emulator.faults().settings;
+    let rules = vec![Rule { matches, action, times }];
+    emulator.set_faults(Plan { settings, rules }).unwrap();
 }
 
 /// The texts of a thread that nobody else publishes.

@@ -2,13 +2,14 @@
 
 use super::row::{Goal, Row, median, percentile};
 use super::thread::sleep_until;
-use super::{process, say, until};
+use super::{say, until};
 use crate::cli::ambient::{SYSTEM, random_hex};
 use crate::cli::client::Worker;
 use crate::cli::database::{self, TokenFile};
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::local::Local;
 use crate::dev::emulators::x::XAccount;
+use crate::dev::process;
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::oauth;

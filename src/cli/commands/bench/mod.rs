@@ -3,7 +3,6 @@
 
 mod load;
 mod native;
-mod process;
 mod row;
 mod thread;
 

@@ -1,12 +1,13 @@
 //! Threads of 25 parts: requests to the database, own time between parts, processor time.
 
 use super::row::{Goal, Row, median, percentile};
-use super::{process, say, until};
+use super::{say, until};
 use crate::cli::ambient::SYSTEM;
 use crate::cli::client::Worker;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::local::Local;
 use crate::dev::neon::{Action, Fault, NeonEndpoint, When};
+use crate::dev::process;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use serde_json::json;

@@ -1,13 +1,14 @@
-// `heap.mjs PORT` watches the memory of the Worker's isolate through workerd's inspector until its input ends: the first
-// answer is a line on stdout, the largest another. Bytes of the heap and of the buffers it holds. What can be collected
-// does not count: V8 lets 64 MiB of dead buffers come together before it looks for them, however little is in use.
+// `heap.mjs PORT [--with-garbage]` watches the memory of the Worker's isolate through workerd's inspector until its input
+// ends: the first answer is a line on stdout, the largest another. Bytes of the heap and of the buffers it holds. Without
+// the flag what can be collected does not count: V8 lets 64 MiB of dead buffers come together before it looks for them.
 import WebSocket from "ws";
 
-const socket = new WebSocket(`ws://127.0.0.1:${process.argv[2]}/psn`);
+const [port, withGarbage] = process.argv.slice(2);
+const socket = new WebSocket(`ws://127.0.0.1:${port}/psn`);
 const report = (bytes) => process.stdout.write(`${bytes}\n`);
 let largest = 0;
 const ask = () => {
-  socket.send(JSON.stringify({ id: 1, method: "HeapProfiler.collectGarbage" }));
+  if (!withGarbage) socket.send(JSON.stringify({ id: 1, method: "HeapProfiler.collectGarbage" }));
   socket.send(JSON.stringify({ id: 2, method: "Runtime.getHeapUsage" }));
 };
 socket.on("open", ask);

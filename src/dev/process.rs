@@ -3,6 +3,7 @@
 use std::fs;
 
 /// The memory that a process holds (resident set), in bytes.
+#[must_use]
 pub fn memory_bytes(pid: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -12,6 +13,7 @@ pub fn memory_bytes(pid: u32) -> Option<f64> {
 
 /// The memory of WebAssembly in a process that runs V8, in bytes. The inspector does not count it; V8 reserves at least
 /// 4 GiB of addresses for each memory, of which the first are readable and writable and the rest nothing yet.
+#[must_use]
 pub fn wasm_bytes(pid: u32) -> Option<f64> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     Some(wasm_in(&maps) as f64)
@@ -36,6 +38,7 @@ fn mapping(line: &str) -> Option<(u64, u64, &str)> {
 }
 
 /// The time on a processor of all threads of a process, in ms.
+#[must_use]
 pub fn cpu_ms(pid: u32) -> Option<f64> {
     let mut nanoseconds = 0.0;
     for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
