@@ -13,9 +13,9 @@ mod state;
 
 use crate::dev::emulators::oauth::{self, App, Dialect, Grant};
 use crate::dev::emulators::server::{Connection, Connections, ResettableListener, lock};
-use crate::dev::faults::{Counts, How, Plan, Rule};
+use crate::dev::faults::{self, Counts, How, Plan, Rule};
 use crate::dev::ledger::{Entry, Ledger, Media};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use crate::ports::memory::SeededEntropy;
 use anyhow::Context as _;
@@ -276,6 +276,19 @@ pub async fn start<S: Site>(options: Options<S::Settings>) -> anyhow::Result<Han
     Ok(handle)
 }
 
+/// Says what is wrong with rules.
+fn check_rules<S: Site>(rules: &[Rule]) -> Result<(), String> {
+    faults::check(rules)?;
+    for rule in rules {
+        if let Some(How::Error(name)) = &rule.action.how
+            && S::refusal(name, "").is_none()
+        {
+            return Err(format!("{} has no error `{name}`: see src/dev/README.md", S::NAME));
+        }
+    }
+    Ok(())
+}
+
 async fn dispatch<S: Site>(
     Shares((handle, host)): Shares<(Handle<S>, usize)>,
     ConnectInfo(connection): ConnectInfo<Connection>,
@@ -384,16 +397,19 @@ impl<S: Site> Handle<S> {
     /// # Errors
     /// One sentence about what is wrong with it; then nothing has changed.
     pub fn set_faults(&self, plan: Plan<S::Settings>) -> Result<(), String> {
-        plan.check()?;
+        check_rules::<S>(&plan.rules)?;
         plan.settings.check()?;
-        for rule in &plan.rules {
-            if let Some(How::Error(name)) = &rule.action.how
-                && S::refusal(name, "").is_none()
-            {
-                return Err(format!("{} has no error `{name}`: see src/dev/README.md", S::NAME));
-            }
-        }
         lock(&self.shared.state).enter(state::Entered::Plan(plan));
+        Ok(())
+    }
+
+    /// Adds a rule behind the others; settings, rules and their counts stay.
+    ///
+    /// # Errors
+    /// One sentence about what is wrong with it; then nothing has changed.
+    pub fn add_rule(&self, rule: Rule) -> Result<(), String> {
+        check_rules::<S>(std::slice::from_ref(&rule))?;
+        lock(&self.shared.state).enter(state::Entered::Rule(rule));
         Ok(())
     }
 
@@ -451,12 +467,20 @@ impl<S: Site> Handle<S> {
     /// # Errors
     /// One sentence when there is no such app or account.
     pub fn grant(&self, app: &str, account: &str) -> Result<Grant, String> {
+        self.grant_of(app, account, Millis(0))
+    }
+
+    /// The same as if the consent were that old.
+    ///
+    /// # Errors
+    /// As [`Handle::grant`].
+    pub fn grant_of(&self, app: &str, account: &str, age: Millis) -> Result<Grant, String> {
         let mut state = lock(&self.shared.state);
         if !state.accounts.contains_key(account) {
             return Err(format!("there is no account `{account}`: add it with `PUT /_accounts`"));
         }
         let moment = Moment {
-            now: self.shared.clock.now(),
+            now: self.shared.clock.now() - age,
             n: 0,
             entropy: &self.shared.entropy,
         };
@@ -513,6 +537,17 @@ impl<S: Site> Handle<S> {
     /// Releases held calls, the one of that arrival number or all, and says how many.
     pub fn release(&self, only: Option<u64>) -> usize {
         flow::release(&self.shared, only)
+    }
+
+    /// Waits until nothing is being fetched any more: fetches take their own time, whatever the clock says.
+    pub async fn fetched(&self) {
+        let mut changed = self.shared.changed.subscribe();
+        loop {
+            changed.mark_unchanged();
+            if lock(&self.shared.fetching).is_empty() || changed.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Waits until a rule holds a call, at most that long; `None` when none did.

@@ -4,7 +4,7 @@
 use super::fetch::FetchResult;
 use super::{Account, Effected, Moment, Site, Switches as _};
 use crate::dev::emulators::oauth::{self, Desk, Oauth};
-use crate::dev::faults::{Counts, Decision, Plan, RuleBook};
+use crate::dev::faults::{Counts, Decision, Plan, Rule, RuleBook};
 use crate::dev::ledger::{Arrival, Ended, Ledger};
 use crate::domain::time::Timestamp;
 use anyhow::Context as _;
@@ -21,6 +21,7 @@ pub(super) enum Entered<S: Site> {
     Account(Account),
     Plan(Plan<S::Settings>),
     Settings(S::Settings),
+    Rule(Rule),
     Arrival {
         arrival: Arrival,
         decision: Decision,
@@ -206,6 +207,10 @@ impl<S: Site> State<S> {
                 self.plan = plan;
             }
             Entered::Settings(settings) => self.plan.settings = settings,
+            Entered::Rule(rule) => {
+                self.rules.add(rule.clone());
+                self.plan.rules.push(rule);
+            }
             Entered::Arrival { arrival, decision } => {
                 self.rules.count(&decision);
                 if self.arrivals.is_empty() {
