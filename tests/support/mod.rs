@@ -347,6 +347,11 @@ impl World {
         &self.inner.media
     }
 
+    /// The same, to share.
+    pub fn media_store(&self) -> Arc<MemoryMedia> {
+        self.inner.media.clone()
+    }
+
     pub fn around(&self) -> Around {
         Ambient {
             clock: self.clock(),
@@ -495,34 +500,42 @@ impl World {
         }
     }
 
-    /// Lets alarms ring, in the order of their times, until none is set or the time is up. A call that never returns is
-    /// the death of the program: the instances are forgotten, and the alarms go on.
+    /// Lets alarms ring, in the order of their times, until none is set or the time is up.
     pub async fn run(&self, until: Timestamp) {
         for _ in 0..2_000 {
-            let next = {
-                let posts = self.inner.posts.lock().unwrap();
-                let accounts = self.inner.accounts.lock().unwrap();
-                let posts = posts
-                    .iter()
-                    .map(|(id, slot)| (slot.waker.alarm(), Rings::Post(id.clone())));
-                let accounts = accounts
-                    .iter()
-                    .map(|(id, slot)| (slot.waker.alarm(), Rings::Account(id.clone())));
-                let set = posts.chain(accounts).filter_map(|(at, who)| at.map(|at| (at, who)));
-                set.min()
-            };
-            let Some((at, who)) = next.filter(|(at, _)| *at <= until) else {
+            if !self.step(until).await {
                 return;
-            };
-            if at > self.now() {
-                self.inner.clock.set(at);
-            }
-            tokio::select! {
-                () = self.ring(&who) => {}
-                () = self.inner.http.died.notified() => self.crash(),
             }
         }
         panic!("alarms without end");
+    }
+
+    /// Lets the next alarm ring, if there is one by then. A call that never returns is the death of the program: the
+    /// instances are forgotten, and the alarms go on.
+    pub async fn step(&self, until: Timestamp) -> bool {
+        let next = {
+            let posts = self.inner.posts.lock().unwrap();
+            let accounts = self.inner.accounts.lock().unwrap();
+            let posts = posts
+                .iter()
+                .map(|(id, slot)| (slot.waker.alarm(), Rings::Post(id.clone())));
+            let accounts = accounts
+                .iter()
+                .map(|(id, slot)| (slot.waker.alarm(), Rings::Account(id.clone())));
+            let set = posts.chain(accounts).filter_map(|(at, who)| at.map(|at| (at, who)));
+            set.min()
+        };
+        let Some((at, who)) = next.filter(|(at, _)| *at <= until) else {
+            return false;
+        };
+        if at > self.now() {
+            self.inner.clock.set(at);
+        }
+        tokio::select! {
+            () = self.ring(&who) => {}
+            () = self.inner.http.died.notified() => self.crash(),
+        }
+        true
     }
 }
 
