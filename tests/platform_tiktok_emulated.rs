@@ -243,29 +243,11 @@ async fn every_call_of_a_large_video_may_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limits_are_waited_for() {
+async fn drafts_that_nobody_opened_are_waited_for() {
     let show = show("tiktok_limits").await;
     let video = show.video().await;
-    // The sliding minute.
-    show.settle(json!({"rate_limits": {"creator_info": 0}}));
-    let post = show.plan(1, "one", &video, PUBLIC);
-    let (status, sub_status, _) = show.run(&post, Millis(30_000)).await;
-    assert_eq!((status, sub_status), (Status::Retry, Some(SubStatus::RateLimited)));
-    show.settle(json!({}));
-    show.world.run_for(MINUTE).await;
-    assert_eq!(show.state(&post.post_id).await, DONE);
-    // The creator's day, told with status 200; the second goes out by itself.
-    show.world.run_for(Millis(6 * HOUR.0)).await;
-    show.settle(json!({"posts_24h_max": 1}));
-    let post = show.plan(2, "two", &video, PUBLIC);
-    let (status, sub_status, _) = show.run(&post, HOUR).await;
-    assert_eq!((status, sub_status), (Status::Retry, Some(SubStatus::RateLimited)));
-    show.world.run_for(Millis(24 * HOUR.0)).await;
-    assert_eq!(show.state(&post.post_id).await, DONE);
-    assert_eq!(show.tiktok.ledger().entries.len(), 2);
-    // Drafts that nobody opened.
     show.settle(json!({"drafts_24h_max": 0}));
-    let draft = show.plan(3, "", &video, INBOX);
+    let draft = show.plan(1, "", &video, INBOX);
     let (_, sub_status, _) = show.run(&draft, HOUR).await;
     assert_eq!(sub_status, Some(SubStatus::RateLimited));
 }
@@ -312,22 +294,6 @@ async fn what_tiktok_refuses_is_told_and_nothing_is_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_that_ended_is_replaced() {
-    let show = show("tiktok_expiry").await;
-    let video = show.video().await;
-    // It ends at once, though TikTok's documents say an hour: the last bytes are refused.
-    show.settle(json!({"upload_life_ms": 0}));
-    let post = show.plan(1, "look", &video, PUBLIC);
-    let (status, ..) = show.run(&post, Millis(1_500)).await;
-    assert_eq!(status, Status::Publishing);
-    show.settle(json!({}));
-    show.world.run_for(HOUR).await;
-    assert_eq!(show.state(&post.post_id).await, DONE);
-    assert_eq!(show.tiktok.ledger().entries.len(), 1);
-    assert!(show.arrivals("/v2/post/publish/video/init/") >= 2);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_takes_too_long_goes_to_a_person() {
     let show = show("tiktok_slow").await;
     show.settle(json!({"processing_ms": 40 * MINUTE.0}));
@@ -343,33 +309,6 @@ async fn what_takes_too_long_goes_to_a_person() {
     assert_eq!(sub_status, Some(SubStatus::NeedsReview), "{message:?}");
     // Asked every five seconds at first and every minute in the end.
     assert!(show.arrivals("/v2/post/publish/status/fetch/") < 220);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_token_keeps_the_post() {
-    let show = show("tiktok_token").await;
-    let video = show.video().await;
-    show.tiktok.add_account(account(OWNER, "another-token")).unwrap();
-    let post = show.plan(1, "look", &video, PUBLIC);
-    let (status, sub_status, _) = show.run(&post, MINUTE).await;
-    assert_eq!((status, sub_status), (Status::Retry, Some(SubStatus::NeedsReauth)));
-    assert_eq!(show.tiktok.ledger().entries.len(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cancelled_upload_is_never_finished() {
-    let show = show("tiktok_cancel").await;
-    let video = show.video().await;
-    let mut post = show.plan(1, "look", &video, PUBLIC);
-    post.scheduled_at = Some(show.world.now() + Millis(8 * MINUTE.0));
-    let id = show.create(&post).await;
-    // Prepared ahead of its time.
-    show.world.run_for(Millis(5 * MINUTE.0)).await;
-    assert_eq!(show.arrivals("/v2/post/publish/video/init/"), 1);
-    show.world.ask(&id, PostRequest::Cancel).await;
-    show.world.run_for(HOUR).await;
-    assert_eq!(show.state(&id).await.0, Status::Draft);
-    assert_eq!(show.arrivals("/video/"), 0);
 }
 
 /// The client alone: what TikTok fetches needs addresses that a worker serves.
