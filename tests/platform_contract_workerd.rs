@@ -40,6 +40,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::{Mutex, RwLock, Semaphore};
 
+/// Stacks that start at the same time may choose the same port.
+static STARTS: Mutex<()> = Mutex::const_new(());
+
 /// A stack, and whose turn it is there: who plays beside others reads, who has to play alone writes.
 #[derive(Default)]
 struct Lane {
@@ -51,6 +54,7 @@ impl Lane {
     async fn stack(&self) -> Arc<Workerd> {
         let mut stack = self.stack.lock().await;
         if stack.is_none() {
+            let _only = STARTS.lock().await;
             *stack = Some(Arc::new(Workerd::start().await));
         }
         stack.clone().unwrap()
