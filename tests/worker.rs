@@ -11,7 +11,11 @@
 
 #[path = "worker/accounts.rs"]
 mod accounts;
+#[path = "emulator_media/mod.rs"]
+#[allow(dead_code, reason = "shared; each uses a part of it")]
+mod emulator_media;
 #[path = "media/files.rs"]
+#[allow(dead_code, reason = "shared; each uses a part of it")]
 mod files;
 #[path = "support/heap.rs"]
 mod heap;

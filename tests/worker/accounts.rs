@@ -1,14 +1,19 @@
 //! Accounts on the real runtime: connected through the Worker, renewed for a post and by the cron, and the runtime killed
 //! between the platform's answer and the store.
 
+use crate::emulator_media::jpeg;
+use crate::files::mp4;
 use crate::site::{PATIENCE, Site, thread};
 use psn::cli::ambient::SYSTEM;
 use psn::dev::emulators::oauth;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::faults::{Action, Match, Plan, Point, Rule};
-use psn::dev::ledger::OauthLedger;
+use psn::dev::ledger::{Ledger, OauthLedger};
+use psn::dev::postgres::DATABASE;
+use psn::dev::stack::Stack;
 use psn::domain::time::{Millis, Timestamp};
 use psn::ports::clock::Clock;
+use reqwest::Method;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -55,6 +60,75 @@ async fn connected_through_the_worker_and_alive_after_a_kill() {
     a_scheduled_post_goes_out_with_it(&site).await;
     the_cron_renews_it(&site).await;
     killed_between_answer_and_store(&site, account).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x_goes_out_with_the_account_just_connected() {
+    goes_out_with_the_account_just_connected("x", None, json!({}), |stack| stack.x().ledger()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn linkedin_goes_out_with_the_account_just_connected() {
+    let ledger = |stack: &Stack| stack.foundation.linkedin.ledger();
+    goes_out_with_the_account_just_connected("linkedin", None, json!({}), ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instagram_goes_out_with_the_account_just_connected() {
+    let ledger = |stack: &Stack| stack.foundation.instagram.ledger();
+    goes_out_with_the_account_just_connected("instagram", Some(jpeg(1080, 1080, 5_000)), json!({}), ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tiktok_goes_out_with_the_account_just_connected() {
+    let ledger = |stack: &Stack| stack.foundation.tiktok.ledger();
+    let options = json!({"privacy_level": "PUBLIC_TO_EVERYONE"});
+    goes_out_with_the_account_just_connected("tiktok", Some(mp4(20_000)), options, ledger).await;
+}
+
+/// From a database that knows no account: one command connects one, and a post that names it is out once, under it.
+async fn goes_out_with_the_account_just_connected(
+    platform: &str,
+    medium: Option<Vec<u8>>,
+    options: Value,
+    ledger: impl Fn(&Stack) -> Ledger,
+) {
+    let site = Site::start("500,1500,3000", "2500", XSettings::default()).await;
+    // The stack begins with an account on X.
+    let database = site.local.stack.foundation.database.as_ref().unwrap();
+    let clear = database
+        .postgres
+        .owner_script(DATABASE, "delete from oauth_tokens")
+        .await;
+    clear.unwrap();
+    assert_eq!(site.get("/v1/accounts").await["items"], json!([]));
+
+    let account = connect(&site, platform).await["account"].take();
+    let text = format!("the first on {platform}");
+    let mut post = json!({"platform": platform, "account_id": account["id"], "content": text, "publish": "now"});
+    if options != json!({}) {
+        post[platform] = options;
+    }
+    if let Some(bytes) = medium {
+        let request = site.request(Method::POST, "/v1/media", None).body(bytes);
+        let kept = site.send(request).await.unwrap();
+        assert_eq!(kept.status, 201, "{}", kept.body);
+        post["media"] = json!([{"id": kept.body["id"]}]);
+    }
+    let created = site.create(post, "first").await;
+    let rested = site.rested(created["id"].as_str().unwrap()).await;
+    assert_eq!(rested["status"], "published", "{rested}");
+    assert_eq!(rested["account_id"], account["id"], "{rested}");
+    let entries = ledger(&site.local.stack).entries;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    assert_eq!(entries[0].text, text);
+    // LinkedIn names a member by a URN, in whose end the ledger's name for it is.
+    let whose = account["remote_user_id"].as_str().unwrap();
+    assert!(
+        whose.rsplit(':').next() == entries[0].account.rsplit(':').next(),
+        "{whose} is not whose post it is: {entries:?}"
+    );
     site.stop().await;
 }
 
