@@ -96,7 +96,7 @@ impl Bench {
             options: options.as_ref(),
             rules: platforms::Rules::default(),
         };
-        let planned = platforms::plan(Platform::Instagram, &wanted).unwrap();
+        let planned = platforms::plan(Platform::Instagram, &wanted);
         assert_eq!(planned.plan.errors, [], "{text}");
         let parts = planned.plan.texts();
         let number = self.posts.fetch_add(1, Ordering::SeqCst) + 1;

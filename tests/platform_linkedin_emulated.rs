@@ -130,7 +130,7 @@ impl Bench {
             options: Some(&options),
             rules: platforms::Rules::default(),
         };
-        let planned = platforms::plan(Platform::LinkedIn, &wanted).unwrap();
+        let planned = platforms::plan(Platform::LinkedIn, &wanted);
         assert_eq!(planned.plan.errors, [], "{text}");
         let parts = planned.plan.texts();
         let number = self.posts.fetch_add(1, Ordering::SeqCst) + 1;
@@ -516,8 +516,7 @@ async fn numbers_are_read_where_linkedin_tells_them() {
             bench.world.http().clone(),
             bench.world.clock(),
             settings,
-        )
-        .unwrap();
+        );
         let token = AccessToken::new(bench.linkedin.grant("psn", "Ann-1").unwrap().access_token);
         let found = client.metrics(&token, &query).await.unwrap();
         let metrics = found[0].1;

@@ -306,13 +306,7 @@ pub fn plan(material: &Material<'_>, platform: Platform) -> (PlannedPost, Vec<Fi
         options: options.map(|(_, options)| options),
         rules: material.rules,
     };
-    let mut planned = match platforms::plan(platform, &wanted) {
-        Ok(planned) => planned,
-        Err(error) => {
-            let error = FieldError::field("platform", error.to_string());
-            return (PlannedPost::default(), vec![error]);
-        }
-    };
+    let mut planned = platforms::plan(platform, &wanted);
     if material.media.len() > planned.plan.parts.len() && planned.plan.is_valid() {
         planned.plan.errors.push(ContentError {
             part: None,
@@ -384,25 +378,16 @@ fn platforms(fields: &mut Fields) -> Vec<Platform> {
     platforms
 }
 
-/// The platform of that name, if this version publishes there.
+/// The platform of that name.
 fn platform(name: &Value) -> Result<Platform, String> {
     let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
     let Some(name) = name.as_str() else {
         return Err(format!("a platform is a string: expected one of {all}"));
     };
-    match Platform::parse(name) {
-        Some(platform) => match platforms::available(platform) {
-            Ok(()) => Ok(platform),
-            Err(_) => {
-                let others = platforms::available_names();
-                Err(format!("`{platform}` is not available in this version: use {others}"))
-            }
-        },
-        None => {
-            let name: String = name.chars().take(64).collect();
-            Err(format!("`{name}` is not a platform: expected one of {all}"))
-        }
-    }
+    Platform::parse(name).ok_or_else(|| {
+        let name: String = name.chars().take(64).collect();
+        format!("`{name}` is not a platform: expected one of {all}")
+    })
 }
 
 fn content(fields: &mut Fields) -> Option<Content> {

@@ -208,14 +208,6 @@ pub enum MetricsError {
     },
 }
 
-/// This version has no client for the platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("publishing to {} is not available in this version of psn: use {}", platform.title(), available_names())]
-pub struct NotAvailable {
-    /// The platform that was asked for.
-    pub platform: Platform,
-}
-
 /// What psn asks of a platform.
 pub trait PlatformClient: Send + Sync {
     /// Does one more thing so that a part can be published in one call: an upload, a container, a look at how far the
@@ -313,36 +305,14 @@ pub enum Client<H, C> {
     TikTok(tiktok::Client<H, C>),
 }
 
-/// Whether this version can publish there.
-///
-/// # Errors
-/// [`NotAvailable`] names the platform.
-pub const fn available(platform: Platform) -> Result<(), NotAvailable> {
-    match platform {
-        Platform::X | Platform::LinkedIn | Platform::Instagram | Platform::TikTok => Ok(()),
-    }
-}
-
-/// The platforms that this version can publish on, for people: each in backticks.
-#[must_use]
-pub fn available_names() -> String {
-    let all = Platform::ALL
-        .into_iter()
-        .filter(|platform| available(*platform).is_ok());
-    let names: Vec<String> = all.map(|platform| format!("`{platform}`")).collect();
-    names.join(" or ")
-}
-
 /// Plans a post for a platform: what would be published, and everything that forbids it.
-///
-/// # Errors
-/// [`NotAvailable`] when this version does not publish there.
-pub fn plan(platform: Platform, wanted: &Wanted<'_>) -> Result<PlannedPost, NotAvailable> {
+#[must_use]
+pub fn plan(platform: Platform, wanted: &Wanted<'_>) -> PlannedPost {
     match platform {
-        Platform::X => Ok(x::plan(wanted)),
-        Platform::LinkedIn => Ok(linkedin::plan(wanted)),
-        Platform::Instagram => Ok(instagram::plan(wanted)),
-        Platform::TikTok => Ok(tiktok::plan(wanted)),
+        Platform::X => x::plan(wanted),
+        Platform::LinkedIn => linkedin::plan(wanted),
+        Platform::Instagram => instagram::plan(wanted),
+        Platform::TikTok => tiktok::plan(wanted),
     }
 }
 
@@ -358,7 +328,7 @@ pub fn parse_remote_id(platform: Platform, text: &str) -> Option<RemoteId> {
 }
 
 /// The address of a published part for people; `None` where the id does not tell it (Instagram's names for a post in
-/// addresses and in the API have nothing to do with one another), and on a platform that is not available.
+/// addresses and in the API have nothing to do with one another).
 #[must_use]
 pub fn permalink(platform: Platform, username: Option<&str>, remote_id: &RemoteId) -> Option<String> {
     match platform {
@@ -399,24 +369,13 @@ pub fn part_cost_micro_usd(platform: Platform, text: &str, media: &[Medium]) -> 
 
 impl<H: HttpClient, C: Clock> Client<H, C> {
     /// The client of that platform.
-    ///
-    /// # Errors
-    /// [`NotAvailable`] when this version has none.
-    pub fn new(platform: Platform, http: H, clock: C, settings: &Settings) -> Result<Self, NotAvailable> {
-        available(platform)?;
+    #[must_use]
+    pub fn new(platform: Platform, http: H, clock: C, settings: &Settings) -> Self {
         match platform {
-            Platform::X => Ok(Self::X(x::Client::new(http, clock, settings.x.clone()))),
-            Platform::LinkedIn => Ok(Self::LinkedIn(linkedin::Client::new(
-                http,
-                clock,
-                settings.linkedin.clone(),
-            ))),
-            Platform::Instagram => Ok(Self::Instagram(instagram::Client::new(
-                http,
-                clock,
-                settings.instagram.clone(),
-            ))),
-            Platform::TikTok => Ok(Self::TikTok(tiktok::Client::new(http, clock, settings.tiktok.clone()))),
+            Platform::X => Self::X(x::Client::new(http, clock, settings.x.clone())),
+            Platform::LinkedIn => Self::LinkedIn(linkedin::Client::new(http, clock, settings.linkedin.clone())),
+            Platform::Instagram => Self::Instagram(instagram::Client::new(http, clock, settings.instagram.clone())),
+            Platform::TikTok => Self::TikTok(tiktok::Client::new(http, clock, settings.tiktok.clone())),
         }
     }
 }

@@ -8,7 +8,6 @@ use crate::domain::platform::Platform;
 use crate::domain::publish::Plan;
 use crate::domain::text::{self, SplitOptions};
 use crate::domain::time::{Millis, Timestamp};
-use crate::platforms;
 use crate::ports::http::HttpClient;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects, PostReply, PostRequest};
 use crate::ports::pause::Ambient;
@@ -131,11 +130,10 @@ async fn take_over<O: Objects>(objects: &O, row: &PostRow, now: Timestamp) -> Op
     }
 }
 
-/// The journal that a row of another program begins with; `None` for a platform that this version cannot publish to.
+/// The journal that a row of another program begins with; `None` for a platform that this version does not know.
 #[must_use]
 pub fn adoption(row: &PostRow, now: Timestamp) -> Option<PostRequest> {
     let platform = Platform::parse(&row.platform)?;
-    platforms::available(platform).ok()?;
     let (parts, too_long) = parts_of(row);
     let progress = row.thread_progress();
     let mut confirmed = row.platform_post_ids.clone();

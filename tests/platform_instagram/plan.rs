@@ -18,7 +18,7 @@ fn plan(text: &str, media: Vec<Medium>, options: Option<Value>) -> PlannedPost {
         options: options.as_ref(),
         rules: platforms::Rules::default(),
     };
-    platforms::plan(Platform::Instagram, &wanted).unwrap()
+    platforms::plan(Platform::Instagram, &wanted)
 }
 
 fn of(kinds: &[MediaKind]) -> Vec<Medium> {
@@ -135,7 +135,7 @@ fn what_instagram_does_not_take_is_named_all_at_once() {
         options: None,
         rules: platforms::Rules::default(),
     };
-    let planned = platforms::plan(Platform::Instagram, &wanted).unwrap();
+    let planned = platforms::plan(Platform::Instagram, &wanted);
     assert_eq!(wrong(&planned).0, ["content", "media"]);
 }
 

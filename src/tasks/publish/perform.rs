@@ -38,6 +38,8 @@ const TOKEN_AGAIN_MS: Millis = Millis(6 * 3_600_000);
 /// A post whose account's object could not be reached asks again after this time.
 const ACCOUNT_AGAIN_MS: Millis = Millis(15_000);
 
+const NO_TOKEN: &str = "the account's token is not at hand";
+
 type Platform<H, A> = platforms::Client<H, A>;
 
 impl<H, A, O, W> PostObject<H, A, O, W>
@@ -128,57 +130,55 @@ where
 
     // ---- the platform --------------------------------------------------------------------------------------------
 
-    fn platform(&self, state: &State) -> Option<Platform<H, A>> {
-        let platform = state.plan.as_ref()?.platform;
+    fn platform(&self, plan: &Plan) -> Platform<H, A> {
         let (http, clock) = (self.around.http.clone(), self.around.ambient.clone());
-        Platform::new(platform, http, clock, &self.around.settings.platforms).ok()
+        Platform::new(plan.platform, http, clock, &self.around.settings.platforms)
     }
 
     fn credentials(&self) -> Option<Credentials> {
         self.memory().token.clone()
     }
 
+    /// What a call takes; `None` while the account's token is not at hand.
+    fn at_hand<'a>(&self, state: &'a State) -> Option<(Platform<H, A>, Credentials, &'a Plan)> {
+        let plan = state.plan.as_ref()?;
+        Some((self.platform(plan), self.credentials()?, plan))
+    }
+
     async fn prepare(&self, state: &State, step: usize) -> Preparation {
-        let (Some(platform), Some(credentials), Some(plan)) = (self.platform(state), self.credentials(), &state.plan)
-        else {
+        let Some((platform, credentials, plan)) = self.at_hand(state) else {
             return Preparation::NotNow {
-                message: "the account's token is not at hand".to_owned(),
+                message: NO_TOKEN.to_owned(),
                 retry_at: None,
             };
         };
-        let deadline = self.around.settings.policy.call_deadline_ms;
         let addresses = self.around.settings.addresses(plan.media(step), self.now());
+        let deadline = self.around.settings.policy.call_deadline_ms;
         let part = PartToPublish {
             text: plan.parts.get(step).map_or("", String::as_str),
             reply_to: step.checked_sub(1).and_then(|before| state.steps[before].remote_id()),
-            media: plan.media(step),
             addresses: &addresses,
-            options: plan.options.as_deref(),
-            handles: state.steps.get(step).map_or(&[], |step| &step.prepared.handles),
             remote_user_id: credentials.remote_user_id.as_ref(),
             deadline: deadline.max(limits::UPLOAD_DEADLINE_MS),
+            ..planned_part(state, plan, step)
         };
         platform.prepare(&credentials.token, &part).await
     }
 
     async fn publish(&self, state: &State, step: usize, text: &str, reply_to: Option<&RemoteId>) -> Outcome {
-        let (Some(platform), Some(credentials)) = (self.platform(state), self.credentials()) else {
+        let Some((platform, credentials, plan)) = self.at_hand(state) else {
             return Outcome::NotSent {
-                message: "the account's token is not at hand".to_owned(),
+                message: NO_TOKEN.to_owned(),
             };
         };
-        let plan = state.plan.as_ref();
-        let media = plan.map_or(&[][..], |plan| plan.media(step));
-        let addresses = self.around.settings.addresses(media, self.now());
+        let addresses = self.around.settings.addresses(plan.media(step), self.now());
         let part = PartToPublish {
             text,
             reply_to,
-            media,
             addresses: &addresses,
-            options: plan.and_then(|plan| plan.options.as_deref()),
-            handles: state.steps.get(step).map_or(&[], |step| &step.prepared.handles),
             remote_user_id: credentials.remote_user_id.as_ref(),
             deadline: self.around.settings.policy.call_deadline_ms,
+            ..planned_part(state, plan, step)
         };
         match platform.publish(&credentials.token, &part).await {
             Outcome::DuplicateOf { remote_id, message } => self.duplicate_of(state, step, remote_id, message).await,
@@ -208,8 +208,8 @@ where
             retry_at: None,
             token_dead: false,
         };
-        let (Some(platform), Some(credentials)) = (self.platform(state), self.credentials()) else {
-            return unreadable("the account's token is not at hand");
+        let Some((platform, credentials, plan)) = self.at_hand(state) else {
+            return unreadable(NO_TOKEN);
         };
         let remote_user_id = match credentials.remote_user_id {
             Some(known) => known,
@@ -224,8 +224,8 @@ where
             reply_to: query.reply_to.as_ref(),
             since: query.since,
             known_ids: &query.known_ids,
-            media_count: state.plan.as_ref().map_or(0, |plan| plan.media(query.step).len()),
-            options: state.plan.as_ref().and_then(|plan| plan.options.as_deref()),
+            media_count: plan.media(query.step).len(),
+            options: plan.options.as_deref(),
             handles: state.steps.get(query.step).map_or(&[], |step| &step.prepared.handles),
             attempts: state.steps.get(query.step).map_or(0, |step| step.attempts),
         };
@@ -263,10 +263,10 @@ where
     }
 
     async fn delete(&self, state: &State, remote_id: &RemoteId) -> Deletion {
-        match (self.platform(state), self.credentials()) {
-            (Some(platform), Some(credentials)) => platform.delete(&credentials.token, remote_id).await,
-            _ => Deletion::NotNow {
-                message: "the account's token is not at hand".to_owned(),
+        match self.at_hand(state) {
+            Some((platform, credentials, _)) => platform.delete(&credentials.token, remote_id).await,
+            None => Deletion::NotNow {
+                message: NO_TOKEN.to_owned(),
                 retry_at: None,
                 token_dead: false,
             },
@@ -292,8 +292,7 @@ where
             handles: &step.prepared.handles,
             attempts: step.attempts,
         };
-        let platform = self.platform(state)?;
-        platform.identify(&token, &query, remote_id.handle()?).await
+        self.platform(plan).identify(&token, &query, remote_id.handle()?).await
     }
 
     /// Reads a remote post back for a person's verdict. Outside a run: the token is read for it, and renewed where it would
@@ -309,9 +308,10 @@ where
             message,
             token_dead: false,
         };
-        let (Some(plan), Some(platform)) = (&state.plan, self.platform(state)) else {
-            return unreadable("the platform is not available".to_owned());
+        let Some(plan) = &state.plan else {
+            return unreadable("the post is not planned yet".to_owned());
         };
+        let platform = self.platform(plan);
         let mut refused = None;
         loop {
             let usable = self.usable_row(&plan.user_id, account_id, refused.clone()).await;
@@ -771,6 +771,16 @@ fn new_row(plan: &Plan) -> NewPostRow {
         scheduled_at: plan.scheduled_at,
         psn,
         now: plan.created_at,
+    }
+}
+
+/// What goes with a part, as far as plan and preparation say.
+fn planned_part<'a>(state: &'a State, plan: &'a Plan, step: usize) -> PartToPublish<'a> {
+    PartToPublish {
+        media: plan.media(step),
+        options: plan.options.as_deref(),
+        handles: state.steps.get(step).map_or(&[], |step| &step.prepared.handles),
+        ..PartToPublish::default()
     }
 }
 
