@@ -17,7 +17,7 @@ use psn::domain::outcome::{LookUp, Outcome, Preparation, ReadBack, RejectionKind
 use psn::domain::time::{Millis, Timestamp};
 use psn::net;
 use psn::platforms::instagram::{Client, Config};
-use psn::platforms::{AccessToken, LookUpQuery, PartToPublish, PlatformClient, Wanted, instagram};
+use psn::platforms::{AccessToken, LookUpQuery, MetricsQuery, PartToPublish, PlatformClient, Wanted, instagram};
 use psn::ports::clock::Clock;
 use psn::ports::memory::ManualClock;
 use serde_json::{Value, json};
@@ -361,6 +361,16 @@ async fn every_kind_is_published_once_on_both_hosts() {
             let user = RemoteUserId::from(ID);
             let read = bench.client.read_back(&bench.token, &remote_id, text, &user).await;
             assert_eq!(read, ReadBack::Found { same_text: true }, "{kind}");
+            let ids = [remote_id];
+            let query = MetricsQuery {
+                remote_user_id: &user,
+                options: post.options.as_deref(),
+                ids: &ids,
+            };
+            let got = bench.client.metrics(&bench.token, &query).await.unwrap()[0].1;
+            let shown = got.views.or(got.impressions);
+            assert_eq!((shown, got.reach, got.shares), (Some(120), Some(90), Some(1)), "{kind}");
+            assert_eq!(got.saves, (kind != "story").then_some(2), "{kind}");
         }
         let first = bench.entries().remove(0);
         assert_eq!(first.details["collaborators"], json!(["bob"]));

@@ -7,7 +7,7 @@ use psn::domain::id::*;
 use psn::domain::outcome::*;
 use psn::domain::time::*;
 use psn::platforms::x::{Config, Vocabulary};
-use psn::platforms::{AccessToken, LookUpQuery, PartToPublish, PlatformClient, x};
+use psn::platforms::{AccessToken, LookUpQuery, MetricsQuery, PartToPublish, PlatformClient, x};
 use psn::ports::clock::Clock as _;
 use psn::ports::memory::ManualClock;
 use std::sync::Arc;
@@ -23,7 +23,8 @@ async fn client_and_emulator_understand_each_other() {
         for strict in [false, true] {
             for fields in [Vocabulary::Tweet, Vocabulary::Post] {
                 let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000_123)));
-                let settings: Settings = serde_json::from_value(serde_json::json!({"vocabulary": emu, "strict_vocabulary": strict, "duplicate_check": false, "long_posts": ["*"]})).unwrap();
+                let settings: Settings = serde_json::from_value(serde_json::json!({"vocabulary": emu, "strict_vocabulary": strict, "duplicate_check": false, "long_posts": ["*"],
+                    "metrics": {"*": {"likes": 3, "reposts": 2, "impressions": 90, "url_link_clicks": 1}}})).unwrap();
                 let x = XEmulator::start(XOptions {
                     settings,
                     clock: Some(clock.clone()),
@@ -98,10 +99,31 @@ async fn client_and_emulator_understand_each_other() {
                     known.push(remote_id.clone());
                     parent = Some(remote_id);
                 }
+                let numbers = async || {
+                    let query = MetricsQuery {
+                        remote_user_id: &user,
+                        options: None,
+                        ids: &known,
+                    };
+                    client.metrics(&t, &query).await.unwrap()
+                };
+                let got = numbers().await;
+                assert_eq!(got.len(), known.len());
+                let told = (got[0].1.likes, got[0].1.shares, got[0].1.impressions, got[0].1.clicks);
+                assert_eq!(told, (Some(3), Some(2), Some(90), Some(1)), "{emu} {strict} {fields:?}");
                 let last = parent.unwrap();
                 assert_eq!(client.delete(&t, &last).await, Deletion::Deleted);
                 assert_eq!(client.delete(&t, &last).await, Deletion::Deleted);
                 assert_eq!(client.read_back(&t, &last, "x", &user).await, ReadBack::NotFound);
+                // What is gone is left out, and nobody is told the clicks of what is old.
+                clock.advance(Millis(30 * 24 * 3_600_000));
+                let later = numbers().await;
+                assert_eq!(later.len(), known.len() - 1);
+                assert!(
+                    later
+                        .iter()
+                        .all(|(_, got)| got.likes == Some(3) && got.clicks.is_none())
+                );
             }
         }
     }

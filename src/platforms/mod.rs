@@ -252,12 +252,9 @@ pub trait PlatformClient: Send + Sync {
     /// [`MetricsError`] says whether another token or another time would help.
     fn metrics(
         &self,
-        _token: &AccessToken,
-        _query: &MetricsQuery<'_>,
-    ) -> impl Future<Output = Result<Vec<(RemoteId, Metrics)>, MetricsError>> + Send {
-        let message = "this version of psn does not read the numbers of this platform's posts".to_owned();
-        std::future::ready(Err(MetricsError::Unavailable(message)))
-    }
+        token: &AccessToken,
+        query: &MetricsQuery<'_>,
+    ) -> impl Future<Output = Result<Vec<(RemoteId, Metrics)>, MetricsError>> + Send;
 
     /// Asks whose token it is.
     ///

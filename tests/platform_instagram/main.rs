@@ -3,6 +3,7 @@
 
 mod fake;
 mod lookup;
+mod metrics;
 mod plan;
 mod prepare;
 mod publish;

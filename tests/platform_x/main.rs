@@ -6,6 +6,7 @@ mod classify;
 mod fake;
 mod lookup;
 mod media;
+mod metrics;
 mod requests;
 mod rules;
 mod spec;

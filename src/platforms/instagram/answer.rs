@@ -43,6 +43,8 @@ pub enum Class {
     Gone,
     /// Refused for good.
     Refused,
+    /// Instagram has no numbers to tell of this post.
+    Untold,
     /// Not among what is documented.
     Unknown,
 }
@@ -141,6 +143,8 @@ const NOT_PERMITTED: &str = "Instagram does not permit this app to do that for t
 #[must_use]
 pub fn class_of(code: i64, subcode: i64, is_transient: bool) -> Class {
     match (code, subcode) {
+        // It is older than the account's being a business.
+        (_, 2_108_006) => Class::Untold,
         (_, 2_207_051) => Class::Blocked,
         (_, 2_207_042) => Class::Quota,
         (_, 2_207_027 | 2_207_008) => Class::NotReady,
@@ -203,6 +207,7 @@ pub fn fault(answer: &HttpResponse, now: Timestamp) -> Fault {
     let (code, subcode) = (problem.code.unwrap_or(0), problem.error_subcode.unwrap_or(0));
     let class = match class_of(code, subcode, problem.is_transient) {
         Class::Unknown | Class::Refused if status >= 500 => Class::Retry,
+        Class::Refused if problem.says("not enough viewers") => Class::Untold,
         class => class,
     };
     Fault {

@@ -363,7 +363,7 @@ pub fn refused(fault: &Fault, now: Timestamp) -> Preparation {
             app_wide: fault.app_wide,
         },
         Class::TokenDead => rejected(RejectionKind::TokenDead),
-        Class::Refused => rejected(RejectionKind::Permanent),
+        Class::Refused | Class::Untold => rejected(RejectionKind::Permanent),
         Class::Void | Class::OnceMore | Class::Gone => rejected(RejectionKind::HandleVoid),
         Class::NotSent | Class::Retry | Class::NotReady | Class::Unknown => Preparation::NotNow {
             message,

@@ -7,6 +7,7 @@
 mod answer;
 mod lookup;
 mod media;
+mod metrics;
 mod options;
 mod publish;
 mod rules;
@@ -19,9 +20,13 @@ pub use rules::plan;
 
 use crate::domain::id::{RemoteId, RemoteUserId};
 use crate::domain::media::handle;
+use crate::domain::metrics::Metrics;
 use crate::domain::outcome::{Deletion, Outcome, Preparation, ReadBack, RejectionKind};
 use crate::domain::time::Millis;
-use crate::platforms::{AccessToken, LookUpAnswer, LookUpQuery, PartToPublish, PlatformClient, WhoAmI, WhoError};
+use crate::platforms::{
+    AccessToken, LookUpAnswer, LookUpQuery, MetricsError, MetricsQuery, PartToPublish, PlatformClient, WhoAmI,
+    WhoError, headers,
+};
 use crate::ports::clock::Clock;
 use crate::ports::http::{HttpClient, HttpRequest};
 use bytes::Bytes;
@@ -246,9 +251,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         let Some(container) = handle(query.handles, CONTAINER) else {
             return lookup::unreadable(Fault::new(Class::Unknown, NOT_PREPARED));
         };
-        let kind = InstagramOptions::kept(query.options)
-            .ok()
-            .and_then(|options| options.kind);
+        let kind = kind_of(query.options);
         let is_searchable = lookup::is_searchable(query, kind);
         match self.status(token, container).await {
             Ok(Status::Published) if is_searchable => match self.search(token, query, kind).await {
@@ -266,7 +269,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
     }
 
     async fn identify(&self, token: &AccessToken, query: &LookUpQuery<'_>, _container: &str) -> Option<RemoteId> {
-        let kind = kind_of(query);
+        let kind = kind_of(query.options);
         if !lookup::is_searchable(query, kind) {
             return None;
         }
@@ -299,6 +302,31 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         }
     }
 
+    async fn metrics(
+        &self,
+        token: &AccessToken,
+        query: &MetricsQuery<'_>,
+    ) -> Result<Vec<(RemoteId, Metrics)>, MetricsError> {
+        let kind = kind_of(query.options);
+        let mut all = Vec::new();
+        for id in query.ids.iter().filter(|id| is_id(id.as_str())) {
+            let told = match self.get(token, &metrics::path(id, kind)).await {
+                Ok(body) => metrics::read(&body, kind),
+                Err(fault) => Err(fault),
+            };
+            match told {
+                Ok(metrics) => all.push((id.clone(), metrics)),
+                Err(Fault {
+                    class: Class::Untold, ..
+                }) => all.push((id.clone(), Metrics::default())),
+                // It was deleted: there is nothing to tell.
+                Err(Fault { class: Class::Gone, .. }) => {}
+                Err(fault) => return Err(metrics::failed(fault, self.clock.now())),
+            }
+        }
+        Ok(all)
+    }
+
     async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {
         let is_of_facebook = is_of_facebook(token);
         let path = if is_of_facebook {
@@ -326,8 +354,8 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
 }
 
 /// What the post was to become.
-fn kind_of(query: &LookUpQuery<'_>) -> Option<Kind> {
-    InstagramOptions::kept(query.options).ok()?.kind
+fn kind_of(options: Option<&str>) -> Option<Kind> {
+    InstagramOptions::kept(options).ok()?.kind
 }
 
 /// A value made safe for one segment of a path or one value of a query.

@@ -68,7 +68,13 @@ pub fn classify(end: Result<HttpResponse, HttpError>, now: Timestamp) -> Verdict
         Class::TokenDead => rejected(RejectionKind::TokenDead, fault.message),
         Class::NotReady => rejected(RejectionKind::NotReady, fault.message),
         Class::Retry | Class::Unknown => ambiguous(fault.message),
-        Class::Quota | Class::Blocked | Class::Void | Class::OnceMore | Class::Gone | Class::Refused => {
+        Class::Quota
+        | Class::Blocked
+        | Class::Void
+        | Class::OnceMore
+        | Class::Gone
+        | Class::Refused
+        | Class::Untold => {
             return Verdict::Check(fault);
         }
     };
@@ -84,7 +90,7 @@ pub fn settle(fault: Fault, status: Result<Status, Fault>, now: Timestamp) -> Ou
             until: fault.back_at(now),
             app_wide: false,
         },
-        (Ok(Status::Finished), Class::Refused) => rejected(RejectionKind::Permanent, fault.message),
+        (Ok(Status::Finished), Class::Refused | Class::Untold) => rejected(RejectionKind::Permanent, fault.message),
         (Ok(Status::Expired), _) => rejected(RejectionKind::HandleVoid, EXPIRED),
         (Ok(Status::Failed(why)), _) => rejected(failed(&why), why.message),
         (Ok(Status::Published), _) => ambiguous(format!("Instagram has published it, and said: {message}")),
@@ -98,7 +104,7 @@ pub const EXPIRED: &str = "what Instagram had prepared was not published within 
 /// Whether another container may do where one has failed.
 pub const fn failed(why: &Fault) -> RejectionKind {
     match why.class {
-        Class::Refused | Class::Unknown => RejectionKind::Permanent,
+        Class::Refused | Class::Untold | Class::Unknown => RejectionKind::Permanent,
         _ => RejectionKind::HandleVoid,
     }
 }

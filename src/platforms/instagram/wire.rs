@@ -167,6 +167,40 @@ pub struct Problem {
     pub error_user_msg: Option<String>,
 }
 
+impl Problem {
+    /// Whether its words hold these, in whatever case.
+    pub fn says(&self, words: &str) -> bool {
+        let message = self.message.as_deref().unwrap_or_default();
+        message.to_ascii_lowercase().contains(words)
+    }
+}
+
+/// Numbers of a post.
+#[derive(Deserialize)]
+pub struct Insights {
+    pub data: Vec<Insight>,
+}
+
+#[derive(Deserialize)]
+pub struct Insight {
+    pub name: String,
+    #[serde(default)]
+    values: Vec<InsightValue>,
+    total_value: Option<InsightValue>,
+}
+
+#[derive(Deserialize)]
+struct InsightValue {
+    value: Option<u64>,
+}
+
+impl Insight {
+    /// The number, in whichever of its two places.
+    pub fn value(&self) -> Option<u64> {
+        self.values.first().or(self.total_value.as_ref())?.value
+    }
+}
+
 /// An id in either of its spellings; anything that is not digits is none.
 fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let text = match Value::deserialize(from)? {

@@ -1,4 +1,4 @@
-//! X, API version 2: configuration, requests, and the client's five calls.
+//! X, API version 2: configuration, requests, and the client's calls.
 //!
 //! X names its fields in two vocabularies (`tweet.*` and `post.*`). Both are understood in every answer; which one is
 //! *asked* for is configured, and where X does not understand it the other is tried.
@@ -8,6 +8,7 @@ mod answer;
 mod cost;
 mod lookup;
 mod media;
+mod metrics;
 mod options;
 mod publish;
 mod rules;
@@ -20,9 +21,13 @@ pub use publish::classify;
 pub use rules::{Rules, plan};
 
 use crate::domain::id::{RemoteId, RemoteUserId};
+use crate::domain::metrics::Metrics;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack, RejectionKind};
 use crate::domain::time::{Millis, Timestamp};
-use crate::platforms::{AccessToken, LookUpAnswer, LookUpQuery, PartToPublish, PlatformClient, WhoAmI, WhoError};
+use crate::platforms::{
+    AccessToken, LookUpAnswer, LookUpQuery, MetricsError, MetricsQuery, PartToPublish, PlatformClient, WhoAmI,
+    WhoError, headers,
+};
 use crate::ports::clock::Clock;
 use crate::ports::http::{HttpClient, HttpRequest};
 use answer::Trouble;
@@ -130,6 +135,19 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         answer::judge(end, self.clock.now())
     }
 
+    /// Reads what can be asked for in two vocabularies: in the other one too where X does not understand the first.
+    async fn ask_either(
+        &self,
+        token: &AccessToken,
+        path: impl Fn(Vocabulary) -> String + Send,
+    ) -> Result<Bytes, Trouble> {
+        let fields = self.config.fields;
+        match self.ask(Method::GET, &path(fields), token).await {
+            Err(Trouble::NotUnderstood { .. }) => self.ask(Method::GET, &path(fields.other()), token).await,
+            end => end,
+        }
+    }
+
     /// Reads the account's newest posts, page by page, and looks for the one.
     async fn search(
         &self,
@@ -230,11 +248,7 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         remote_user_id: &RemoteUserId,
     ) -> ReadBack {
         let path = |fields| format!("{}?{}", post_path(remote_id), lookup::fields(fields));
-        let mut end = self.ask(Method::GET, &path(self.config.fields), token).await;
-        if let Err(Trouble::NotUnderstood { .. }) = end {
-            end = self.ask(Method::GET, &path(self.config.fields.other()), token).await;
-        }
-        match end {
+        match self.ask_either(token, path).await {
             Ok(body) => lookup::read_back(&body, text, remote_user_id),
             Err(Trouble::Gone { .. }) => ReadBack::NotFound,
             Err(trouble) => ReadBack::Unreadable {
@@ -242,6 +256,19 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
                 message: trouble.into_message(),
             },
         }
+    }
+
+    async fn metrics(
+        &self,
+        token: &AccessToken,
+        query: &MetricsQuery<'_>,
+    ) -> Result<Vec<(RemoteId, Metrics)>, MetricsError> {
+        let mut all = Vec::new();
+        for batch in metrics::batches(query.ids, self.clock.now()) {
+            let end = self.ask_either(token, |fields| batch.path(fields)).await;
+            all.extend(end.and_then(|body| metrics::read(&body)).map_err(metrics::failed)?);
+        }
+        Ok(all)
     }
 
     async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {

@@ -92,6 +92,56 @@ pub struct Page {
     pub errors: Option<Value>,
 }
 
+/// An answer about what several posts have got.
+#[derive(Deserialize)]
+pub struct Numbers {
+    pub data: Option<Vec<Counted>>,
+    pub includes: Option<CountedIncludes>,
+    #[serde(default)]
+    pub errors: Option<Value>,
+}
+
+#[derive(Deserialize)]
+pub struct Counted {
+    pub id: String,
+    pub attachments: Option<Attachments>,
+    pub public_metrics: Option<PublicCounts>,
+    pub non_public_metrics: Option<OwnCounts>,
+}
+
+#[derive(Deserialize)]
+pub struct PublicCounts {
+    pub retweet_count: Option<u64>,
+    pub repost_count: Option<u64>,
+    pub reply_count: Option<u64>,
+    pub like_count: Option<u64>,
+    pub quote_count: Option<u64>,
+    pub bookmark_count: Option<u64>,
+    pub impression_count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub struct OwnCounts {
+    pub url_link_clicks: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+pub struct CountedIncludes {
+    #[serde(default)]
+    pub media: Vec<CountedMedia>,
+}
+
+#[derive(Deserialize)]
+pub struct CountedMedia {
+    pub media_key: Option<String>,
+    pub public_metrics: Option<Plays>,
+}
+
+#[derive(Deserialize)]
+pub struct Plays {
+    pub view_count: Option<u64>,
+}
+
 #[derive(Deserialize)]
 pub struct Meta {
     pub result_count: Option<u64>,
