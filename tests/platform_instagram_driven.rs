@@ -207,7 +207,14 @@ async fn every_call_of_a_carousel_may_fail() {
             assert!(verdict.exact(), "{name}: {verdict:?}");
             assert_eq!(state(&post), PUBLISHED, "{name}: {:?}", post.view);
             let entries = bench.entries();
-            assert_eq!(post.view.remote_ids()[0].as_str(), entries.last().unwrap().id, "{name}");
+            let id = &post.view.remote_ids()[0];
+            assert_eq!(id.as_str(), entries.last().unwrap().id, "{name}");
+            // It is asked for once, at the end.
+            let address = post.addresses.get(id).map_or("", String::as_str);
+            assert!(
+                nth > 0 || address.starts_with("https://www.instagram.com/p/"),
+                "{address}"
+            );
             if nth == 0 {
                 calls_of_one = http.calls.load(Ordering::SeqCst);
             }

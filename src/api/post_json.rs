@@ -93,10 +93,10 @@ impl PostJson {
             index: part.index,
             text: part.text.clone(),
             remote_id: part.remote_id.clone(),
-            url: part
-                .remote_id
-                .as_ref()
-                .and_then(|id| permalink(plan.platform, username, id)),
+            url: part.remote_id.as_ref().and_then(|id| {
+                let asked = snapshot.addresses.get(id).cloned();
+                asked.or_else(|| permalink(plan.platform, username, id))
+            }),
             state: part.state.name(),
             media: plan.media(part.index - 1).to_vec(),
         });

@@ -233,6 +233,12 @@ pub trait PlatformClient: Send + Sync {
         std::future::ready(None)
     }
 
+    /// Asks where people find a part that is out; `None` when the platform does not say. Asked only where names do not tell
+    /// it ([`tells_addresses`]).
+    fn address(&self, _token: &AccessToken, _remote_id: &RemoteId) -> impl Future<Output = Option<String>> + Send {
+        std::future::ready(None)
+    }
+
     /// Deletes one part. What is gone already counts as deleted.
     fn delete(&self, token: &AccessToken, remote_id: &RemoteId) -> impl Future<Output = Deletion> + Send;
 
@@ -337,6 +343,15 @@ pub fn permalink(platform: Platform, username: Option<&str>, remote_id: &RemoteI
     }
 }
 
+/// Whether the platform has to be asked for the address of a published part.
+#[must_use]
+pub const fn tells_addresses(platform: Platform) -> bool {
+    match platform {
+        Platform::Instagram => true,
+        Platform::X | Platform::LinkedIn | Platform::TikTok => false,
+    }
+}
+
 /// What else than publishing costs, in millionths of a US dollar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prices {
@@ -411,6 +426,13 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::LinkedIn(client) => client.identify(token, query, handle).await,
             Self::Instagram(client) => client.identify(token, query, handle).await,
             Self::TikTok(client) => client.identify(token, query, handle).await,
+        }
+    }
+
+    async fn address(&self, token: &AccessToken, remote_id: &RemoteId) -> Option<String> {
+        match self {
+            Self::Instagram(client) => client.address(token, remote_id).await,
+            Self::X(_) | Self::LinkedIn(_) | Self::TikTok(_) => None,
         }
     }
 

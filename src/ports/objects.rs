@@ -8,6 +8,7 @@ use crate::domain::publish::view::{PostView, TimelineItem};
 use crate::domain::publish::{Edition, Hold, Plan, Verdict};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 use std::future::Future;
 
 /// Asks objects. A request may be delivered twice: every one of them is idempotent.
@@ -151,6 +152,9 @@ pub struct PostSnapshot {
     pub view: PostView,
     /// The account's user name, where known: permalinks are made of it.
     pub username: Option<String>,
+    /// Where people find what is out, by the platform's names, as far as those do not tell it and the platform was asked.
+    #[serde(default)]
+    pub addresses: BTreeMap<RemoteId, String>,
     /// Posts with similar text, at creation.
     pub similar: Vec<PostId>,
 }

@@ -238,6 +238,7 @@ pub fn snapshot(plan: Plan) -> PostSnapshot {
         plan,
         view,
         username: Some("ada".to_owned()),
+        addresses: Default::default(),
         similar: Vec::new(),
     }
 }

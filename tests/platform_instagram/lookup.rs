@@ -1,6 +1,6 @@
 //! What became of a container: every status, and the search for its post.
 
-use crate::fake::{End, Fake, NOW, USER, broken, error, handles, ok, status};
+use crate::fake::{End, Fake, NOW, USER, broken, error, handles, ok, status, text};
 use psn::domain::id::{RemoteId, RemoteUserId};
 use psn::domain::outcome::{LookUp, ReadBack, RejectionKind};
 use psn::domain::time::{Millis, Timestamp};
@@ -286,4 +286,28 @@ async fn posts_are_read_back_and_tokens_tell_whose_they_are() {
         who(ok(&json!({})), "").await,
         Err(WhoError::Unreadable { .. })
     ));
+}
+
+#[tokio::test]
+async fn an_address_is_one_of_instagram_or_none() {
+    let id = RemoteId::from("17900000000000001");
+    let address = "https://www.instagram.com/p/C0de/";
+    for (end, expected) in [
+        (
+            ok(&json!({"permalink": address, "id": "17900000000000001"})),
+            Some(address),
+        ),
+        (ok(&json!({"permalink": "http://elsewhere.example/", "id": "1"})), None),
+        (ok(&json!({"id": "1"})), None),
+        (error(400, 100, 33), None),
+        (text(200, "<html>"), None),
+    ] {
+        let fake = Fake::new([end]);
+        let found = fake.client().address(&AccessToken::new("t"), &id).await;
+        assert_eq!(found.as_deref(), expected);
+        assert_eq!(
+            fake.asked(),
+            ["GET http://ig.test/v25.0/17900000000000001?fields=permalink"]
+        );
+    }
 }

@@ -222,6 +222,13 @@ pub fn read_back(body: &[u8], text: &str, user: &RemoteUserId, shows_captions: b
     }
 }
 
+/// Where people find a post, from a 2xx answer.
+pub fn address(body: &[u8]) -> Option<String> {
+    let post = serde_json::from_slice::<wire::Media>(body).ok()?;
+    post.permalink
+        .filter(|address| address.starts_with("https://www.instagram.com/"))
+}
+
 /// Whose token it is, from a 2xx answer of the host of Instagram Login.
 ///
 /// # Errors

@@ -278,6 +278,11 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         <[RemoteId; 1]>::try_from(found).ok().map(|[only]| only)
     }
 
+    async fn address(&self, token: &AccessToken, remote_id: &RemoteId) -> Option<String> {
+        let path = format!("/{}?fields=permalink", escape(remote_id.as_str()));
+        lookup::address(&self.get(token, &path).await.ok()?)
+    }
+
     async fn delete(&self, _token: &AccessToken, _remote_id: &RemoteId) -> Deletion {
         Deletion::Refused {
             message: "Instagram's API deletes no posts: delete it in the Instagram app".to_owned(),

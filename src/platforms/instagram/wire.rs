@@ -115,6 +115,7 @@ pub struct Media {
     pub caption: Option<String>,
     pub timestamp: Option<String>,
     pub media_type: Option<String>,
+    pub permalink: Option<String>,
     pub owner: Option<Owner>,
 }
 

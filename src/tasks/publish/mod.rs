@@ -6,7 +6,8 @@
 //!
 //! Keys of the object's table → value: `projected` → the row as it was last mirrored; `similar` → ids of similar posts at
 //! creation; `username` → the account's name on the platform; `content` → the stored content of
-//! an adopted row; `waits_for` → the scope of the hold it waits for; `reads` → how many look-ups it made.
+//! an adopted row; `waits_for` → the scope of the hold it waits for; `reads` → how many look-ups it made;
+//! `addresses` → where people find what is out, where the platform had to be asked.
 
 mod perform;
 pub mod row;
@@ -381,6 +382,7 @@ where
             plan,
             view,
             username,
+            addresses: self.addresses()?,
             similar,
         })))
     }
@@ -471,7 +473,8 @@ where
             self.note(&state, next).await;
             // A request may have come in meanwhile: then there is more to do.
             if self.state()?.len == state.len {
-                return self.set_alarm(next).await;
+                self.set_alarm(next).await?;
+                return self.find_addresses(&state).await;
             }
             wake_at = self.drive(&mut calls_left).await?;
         }

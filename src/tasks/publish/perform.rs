@@ -25,6 +25,7 @@ use crate::store::posts::{DeleteResult, InsertResult, NewPostRow, SimilarCandida
 use crate::store::project::{Projected, Projection};
 use futures_util::future::{Either, select};
 use serde_json::{Map, json};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 
@@ -273,11 +274,54 @@ where
         }
     }
 
-    /// Asks what the platform calls a part. Outside a run: the token is read for it.
-    async fn identify(&self, state: &State, index: usize, remote_id: &RemoteId) -> Option<RemoteId> {
+    /// Where people find what is out, as far as the platform was asked.
+    pub(super) fn addresses(&self) -> Result<BTreeMap<RemoteId, String>, String> {
+        let stored = self.table.get("addresses")?;
+        Ok(stored
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default())
+    }
+
+    /// Asks for them once nothing else is to be done. They are shown to people, and nothing depends on them: what is not
+    /// told is left.
+    pub(super) async fn find_addresses(&self, state: &State) -> Result<(), String> {
+        let Some(plan) = state
+            .plan
+            .as_ref()
+            .filter(|plan| platforms::tells_addresses(plan.platform))
+        else {
+            return Ok(());
+        };
+        let mut known = self.addresses()?;
+        let is_new = |id: &&RemoteId| id.handle().is_none() && !known.contains_key(*id);
+        let new: Vec<RemoteId> = state.remote_ids().into_iter().filter(is_new).cloned().collect();
+        if !state.is_resting() || new.is_empty() {
+            return Ok(());
+        }
+        let Some((token, _)) = self.token_of_row(state).await else {
+            return Ok(());
+        };
+        let platform = self.platform(plan);
+        for id in new {
+            if let Some(address) = platform.address(&token, &id).await {
+                known.insert(id, address);
+            }
+        }
+        self.table
+            .put("addresses", &serde_json::to_string(&known).unwrap_or_default())
+    }
+
+    /// The account's token outside a run, and the row that it is from.
+    async fn token_of_row(&self, state: &State) -> Option<(AccessToken, TokenRow)> {
         let (plan, account_id) = (state.plan.as_ref()?, state.account_id.as_ref()?);
         let tokens = self.usable_row(&plan.user_id, account_id, None).await.ok()?;
-        let token = self.open(&tokens).ok()?;
+        Some((self.open(&tokens).ok()?, tokens))
+    }
+
+    /// Asks what the platform calls a part. Outside a run: the token is read for it.
+    async fn identify(&self, state: &State, index: usize, remote_id: &RemoteId) -> Option<RemoteId> {
+        let plan = state.plan.as_ref()?;
+        let (token, tokens) = self.token_of_row(state).await?;
         let owner = tokens.account.remote_user_id.as_ref()?;
         let step = state.steps.get(index)?;
         let known_ids: Vec<RemoteId> = state.remote_ids().into_iter().cloned().collect();
