@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 
 const TOKEN: &str = "right-token";
 const ID: &str = "07070707-0707-4707-8707-070707070707";
+const MEDIUM: &str = "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456";
 const NOBODYS: &str = "00000000-0000-4000-8000-000000000000";
 
 /// What reached the server: method, path with query, body.
@@ -305,6 +306,28 @@ fn what_reaches_the_worker() {
             "--platform",
             "linkedin",
         ],
+        &[
+            "post",
+            "create",
+            "--part",
+            "one",
+            "--part",
+            "two",
+            "--media",
+            MEDIUM,
+            "--media",
+            MEDIUM,
+            "--alt",
+            "a dot",
+            "--media-part",
+            "2",
+            "--option",
+            "x.reply_settings=following",
+            "--option",
+            "x.made_with_ai=true",
+        ],
+        &["post", "edit", ID, "--media", MEDIUM, "--title", "A paper"],
+        &["post", "edit", ID, "--option", "linkedin.visibility=CONNECTIONS"],
         &["post", "schedule", ID, "--at", "2026-11-23T10:00:00+01:00"],
         &["post", "edit", ID, "--text", "new", "--numbering", "false"],
         &["post", "retry", ID],

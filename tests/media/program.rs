@@ -93,12 +93,14 @@ async fn serve(media: Arc<dyn MediaStore>) -> String {
 }
 
 fn psn(folder: &Path, base: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_psn"));
+    let mut command = program(folder, base);
+    command.arg("media").args(arguments);
     command
-        .arg("media")
-        .args(arguments)
-        .current_dir(folder)
-        .kill_on_drop(true);
+}
+
+fn program(folder: &Path, base: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_psn"));
+    command.current_dir(folder).kill_on_drop(true);
     command
         .env_clear()
         .env("PSN_ROOT", folder)
@@ -167,6 +169,64 @@ async fn a_killed_upload_goes_on_at_the_chunk_where_it_was() {
     // A third run finds it there.
     document(&run(folder.path(), &base, &arguments).await);
     assert_eq!(gate.came.lock().unwrap().len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_go_with_a_post() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("one.png"), png(10, 10, 500)).unwrap();
+    std::fs::write(folder.path().join("two.png"), png(20, 20, 500)).unwrap();
+    let store = Arc::new(MemoryMedia::default());
+    let base = serve(Arc::clone(&store) as Arc<dyn MediaStore>).await;
+    let validate = async |more: &[&str]| {
+        let mut command = program(folder.path(), &base);
+        command.args(["post", "validate", "--part", "a", "--part", "b", "--json"]);
+        command.args(more).output().await.unwrap()
+    };
+    let said = validate(&[
+        "--media",
+        "one.png",
+        "--media",
+        "two.png",
+        "--alt",
+        "a dot",
+        "--media-part",
+        "2",
+        "--option",
+        "x.reply_settings=following",
+    ])
+    .await;
+    let report = document(&said);
+    assert_eq!((&report["valid"], &report["errors"]), (&json!(true), &json!([])));
+    // Both parts, and one description.
+    assert_eq!(report["cost"], json!({"currency": "USD", "amount": 0.035}));
+    assert_eq!(store.list(None, 9).await.unwrap().len(), 2);
+
+    let second = hash(&png(20, 20, 500));
+    let wrong = validate(&["--media", &second, "--option", "x.reply_settings=nobody"]).await;
+    assert_eq!(wrong.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&wrong.stdout).unwrap();
+    assert_eq!(report["errors"][0]["field"], "x", "{report}");
+    for (arguments, words) in [
+        (
+            &["--media", "one.png", "--media", "none.png"][..],
+            "`none.png` cannot be added",
+        ),
+        (
+            &["--media", &second, "--alt", "a", "--alt", "b"],
+            "`--alt` is given twice for one medium",
+        ),
+        (
+            &["--option", "x.poll=1", "--option", "x.poll.options=[]"],
+            "says twice what it is",
+        ),
+        (&["--alt", "a", "--media", &second], "`--alt` belongs to no medium"),
+        (&["--option", "mastodon.a=1"], "`mastodon` is not a platform"),
+    ] {
+        let refused = validate(arguments).await;
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(2) && said.contains(words), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

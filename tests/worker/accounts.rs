@@ -13,7 +13,6 @@ use psn::dev::postgres::DATABASE;
 use psn::dev::stack::Stack;
 use psn::domain::time::{Millis, Timestamp};
 use psn::ports::clock::Clock;
-use reqwest::Method;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -65,33 +64,34 @@ async fn connected_through_the_worker_and_alive_after_a_kill() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn x_goes_out_with_the_account_just_connected() {
-    goes_out_with_the_account_just_connected("x", None, json!({}), |stack| stack.x().ledger()).await;
+    goes_out_with_the_account_just_connected("x", None, &[], |stack| stack.x().ledger()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn linkedin_goes_out_with_the_account_just_connected() {
     let ledger = |stack: &Stack| stack.foundation.linkedin.ledger();
-    goes_out_with_the_account_just_connected("linkedin", None, json!({}), ledger).await;
+    goes_out_with_the_account_just_connected("linkedin", None, &[], ledger).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instagram_goes_out_with_the_account_just_connected() {
     let ledger = |stack: &Stack| stack.foundation.instagram.ledger();
-    goes_out_with_the_account_just_connected("instagram", Some(jpeg(1080, 1080, 5_000)), json!({}), ledger).await;
+    let medium = ("first.jpg", jpeg(1080, 1080, 5_000));
+    goes_out_with_the_account_just_connected("instagram", Some(medium), &[], ledger).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tiktok_goes_out_with_the_account_just_connected() {
     let ledger = |stack: &Stack| stack.foundation.tiktok.ledger();
-    let options = json!({"privacy_level": "PUBLIC_TO_EVERYONE"});
-    goes_out_with_the_account_just_connected("tiktok", Some(mp4(20_000)), options, ledger).await;
+    let options = ["--option", "tiktok.privacy_level=PUBLIC_TO_EVERYONE"];
+    goes_out_with_the_account_just_connected("tiktok", Some(("first.mp4", mp4(20_000))), &options, ledger).await;
 }
 
 /// From a database that knows no account: one command connects one, and a post that names it is out once, under it.
 async fn goes_out_with_the_account_just_connected(
     platform: &str,
-    medium: Option<Vec<u8>>,
-    options: Value,
+    medium: Option<(&str, Vec<u8>)>,
+    options: &[&str],
     ledger: impl Fn(&Stack) -> Ledger,
 ) {
     let site = Site::start("500,1500,3000", "2500", XSettings::default()).await;
@@ -106,17 +106,18 @@ async fn goes_out_with_the_account_just_connected(
 
     let account = connect(&site, platform).await["account"].take();
     let text = format!("the first on {platform}");
-    let mut post = json!({"platform": platform, "account_id": account["id"], "content": text, "publish": "now"});
-    if options != json!({}) {
-        post[platform] = options;
+    let account_id = account["id"].as_str().unwrap();
+    let mut arguments = vec!["post", "create", "--platform", platform, "--account", account_id];
+    arguments.extend(["--text", &text, "--now", "--json"]);
+    if let Some((name, bytes)) = medium {
+        std::fs::write(site.folder.path().join(name), bytes).unwrap();
+        arguments.extend(["--media", name]);
     }
-    if let Some(bytes) = medium {
-        let request = site.request(Method::POST, "/v1/media", None).body(bytes);
-        let kept = site.send(request).await.unwrap();
-        assert_eq!(kept.status, 201, "{}", kept.body);
-        post["media"] = json!([{"id": kept.body["id"]}]);
-    }
-    let created = site.create(post, "first").await;
+    arguments.extend(options);
+    let said = psn(&site, &arguments).output().await.unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let created: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let created = &created["posts"][0];
     let rested = site.rested(created["id"].as_str().unwrap()).await;
     assert_eq!(rested["status"], "published", "{rested}");
     assert_eq!(rested["account_id"], account["id"], "{rested}");
@@ -132,27 +133,34 @@ async fn goes_out_with_the_account_just_connected(
     site.stop().await;
 }
 
-/// Connects an account by the program, its redirect taken by the Worker: what the program said.
-pub async fn connect(site: &Site, platform: &str) -> Value {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_psn"))
-        .args([
-            "account",
-            "connect",
-            platform,
-            "--redirect-uri",
-            "worker",
-            "--no-browser",
-            "--json",
-        ])
+/// The program beside the stack, with nobody at the keyboard.
+fn psn(site: &Site, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_psn"));
+    command
+        .args(arguments)
         .env_clear()
         .envs(&site.local.env)
         .env("PSN_ROOT", site.folder.path())
+        .current_dir(site.folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+        .kill_on_drop(true);
+    command
+}
+
+/// Connects an account by the program, its redirect taken by the Worker: what the program said.
+pub async fn connect(site: &Site, platform: &str) -> Value {
+    let arguments = [
+        "account",
+        "connect",
+        platform,
+        "--redirect-uri",
+        "worker",
+        "--no-browser",
+        "--json",
+    ];
+    let mut child = psn(site, &arguments).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
     let url = loop {

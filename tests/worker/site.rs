@@ -124,11 +124,9 @@ impl Site {
         }
     }
 
-    /// Makes a post, on X where nothing else is said. The key makes it safe to ask again across a kill.
+    /// Makes a post on X. The key makes it safe to ask again across a kill.
     pub async fn create(&self, mut body: Value, key: &str) -> Value {
-        if body["platform"].is_null() {
-            body["platform"] = json!("x");
-        }
+        body["platform"] = json!("x");
         self.create_all(body, key).await[0].clone()
     }
 

@@ -6,36 +6,51 @@ use super::{FETCH_DEADLINE_MS, facts, read};
 use crate::cli::Context;
 use crate::cli::client::Worker;
 use crate::cli::error::{CliError, CliResult};
+use crate::domain::media::Medium;
 use serde_json::{Value, json};
 
-enum Wanted {
-    File(Source),
+/// What is to be added.
+pub enum Wanted {
+    /// A file, looked at.
+    File {
+        /// As it was named.
+        name: String,
+        /// What is in it.
+        file: Source,
+    },
+    /// An address that the worker is to fetch.
     Address(String),
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// A file that is none, or what the worker says.
-pub async fn run(context: &Context, sources: &[String]) -> CliResult {
-    let mut wanted = Vec::new();
-    for source in sources {
-        wanted.push(match source.contains("://") {
-            true => Wanted::Address(source.clone()),
-            false => Wanted::File(Source::open(source)?),
-        });
+impl Wanted {
+    /// Looks at what was named.
+    ///
+    /// # Errors
+    /// A file that is none.
+    pub fn open(source: &str) -> CliResult<Self> {
+        let name = source.to_owned();
+        Ok(match source.contains("://") {
+            true => Self::Address(name),
+            false => Self::File {
+                file: Source::open(source)?,
+                name,
+            },
+        })
     }
-    let worker = Worker::from_settings(&context.settings()?)?;
-    let printer = &context.printer;
-    let mut items: Vec<Value> = Vec::new();
-    for (source, wanted) in sources.iter().zip(wanted) {
-        let answer = match wanted {
-            Wanted::File(mut file) => upload(context, &worker, &mut file).await,
-            Wanted::Address(url) => {
+
+    /// Sends it: what the worker says, and the medium in that. People are told.
+    ///
+    /// # Errors
+    /// What the file or the worker says.
+    pub async fn send(self, context: &Context, worker: &Worker) -> CliResult<(Value, Medium)> {
+        let printer = &context.printer;
+        let (source, answer) = match self {
+            Self::File { name, mut file } => (name, upload(context, worker, &mut file).await),
+            Self::Address(url) => {
                 printer.fleeting("the worker fetches it…");
-                worker
-                    .post_slow("/v1/media", &json!({ "url": url }), FETCH_DEADLINE_MS)
-                    .await
+                let body = json!({ "url": url });
+                let answer = worker.post_slow("/v1/media", &body, FETCH_DEADLINE_MS).await;
+                (url, answer)
             }
         };
         printer.fleeting("");
@@ -46,11 +61,29 @@ pub async fn run(context: &Context, sources: &[String]) -> CliResult {
                     .hint("check that `PSN_URL` is the address of a psn worker of this version"),
             );
         };
+        if !printer.is_json() {
+            printer.talk(format!("{source}: {} ({})", medium.kind.title(), facts(&medium)));
+        }
+        answer["source"] = json!(source);
+        Ok((answer, medium))
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A file that is none, or what the worker says.
+pub async fn run(context: &Context, sources: &[String]) -> CliResult {
+    let wanted = sources.iter().map(|source| Wanted::open(source));
+    let wanted = wanted.collect::<CliResult<Vec<_>>>()?;
+    let worker = Worker::from_settings(&context.settings()?)?;
+    let printer = &context.printer;
+    let mut items: Vec<Value> = Vec::new();
+    for wanted in wanted {
+        let (answer, medium) = wanted.send(context, &worker).await?;
         if printer.is_json() {
-            answer["source"] = json!(source);
             items.push(answer);
         } else {
-            printer.talk(format!("{source}: {} ({})", medium.kind.title(), facts(&medium)));
             printer.data(medium.id.as_str());
         }
     }

@@ -4,6 +4,8 @@ mod add;
 mod file;
 mod upload;
 
+pub use add::Wanted;
+
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::error::CliResult;

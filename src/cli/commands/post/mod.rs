@@ -1,5 +1,6 @@
 //! `psn post`: everything about posts, by the worker's HTTP routes.
 
+mod attach;
 mod render;
 mod watch;
 mod write;

@@ -1,5 +1,6 @@
 //! Creating, editing and validating posts.
 
+use super::attach::AttachArgs;
 use super::{path, posts_of, render, time};
 use crate::cli::Context;
 use crate::cli::client::{Worker, field_error};
@@ -9,6 +10,12 @@ use crate::domain::limits::BODY_BYTES_MAX;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::io::Read;
+
+const EXAMPLES: &str = "\
+Examples:
+  psn post create --text \"Hello\" --at 2026-12-01T09:00:00+01:00
+  psn post create --platform tiktok --text \"How it is made\" --media clip.mp4 \\
+      --option tiktok.privacy_level=PUBLIC_TO_EVERYONE --now";
 
 /// Where the content comes from.
 #[derive(Debug, Args)]
@@ -30,7 +37,9 @@ pub struct ContentArgs {
 pub struct BodyArgs {
     #[command(flatten)]
     content: ContentArgs,
-    /// Where it goes: x; give it again for each further platform
+    #[command(flatten)]
+    attached: AttachArgs,
+    /// Where it goes, e.g. linkedin; give it again for each further platform
     #[arg(long = "platform", value_name = "NAME", default_value = "x")]
     platforms: Vec<String>,
     /// When it goes out, e.g. 2026-11-23T09:00:00+01:00
@@ -52,6 +61,7 @@ pub struct BodyArgs {
 
 /// A new post.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct CreateArgs {
     #[command(flatten)]
     body: BodyArgs,
@@ -71,6 +81,8 @@ pub struct EditArgs {
     id: String,
     #[command(flatten)]
     content: ContentArgs,
+    #[command(flatten)]
+    attached: AttachArgs,
     /// Its new time
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<String>,
@@ -121,7 +133,8 @@ pub fn read_text(file: &str) -> CliResult<String> {
 }
 
 impl BodyArgs {
-    fn to_json(&self) -> CliResult<Value> {
+    /// The body of a request; files that go with it are sent first.
+    async fn to_json(&self, context: &Context, worker: &Worker) -> CliResult<Value> {
         if let Some(word) = self.loose.first() {
             return Err(CliError::input(format!("`{}` belongs to no option", excerpt(word, 40)))
                 .hint("the text follows `--text`, in quotes, or `--file FILE` reads it from a file"));
@@ -148,16 +161,16 @@ impl BodyArgs {
         if let Some(account) = &self.account {
             body.insert("account_id".to_owned(), json!(account));
         }
+        self.attached.put_into(&mut body, context, worker).await?;
         Ok(Value::Object(body))
     }
 }
 
 /// Creates the post, one per platform.
 pub async fn create(context: &Context, args: CreateArgs) -> CliResult {
-    let body = args.body.to_json()?;
-    let answer = Worker::from_settings(&context.settings()?)?
-        .post("/v1/posts", Some(&body))
-        .await?;
+    let worker = Worker::from_settings(&context.settings()?)?;
+    let body = args.body.to_json(context, &worker).await?;
+    let answer = worker.post("/v1/posts", Some(&body)).await?;
     if context.printer.is_json() {
         context.printer.document(&answer);
         return Ok(());
@@ -181,22 +194,21 @@ pub async fn edit(context: &Context, args: EditArgs) -> CliResult {
     if let Some(numbering) = args.numbering {
         body.insert("numbering".to_owned(), json!(numbering));
     }
-    if body.is_empty() {
+    if body.is_empty() && args.attached.is_empty() {
         return Err(CliError::input("nothing is to be changed")
-            .hint("give `--text`, `--file`, `--part`, `--at` or `--numbering`"));
+            .hint("give `--text`, `--file`, `--part`, `--media`, `--option`, `--at` or `--numbering`"));
     }
-    let post = Worker::from_settings(&context.settings()?)?
-        .patch(&path(&args.id)?, &Value::Object(body))
-        .await?;
+    let worker = Worker::from_settings(&context.settings()?)?;
+    args.attached.put_into(&mut body, context, &worker).await?;
+    let post = worker.patch(&path(&args.id)?, &Value::Object(body)).await?;
     render::post(context, &post)
 }
 
 /// Checks the post; ends well only if it could be published.
 pub async fn validate(context: &Context, args: ValidateArgs) -> CliResult {
-    let body = args.body.to_json()?;
-    let report = Worker::from_settings(&context.settings()?)?
-        .post("/v1/validate", Some(&body))
-        .await?;
+    let worker = Worker::from_settings(&context.settings()?)?;
+    let body = args.body.to_json(context, &worker).await?;
+    let report = worker.post("/v1/validate", Some(&body)).await?;
     let printer = &context.printer;
     let valid = report.get("valid") == Some(&Value::Bool(true));
     if printer.is_json() {
