@@ -4,7 +4,7 @@
 mod support;
 
 use psn::dev::emulators::x::settings::Settings as XSettings;
-use psn::dev::faults::Plan as FaultPlan;
+use psn::dev::faults::{Action, How, Match, Plan as FaultPlan, Point, Rule};
 use psn::domain::id::PostId;
 use psn::domain::post::{Status, SubStatus};
 use psn::domain::time::{Millis, Timestamp};
@@ -116,4 +116,47 @@ async fn what_is_refused_costs_nothing() {
     stage.world.run_for(HOUR).await;
     assert_eq!(state(&stage, &held).await, (Status::Draft, None));
     assert_eq!(out(&stage), 2);
+}
+
+/// What is in doubt is looked up whatever that costs; what comes behind it is paid for as anything is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_a_part_in_doubt_waits_where_too_little_is_left() {
+    let postgres = support::postgres().await;
+    let variables = [("X_BUDGET_USD_MONTH", "0.03")];
+    let stage = support::stage_with(&postgres, "x_budget_doubt", 3, XSettings::default(), &variables).await;
+    let lost = Rule {
+        matches: Match {
+            method: Some("POST".to_owned()),
+            path: Some("/2/tweets".to_owned()),
+            ..Match::default()
+        },
+        action: Action {
+            fail: Some(Point::After),
+            how: Some(How::Reset),
+            ..Action::default()
+        },
+        times: Some(1),
+    };
+    let plan = FaultPlan {
+        settings: XSettings::default(),
+        rules: vec![lost],
+    };
+    stage.x.set_faults(plan).unwrap();
+    let thread = create(&stage, 1, &["one", "two"]).await;
+    stage.world.run_for(Millis(5_000)).await;
+    let doubtful = (Status::Publishing, Some(SubStatus::Reconciling));
+    assert_eq!((state(&stage, &thread).await, out(&stage)), (doubtful, 1));
+    // The program starts again, with less to spend: the part is found, and the other one held.
+    stage
+        .world
+        .deploy(|settings| settings.platforms.x.allowance.budget_micro_usd = Some(20_000));
+    stage.world.run_for(HOUR).await;
+    assert_eq!((state(&stage, &thread).await, out(&stage)), (PAUSED, 1));
+    let words = message(&stage, &thread).await;
+    assert!(words.starts_with("it costs 0.015 USD, and of the 0.02 USD"), "{words}");
+    stage
+        .world
+        .deploy(|settings| settings.platforms.x.allowance.budget_micro_usd = Some(50_000));
+    stage.world.run_for(Millis(2 * HOUR.0)).await;
+    assert_eq!((state(&stage, &thread).await, out(&stage)), (PUBLISHED, 2));
 }

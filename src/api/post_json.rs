@@ -6,10 +6,9 @@ use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::post::{PartState, Status, SubStatus};
 use crate::domain::publish::view::TimelineItem;
-use crate::platforms::permalink;
+use crate::platforms::{cost_micro_usd, permalink};
 use crate::ports::objects::PostSnapshot;
 use crate::store::content;
-use crate::tasks::publish::spending::whole_cost_micro_usd;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -101,6 +100,7 @@ impl PostJson {
             media: plan.media(part.index - 1).to_vec(),
         });
         let remote_ids = view.remote_ids();
+        let texts = plan.parts.iter().map(String::as_str);
         Self {
             id: plan.post_id.clone(),
             platform: plan.platform.name().into(),
@@ -115,7 +115,7 @@ impl PostJson {
             platform_post_ids: remote_ids,
             group_id: plan.group_id.clone(),
             account_id: view.account_id.clone().or_else(|| plan.account_id.clone()),
-            cost: Some(Cost::of(whole_cost_micro_usd(plan))),
+            cost: Some(Cost::of(cost_micro_usd(plan.platform, texts, &plan.media))),
             options: plan
                 .options
                 .as_deref()

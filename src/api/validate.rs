@@ -6,8 +6,7 @@ use crate::api::problem::{FieldError, Problem};
 use crate::api::request::Material;
 use crate::api::rows::Rows;
 use crate::api::{Shared, body, content, request};
-use crate::domain::content::PlannedPart;
-use crate::domain::media::Medium;
+use crate::domain::content::Plan;
 use crate::domain::platform::Platform;
 use crate::platforms;
 use crate::ports::objects::Objects;
@@ -18,12 +17,8 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// What publishing these parts costs, in millionths of a US dollar.
-fn cost(platform: Platform, parts: &[PlannedPart], media: &[Vec<Medium>]) -> u64 {
-    let media = |part: usize| media.get(part).map_or(&[][..], Vec::as_slice);
-    let of_part =
-        |(index, part): (usize, &PlannedPart)| platforms::part_cost_micro_usd(platform, &part.text, media(index));
-    parts.iter().enumerate().map(of_part).sum()
+fn texts(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.parts.iter().map(|part| part.text.as_str())
 }
 
 /// `POST /v1/validate`
@@ -51,7 +46,7 @@ pub async fn validate<O: Objects, R: Rows>(
         // The parts shown are those of the first platform; what is wrong on any of them is said.
         for &other in wanted.platforms.iter().skip(1) {
             let (planned, wrong) = request::plan(&material, other);
-            cost_micro_usd += cost(other, &planned.plan.parts, &media);
+            cost_micro_usd += platforms::cost_micro_usd(other, texts(&planned.plan), &media);
             errors.extend(wrong.into_iter().map(|error| error.on(other)));
             warnings.extend(planned.plan.warnings);
         }
@@ -61,9 +56,9 @@ pub async fn validate<O: Objects, R: Rows>(
             _ => errors.extend(wrong.into_iter().map(|error| error.on(platform))),
         }
         let planned = planned.plan;
-        cost_micro_usd += cost(platform, &planned.parts, &media);
+        cost_micro_usd += platforms::cost_micro_usd(platform, texts(&planned), &media);
+        let said: Vec<String> = texts(&planned).map(str::to_owned).collect();
         warnings.extend(planned.warnings);
-        let texts: Vec<String> = planned.parts.iter().map(|part| part.text.clone()).collect();
         for part in planned.parts {
             parts.push(json!({
                 "index": part.index,
@@ -74,7 +69,7 @@ pub async fn validate<O: Objects, R: Rows>(
                 "warnings": part.warnings,
             }));
         }
-        warnings.extend(similar_warnings(&app, platform, &texts, None).await);
+        warnings.extend(similar_warnings(&app, platform, &said, None).await);
     }
     let errors: Vec<FieldError> = errors;
     let cost = Cost::of(cost_micro_usd);

@@ -379,6 +379,17 @@ pub fn part_cost_micro_usd(platform: Platform, text: &str, media: &[Medium]) -> 
     }
 }
 
+/// What publishing all of a post costs, in millionths of a US dollar. `media` are those of each part; parts behind the last
+/// have none.
+#[must_use]
+pub fn cost_micro_usd<'a>(platform: Platform, texts: impl IntoIterator<Item = &'a str>, media: &[Vec<Medium>]) -> u64 {
+    let media = media.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
+    let parts = texts.into_iter().zip(media);
+    parts
+        .map(|(text, media)| part_cost_micro_usd(platform, text, media))
+        .sum()
+}
+
 impl<H: HttpClient, C: Clock> Client<H, C> {
     /// The client of that platform.
     #[must_use]

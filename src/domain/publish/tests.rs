@@ -91,6 +91,7 @@ fn stored() -> Vec<(Entry, &'static str)> {
         (waiting(WaitReason::RateLimited), r#"{"kind":"waiting","reason":"rate_limited","until":#,"message":"why"}"#),
         (waiting(WaitReason::Paused), r#"{"kind":"waiting","reason":"paused","until":#,"message":"why"}"#),
         (waiting(WaitReason::NeedsReauth), r#"{"kind":"waiting","reason":"needs_reauth","until":#,"message":"why"}"#),
+        (waiting(WaitReason::Budget), r#"{"kind":"waiting","reason":"budget","until":#,"message":"why"}"#),
         (Entry::Resumed { by_person: true }, r#"{"kind":"resumed","by_person":true}"#),
         (Entry::DeclaredAbsent { step }, r#"{"kind":"declared_absent","step":1}"#),
         (Entry::Abandoned { step }, r#"{"kind":"abandoned","step":1}"#),

@@ -90,6 +90,9 @@ struct Memory {
     trying: Vec<HoldScope>,
     /// When the row was last mirrored.
     mirrored_at: Option<Timestamp>,
+    /// The run was let in to look at what is in doubt, whatever the month's budget allows: before anything else is sent
+    /// it claims again.
+    unbudgeted: bool,
 }
 
 #[derive(Clone)]
@@ -500,7 +503,7 @@ where
         let mut mirroring = None;
         for _ in 0..TURNS_MAX {
             let mut state = self.state()?;
-            let has_token = self.memory().token.is_some();
+            let has_token = self.memory().token.is_some() && !self.asks_budget_again(&state, &event);
             let decision = decide(&state, event, &self.circumstances(*calls_left, has_token)).unwrap_or_default();
             if let Some(dropped) = &decision.dropped {
                 return Err(dropped.to_string());
@@ -513,6 +516,12 @@ where
             event = self.perform(&state, effect, calls_left, &mut mirroring).await;
         }
         Ok(Some(self.now() + GUARD_MS))
+    }
+
+    /// Whether this run may only look, and has looked.
+    fn asks_budget_again(&self, state: &State, event: &Event) -> bool {
+        let has_looked = matches!(event, Event::Look { .. }) || state.unsettled().is_none();
+        has_looked && self.memory().unbudgeted
     }
 
     /// Tells the index about holds, and forgets the token when the run is over.

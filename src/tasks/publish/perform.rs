@@ -480,8 +480,15 @@ where
             };
         };
         let scopes = self.scopes(state);
-        match self.turns(plan, scopes.clone(), self.spend(state)).await {
-            Ok(turns) => self.memory().trying = turns,
+        let spend = self.spend(state);
+        let has_budget = self.around.settings.platforms.budget_micro_usd(plan.platform).is_some();
+        let unbudgeted = has_budget && spend.as_ref().is_some_and(|spend| spend.budget_micro_usd.is_none());
+        match self.turns(plan, scopes.clone(), spend).await {
+            Ok(turns) => {
+                let mut memory = self.memory();
+                memory.trying = turns;
+                memory.unbudgeted = unbudgeted && state.unsettled().is_some();
+            }
             Err(held) => return held,
         }
         // The row has to show this run's state before it can be claimed.

@@ -37,11 +37,3 @@ pub fn of(state: &State, reads: u64, budget_micro_usd: Option<u64>, now: Timesta
         budget_micro_usd: budget_micro_usd.filter(|_| is_bound),
     })
 }
-
-/// What all of a post costs, in millionths of a US dollar.
-#[must_use]
-pub fn whole_cost_micro_usd(plan: &crate::domain::publish::Plan) -> u64 {
-    let of_part =
-        |(index, text): (usize, &String)| platforms::part_cost_micro_usd(plan.platform, text, plan.media(index));
-    plan.parts.iter().enumerate().map(of_part).sum()
-}
