@@ -8,7 +8,6 @@ use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::ledger::judge;
 use psn::domain::post::{Status, SubStatus};
 use psn::domain::time::Millis;
-use psn::ports::objects::{PostReply, PostRequest};
 use std::sync::atomic::Ordering;
 use support::{Fault, Stage};
 
@@ -29,26 +28,7 @@ async fn run(stage: &Stage, number: u8, fault: Option<(u64, Fault)>) -> (Status,
     let http = stage.world.http();
     http.calls.store(0, Ordering::SeqCst);
     *http.plan.lock().unwrap() = fault;
-    let mut created = None;
-    for _ in 0..3 {
-        // Whoever creates with an idempotency key and gets no answer asks again.
-        let world = stage.world.clone();
-        let ask = stage.world.ask(&id, PostRequest::Create { plan: plan.clone() });
-        let reply = tokio::select! {
-            reply = ask => Some(reply),
-            () = http.died.notified() => None,
-        };
-        match reply {
-            Some(PostReply::Post(post)) => {
-                created = Some(post);
-                break;
-            }
-            Some(PostReply::CreationUnknown) => {}
-            Some(other) => panic!("{name}: {other:?}"),
-            None => world.crash(),
-        }
-    }
-    assert!(created.is_some(), "{name}: never created");
+    stage.world.create(&plan).await;
     let until = stage.world.now() + Millis(3_600_000);
     stage.world.run(until).await;
     *http.plan.lock().unwrap() = None;

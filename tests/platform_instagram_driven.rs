@@ -25,7 +25,7 @@ use psn::domain::time::Millis;
 use psn::platforms::{self, Wanted};
 use psn::ports::clock::Clock;
 use psn::ports::memory::ManualClock;
-use psn::ports::objects::{PostReply, PostRequest, PostSnapshot};
+use psn::ports::objects::{PostRequest, PostSnapshot};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -119,35 +119,8 @@ impl Bench {
         self.plan(text, &[MediaKind::Image], None).await
     }
 
-    async fn create(&self, plan: &Plan) {
-        let http = self.world.http();
-        for _ in 0..3 {
-            // Whoever creates with an idempotency key and gets no answer asks again.
-            let request = PostRequest::Create { plan: plan.clone() };
-            let ask = self.world.ask(&plan.post_id, request);
-            let reply = tokio::select! {
-                reply = ask => Some(reply),
-                () = http.died.notified() => None,
-            };
-            match reply {
-                Some(PostReply::Post(_)) => return,
-                Some(PostReply::CreationUnknown) => {}
-                Some(other) => panic!("{other:?}"),
-                None => self.world.crash(),
-            }
-        }
-        panic!("never created");
-    }
-
-    /// Creates the post and lets it go on for so long.
-    async fn publish_within(&self, plan: &Plan, time: Millis) -> PostSnapshot {
-        self.create(plan).await;
-        self.world.run_for(time).await;
-        self.world.show(&plan.post_id).await
-    }
-
     async fn publish(&self, plan: &Plan) -> PostSnapshot {
-        self.publish_within(plan, HOUR).await
+        self.world.publish_within(plan, HOUR).await
     }
 
     fn set(&self, settings: Value, rules: Value) {
@@ -250,7 +223,7 @@ async fn refusals_say_why_and_doubts_end() {
     // What is out and not listed keeps the name of its container, and gets its own when it is listed.
     bench.set(json!({"visible_after_ms": 3_000_000}), lost(json!("reset")));
     let plan = bench.image("late in lists").await;
-    let post = bench.publish_within(&plan, Millis(1_800_000)).await;
+    let post = bench.world.publish_within(&plan, Millis(1_800_000)).await;
     assert_eq!(state(&post), PUBLISHED, "{:?}", post.view);
     let nameless = post.view.remote_ids()[0].clone();
     assert!(nameless.handle().is_some(), "{nameless}");

@@ -22,7 +22,7 @@ use psn::domain::time::Millis;
 use psn::platforms::{self, AccessToken, Client, MetricsQuery, PlatformClient as _, Wanted};
 use psn::ports::clock::Clock;
 use psn::ports::memory::ManualClock;
-use psn::ports::objects::{PostReply, PostRequest, PostSnapshot};
+use psn::ports::objects::{PostRequest, PostSnapshot};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -149,36 +149,8 @@ impl Bench {
         }
     }
 
-    async fn create(&self, plan: &Plan) {
-        let http = self.world.http();
-        for _ in 0..3 {
-            // Whoever creates with an idempotency key and gets no answer asks again.
-            let ask = self
-                .world
-                .ask(&plan.post_id, PostRequest::Create { plan: plan.clone() });
-            let reply = tokio::select! {
-                reply = ask => Some(reply),
-                () = http.died.notified() => None,
-            };
-            match reply {
-                Some(PostReply::Post(_)) => return,
-                Some(PostReply::CreationUnknown) => {}
-                Some(other) => panic!("{other:?}"),
-                None => self.world.crash(),
-            }
-        }
-        panic!("never created");
-    }
-
-    /// Creates the post and lets it go on for so long.
-    async fn publish_within(&self, plan: &Plan, time: Millis) -> PostSnapshot {
-        self.create(plan).await;
-        self.world.run_for(time).await;
-        self.world.show(&plan.post_id).await
-    }
-
     async fn publish(&self, plan: &Plan) -> PostSnapshot {
-        self.publish_within(plan, HOUR).await
+        self.world.publish_within(plan, HOUR).await
     }
 
     fn settings(&self, changes: &Value) {
@@ -415,7 +387,7 @@ async fn uploads_expire_arrive_late_and_fail() {
         // Cancelled while LinkedIn works on it: nothing goes out.
         bench.settings(&json!({"processing_ms": 300_000, "upload_seen_after_ms": 300_000}));
         let plan = with_image("cancelled");
-        bench.publish_within(&plan, Millis(5_000)).await;
+        bench.world.publish_within(&plan, Millis(5_000)).await;
         bench.world.ask(&plan.post_id, PostRequest::Cancel).await;
         bench.world.run_for(HOUR).await;
         let post = bench.world.show(&plan.post_id).await;

@@ -182,21 +182,7 @@ async fn run_with_fault(show: &Show, number: u8, video: &Medium, fault: Option<(
     let before = show.tiktok.ledger().entries.len();
     http.calls.store(0, Ordering::SeqCst);
     *http.plan.lock().unwrap() = fault;
-    for _ in 0..3 {
-        let ask = show
-            .world
-            .ask(&post.post_id, PostRequest::Create { plan: post.clone() });
-        let reply = tokio::select! {
-            reply = ask => Some(reply),
-            () = http.died.notified() => None,
-        };
-        match reply {
-            Some(PostReply::Post(_)) => break,
-            Some(PostReply::CreationUnknown) => {}
-            Some(other) => panic!("{name}: {other:?}"),
-            None => show.world.crash(),
-        }
-    }
+    show.world.create(&post).await;
     show.world.run_for(HOUR).await;
     *http.plan.lock().unwrap() = None;
     let calls = http.calls.load(Ordering::SeqCst);

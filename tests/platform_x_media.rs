@@ -168,21 +168,7 @@ async fn run_with_fault(stage: &Stage, number: u8, fault: Option<(u64, Fault)>) 
     let before = stage.x.ledger().entries.len();
     http.calls.store(0, Ordering::SeqCst);
     *http.plan.lock().unwrap() = fault;
-    for _ in 0..3 {
-        let ask = stage
-            .world
-            .ask(&post.post_id, PostRequest::Create { plan: post.clone() });
-        let reply = tokio::select! {
-            reply = ask => Some(reply),
-            () = http.died.notified() => None,
-        };
-        match reply {
-            Some(PostReply::Post(_)) => break,
-            Some(PostReply::CreationUnknown) => {}
-            Some(other) => panic!("{name}: {other:?}"),
-            None => stage.world.crash(),
-        }
-    }
+    stage.world.create(&post).await;
     stage.world.run_for(HOUR).await;
     *http.plan.lock().unwrap() = None;
     let calls = http.calls.load(Ordering::SeqCst);

@@ -18,6 +18,7 @@ use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use crate::ports::http::HttpClient;
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use serde_json::Value;
 use std::fmt;
 use std::future::Future;
@@ -64,6 +65,28 @@ impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AccessToken(…)")
     }
+}
+
+/// The headers of every call, with the token where there is one.
+///
+/// # Errors
+/// In a sentence, when no header can carry the token.
+pub(crate) fn headers(token: Option<&AccessToken>) -> Result<HeaderMap, &'static str> {
+    const BAD_TOKEN: &str =
+        "the stored access token holds characters that no header can carry: connect the account again";
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        let bearer = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
+        let mut bearer = bearer.map_err(|_| BAD_TOKEN)?;
+        bearer.set_sensitive(true);
+        headers.insert(AUTHORIZATION, bearer);
+    }
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("psn/", env!("CARGO_PKG_VERSION"))),
+    );
+    Ok(headers)
 }
 
 /// A part and all that goes with it: what is prepared, and what a publishing call sends.

@@ -2,6 +2,7 @@
 
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -35,7 +36,7 @@ const DETAILS: &str = concat!(
     ", (select count(*) from posts p where p.user_id = t.user_id and p.platform = t.platform \
        and p.status in ('scheduled', 'publishing', 'retry') \
        and coalesce(p.metadata -> 'psn' ->> 'account_id', t.id::text) = t.id::text) as waiting_posts \
-     from oauth_tokens t where user_id = $1 and platform in ('x', 'linkedin', 'instagram', 'tiktok') \
+     from oauth_tokens t where user_id = $1 and platform = any(string_to_array($2, ',')) \
      order by platform, created_at, id limit 500"
 );
 
@@ -60,7 +61,8 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn account_rows(&self, user: &UserId) -> Result<Vec<AccountRow>, StoreError> {
-        let statement = Statement::new(DETAILS, [param(user)]);
+        let known = Platform::ALL.map(Platform::name);
+        let statement = Statement::new(DETAILS, [param(user), param(known.join(","))]);
         let results = self.read(Who::User(user.clone()), &[statement]).await?;
         results
             .first()

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::accounts::TokenRow;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// New sealed tokens for a row.
 #[derive(Clone, Debug)]
@@ -54,11 +54,10 @@ const FLAG: &str = "update oauth_tokens set \
       || jsonb_build_object('requiresReauth', true, 'refreshError', $5::text, 'refreshFailedAt', $6::text) \
     where id::text = $1 and user_id = $2 and access_token = $3 and refresh_token is not distinct from $4 returning id";
 
-/// `$1` and `$2` the place to go on after, `$3` the time, `$4` at most, from `$5` on the platforms' horizons in ms.
+/// `$1` and `$2` the place to go on after, `$3` the time, `$4` at most, `$5` the platforms' horizons in ms.
 const ENDING: &str = "select id, user_id, floor(extract(epoch from expires_at) * 1000)::bigint as expires_at \
     from oauth_tokens where isfinite(expires_at) and ($1::timestamptz is null or (expires_at, id) > ($1::timestamptz, $2::uuid)) \
-    and expires_at <= $3::timestamptz + case platform when 'x' then $5::bigint when 'linkedin' then $6::bigint \
-      when 'instagram' then $7::bigint when 'tiktok' then $8::bigint end * interval '1 millisecond' \
+    and expires_at <= $3::timestamptz + ($5::text::jsonb ->> platform)::bigint * interval '1 millisecond' \
     order by oauth_tokens.expires_at, id limit $4::int";
 
 impl<H: HttpClient, A: Ambient> Store<H, A> {
@@ -107,14 +106,20 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         after: Option<&Ending>,
         limit: u32,
     ) -> Result<Vec<Ending>, StoreError> {
-        let horizon = |platform| Millis(schedule::horizon(platform).0 + ahead.0).0;
-        let mut params = vec![
+        let horizon = |platform: Platform| {
+            (
+                platform.name().to_owned(),
+                (schedule::horizon(platform).0 + ahead.0).into(),
+            )
+        };
+        let horizons: Map<String, Value> = Platform::ALL.into_iter().map(horizon).collect();
+        let params = vec![
             opt_param(after.map(|ending| ending.expires_at)),
             opt_param(after.map(|ending| &ending.account)),
             param(now),
             param(limit.clamp(1, 200)),
+            param(Value::Object(horizons)),
         ];
-        params.extend(Platform::ALL.map(|platform| param(horizon(platform))));
         let results = self.read(Who::Task, &[Statement::new(ENDING, params)]).await?;
         let rows = results
             .first()

@@ -1,41 +1,21 @@
-//! A port that gives prepared answers and keeps what it was asked.
+//! The Instagram client over a prepared port, and what its tests share.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+#[path = "../support/port.rs"]
+mod port;
+
+pub use port::{End, Fake, NOW, broken};
 use psn::domain::media::{Handle, MediaId, MediaKind, Medium, set_handle};
-use psn::domain::time::{Millis, Timestamp};
+use psn::domain::time::Millis;
 use psn::platforms::instagram::{Client, Config};
-use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
 use psn::ports::memory::ManualClock;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
 
-/// 2026-11-23T09:00:00Z.
-pub const NOW: Timestamp = Timestamp(1_795_424_400_000);
 pub const USER: &str = "17841400000000001";
 
-/// What the next call ends in.
-pub type End = Result<HttpResponse, HttpError>;
-
-#[derive(Clone, Default)]
-pub struct Fake {
-    ends: Arc<Mutex<VecDeque<End>>>,
-    asked: Arc<Mutex<Vec<HttpRequest>>>,
-}
-
 impl Fake {
-    pub fn new(ends: impl IntoIterator<Item = End>) -> Self {
-        Self {
-            ends: Arc::new(Mutex::new(ends.into_iter().collect())),
-            asked: Arc::default(),
-        }
-    }
-
     /// Method and address of each call.
-    pub fn asked(&self) -> Vec<String> {
-        let asked = self.asked.lock().unwrap();
-        asked
+    pub fn called(&self) -> Vec<String> {
+        self.asked()
             .iter()
             .map(|asked| format!("{} {}", asked.method, asked.url))
             .collect()
@@ -43,8 +23,7 @@ impl Fake {
 
     /// The body of the last call.
     pub fn last_body(&self) -> Value {
-        let asked = self.asked.lock().unwrap();
-        serde_json::from_slice(&asked.last().unwrap().body).unwrap()
+        serde_json::from_slice(&self.asked().last().unwrap().body).unwrap()
     }
 
     pub fn client(&self) -> Client<Self, ManualClock> {
@@ -57,25 +36,8 @@ impl Fake {
     }
 }
 
-impl HttpClient for Fake {
-    async fn send(&self, request: HttpRequest) -> End {
-        self.asked.lock().unwrap().push(request);
-        let end = self.ends.lock().unwrap().pop_front();
-        end.expect("a call that was not expected")
-    }
-}
-
 pub fn answer(status: u16, headers: &[(&str, &str)], body: &Value) -> End {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        let name = HeaderName::try_from(*name).unwrap();
-        map.append(name, HeaderValue::try_from(*value).unwrap());
-    }
-    Ok(HttpResponse {
-        status,
-        headers: map,
-        body: Bytes::from(body.to_string()),
-    })
+    port::answer(status, headers, body.to_string())
 }
 
 pub fn ok(body: &Value) -> End {
@@ -87,11 +49,7 @@ pub fn made(id: &str) -> End {
 }
 
 pub fn text(status: u16, body: &'static str) -> End {
-    Ok(HttpResponse {
-        status,
-        headers: HeaderMap::new(),
-        body: Bytes::from(body),
-    })
+    port::answer(status, &[], body)
 }
 
 /// An error of the Graph API.
@@ -109,13 +67,6 @@ pub fn error_body(code: i64, subcode: i64) -> Value {
 
 pub fn status(code: &str, words: &str) -> End {
     ok(&json!({"id": "9", "status_code": code, "status": words}))
-}
-
-pub fn broken(kind: HttpErrorKind) -> End {
-    Err(HttpError {
-        kind,
-        message: "broken".to_owned(),
-    })
 }
 
 pub fn handles(pairs: &[(&str, &str)]) -> Vec<Handle> {

@@ -41,7 +41,7 @@ async fn look(asked: &Asked<'_>, ends: Vec<End>) -> (LookUpAnswer, Vec<String>) 
         attempts: 1,
     };
     let answer = fake.client().look_up(&AccessToken::new("t"), &query).await;
-    (answer, fake.asked())
+    (answer, fake.called())
 }
 
 fn row(id: &str, caption: &str, timestamp: &str, media_type: &str) -> Value {
@@ -306,7 +306,7 @@ async fn an_address_is_one_of_instagram_or_none() {
         let found = fake.client().address(&AccessToken::new("t"), &id).await;
         assert_eq!(found.as_deref(), expected);
         assert_eq!(
-            fake.asked(),
+            fake.called(),
             ["GET http://ig.test/v25.0/17900000000000001?fields=permalink"]
         );
     }

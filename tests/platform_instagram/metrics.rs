@@ -43,7 +43,7 @@ async fn each_kind_is_asked_for_what_it_has() {
         let fake = Fake::new([insights(&numbers)]);
         let found = read(&fake, kind, &["17900000000000001"]).await.unwrap();
         let address = format!("GET http://ig.test/v25.0/17900000000000001/insights?metric={asked}&period=lifetime");
-        assert_eq!(fake.asked(), [address], "{kind}");
+        assert_eq!(fake.called(), [address], "{kind}");
         let expected = match kind {
             "story" => Metrics {
                 impressions: Some(1),

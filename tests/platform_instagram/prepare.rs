@@ -79,7 +79,7 @@ async fn the_quota_is_read_before_any_container_is_made() {
     let (preparation, fake) = image.one(quota(3, 50), &[]).await;
     assert_eq!(progress(preparation), (read(), None));
     let path = format!("/{USER}/content_publishing_limit?fields=config,quota_usage");
-    assert_eq!(fake.asked(), [format!("GET http://ig.test/v25.0{path}")]);
+    assert_eq!(fake.called(), [format!("GET http://ig.test/v25.0{path}")]);
     let half_an_hour = Some(NOW + Millis(1_800_000));
     let (preparation, _) = image.one(quota(50, 50), &[]).await;
     let throttled = |until, app_wide| Preparation::Throttled { until, app_wide };
@@ -183,11 +183,11 @@ async fn the_children_of_a_carousel_are_all_made_before_any_is_looked_at() {
     let mut all: Vec<Handle> = all.into_iter().filter(|handle| !handle.name.ends_with(".at")).collect();
     all.extend(handles(&[("child.1.at", &one), ("child.2.at", &two)]));
     let (preparation, fake) = both.one(status("FINISHED", ""), &all).await;
-    assert!(fake.asked()[0].contains("/11?"), "{:?}", fake.asked());
+    assert!(fake.called()[0].contains("/11?"), "{:?}", fake.called());
     let (looked, again) = progress(preparation);
     assert_eq!(again, None);
     let (preparation, fake) = both.one(status("IN_PROGRESS", ""), &looked).await;
-    assert!(fake.asked()[0].contains("/12?"), "{:?}", fake.asked());
+    assert!(fake.called()[0].contains("/12?"), "{:?}", fake.called());
     assert_eq!(progress(preparation).1, Some(60));
     let (looked, _) = progress(both.one(status("FINISHED", ""), &looked).await.0);
     let (preparation, fake) = both.one(made("13"), &looked).await;

@@ -43,7 +43,7 @@ async fn publish(ends: impl IntoIterator<Item = End>) -> (Outcome, Vec<String>) 
         ..PartToPublish::default()
     };
     let outcome = fake.client().publish(&AccessToken::new("t"), &part).await;
-    (outcome, fake.asked())
+    (outcome, fake.called())
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn without_a_container_or_a_usable_token_nothing_is_sent() {
     assert_eq!(kind(&outcome), Rejected(TokenDead));
     let deletion = fake.client().delete(&AccessToken::new("t"), &RemoteId::from("1")).await;
     assert!(matches!(deletion, Deletion::Refused { message } if message.contains("Instagram app")));
-    assert!(fake.asked().is_empty());
+    assert!(fake.called().is_empty());
 }
 
 #[tokio::test]
@@ -210,6 +210,6 @@ async fn scopes_choose_the_host() {
         let fake = Fake::new([error(400, 190, 0)]);
         let who = fake.client().who_am_i(&AccessToken::new("t").with_scopes(scopes)).await;
         assert!(who.is_err());
-        assert!(fake.asked()[0].contains(host), "{scopes}: {:?}", fake.asked());
+        assert!(fake.called()[0].contains(host), "{scopes}: {:?}", fake.called());
     }
 }

@@ -1,46 +1,22 @@
-//! A port that gives prepared answers and keeps what it was asked.
+//! The TikTok client over a prepared port, and what its tests share.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+#[path = "../support/port.rs"]
+mod port;
+
+pub use port::{End, Fake, NOW, answer, broken};
 use psn::domain::id::RemoteUserId;
 use psn::domain::media::{Handle, MediaId, MediaKind, Medium};
 use psn::domain::outcome::{Outcome, Preparation};
-use psn::domain::time::{Millis, Timestamp};
+use psn::domain::time::Millis;
 use psn::platforms::tiktok::{Client, Config};
 use psn::platforms::{AccessToken, LookUpAnswer, LookUpQuery, PartToPublish, PlatformClient};
-use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
 use psn::ports::memory::ManualClock;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
-/// 2026-11-23T09:00:00Z.
-pub const NOW: Timestamp = Timestamp(1_795_424_400_000);
 
 pub const DIRECT: &str = r#"{"mode":"direct","privacy_level":"PUBLIC_TO_EVERYONE"}"#;
 pub const INBOX: &str = r#"{"mode":"inbox"}"#;
 
-/// What the next call ends in.
-pub type End = Result<HttpResponse, HttpError>;
-
-#[derive(Clone, Default)]
-pub struct Fake {
-    ends: Arc<Mutex<VecDeque<End>>>,
-    asked: Arc<Mutex<Vec<HttpRequest>>>,
-}
-
 impl Fake {
-    pub fn new(ends: impl IntoIterator<Item = End>) -> Self {
-        Self {
-            ends: Arc::new(Mutex::new(ends.into_iter().collect())),
-            asked: Arc::default(),
-        }
-    }
-
-    pub fn asked(&self) -> Vec<HttpRequest> {
-        self.asked.lock().unwrap().clone()
-    }
-
     pub fn client(&self) -> Client<Self, ManualClock> {
         let config = Config {
             api_url: "http://tiktok.test".to_owned(),
@@ -48,32 +24,6 @@ impl Fake {
         };
         Client::new(self.clone(), ManualClock::new(NOW), config)
     }
-}
-
-impl HttpClient for Fake {
-    async fn send(&self, request: HttpRequest) -> End {
-        self.asked.lock().unwrap().push(request);
-        self.ends
-            .lock()
-            .unwrap()
-            .pop_front()
-            .expect("a call that was not expected")
-    }
-}
-
-pub fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> End {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        map.append(
-            HeaderName::try_from(*name).unwrap(),
-            HeaderValue::try_from(*value).unwrap(),
-        );
-    }
-    Ok(HttpResponse {
-        status,
-        headers: map,
-        body: Bytes::copy_from_slice(body.as_ref()),
-    })
 }
 
 pub fn ok(data: Value) -> End {
@@ -84,13 +34,6 @@ pub fn ok(data: Value) -> End {
 pub fn refused(status: u16, code: &str) -> End {
     let body = json!({"data": {}, "error": {"code": code, "message": "Said by TikTok.", "log_id": "20261123"}});
     answer(status, &[], body.to_string())
-}
-
-pub fn broken(kind: HttpErrorKind) -> End {
-    Err(HttpError {
-        kind,
-        message: "broken".to_owned(),
-    })
 }
 
 pub fn medium(kind: MediaKind, mime: &str, bytes: u64) -> Medium {

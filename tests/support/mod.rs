@@ -475,6 +475,31 @@ impl World {
         }
     }
 
+    /// Creates a post as whoever has an idempotency key does: without an answer, the same is asked again.
+    pub async fn create(&self, plan: &Plan) {
+        for _ in 0..3 {
+            let ask = self.ask(&plan.post_id, PostRequest::Create { plan: plan.clone() });
+            let reply = tokio::select! {
+                reply = ask => Some(reply),
+                () = self.inner.http.died.notified() => None,
+            };
+            match reply {
+                Some(PostReply::Post(_)) => return,
+                Some(PostReply::CreationUnknown) => {}
+                Some(other) => panic!("{other:?}"),
+                None => self.crash(),
+            }
+        }
+        panic!("never created");
+    }
+
+    /// Creates the post and lets it go on for so long.
+    pub async fn publish_within(&self, plan: &Plan, time: Millis) -> PostSnapshot {
+        self.create(plan).await;
+        self.run_for(time).await;
+        self.show(&plan.post_id).await
+    }
+
     pub async fn ask(&self, id: &PostId, request: PostRequest) -> PostReply {
         self.post(id, request).await.unwrap()
     }

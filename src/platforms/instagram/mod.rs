@@ -31,7 +31,7 @@ use crate::ports::clock::Clock;
 use crate::ports::http::{HttpClient, HttpRequest};
 use bytes::Bytes;
 use http::Method;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use media::{Action, CONTAINER, Work};
 
 /// Where accounts of Instagram Login publish, unless `INSTAGRAM_API_URL` says otherwise.
@@ -48,7 +48,6 @@ const FACEBOOK_SCOPES: [&str; 2] = ["instagram_content_publish", "instagram_basi
 /// Ids are decimal numbers of at most this many digits.
 const ID_DIGITS_MAX: usize = 20;
 
-const BAD_TOKEN: &str = "the stored access token holds characters that no header can carry: connect the account again";
 const NOT_PREPARED: &str = "nothing is prepared to be published";
 const NO_ACCOUNT: &str = "it is not known which Instagram account the token is for: connect the account again";
 
@@ -102,16 +101,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
     }
 
     fn request(&self, token: &AccessToken, method: Method, path: &str, body: Bytes) -> Result<HttpRequest, Fault> {
-        let bearer = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
-        let mut bearer = bearer.map_err(|_| Fault::new(Class::TokenDead, BAD_TOKEN))?;
-        bearer.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, bearer);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("psn/", env!("CARGO_PKG_VERSION"))),
-        );
+        let mut headers = headers(Some(token)).map_err(|message| Fault::new(Class::TokenDead, message))?;
         if !body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }

@@ -21,7 +21,8 @@ use crate::domain::metrics::Metrics;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack, RejectionKind};
 use crate::domain::time::Millis;
 use crate::platforms::{
-    AccessToken, LookUpAnswer, LookUpQuery, MetricsError, MetricsQuery, PartToPublish, PlatformClient, WhoAmI, WhoError,
+    AccessToken, LookUpAnswer, LookUpQuery, MetricsError, MetricsQuery, PartToPublish, PlatformClient, WhoAmI,
+    WhoError, headers,
 };
 use crate::ports::clock::Clock;
 use crate::ports::http::{Attached, HttpClient, HttpRequest, HttpResponse};
@@ -29,7 +30,7 @@ use crate::ports::media::MediumRange;
 use answer::Trouble;
 use bytes::Bytes;
 use http::Method;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderValue};
 
 /// Where LinkedIn's API is, unless `LINKEDIN_API_URL` says otherwise.
 pub const API_URL: &str = "https://api.linkedin.com";
@@ -37,8 +38,6 @@ pub const API_URL: &str = "https://api.linkedin.com";
 /// The version of the API that is asked for, unless `LINKEDIN_VERSION` says otherwise: a month, which LinkedIn serves for
 /// at least a year (<https://learn.microsoft.com/en-us/linkedin/marketing/versioning>).
 pub const VERSION: &str = "202609";
-
-const BAD_TOKEN: &str = "the stored access token holds characters that no header can carry: connect the account again";
 
 /// How to reach LinkedIn.
 #[derive(Clone, Debug)]
@@ -132,17 +131,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         url: String,
         body: Body,
     ) -> Result<HttpRequest, &'static str> {
-        let mut headers = HeaderMap::new();
-        if let Some(token) = token {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.reveal())).map_err(|_| BAD_TOKEN)?;
-            bearer.set_sensitive(true);
-            headers.insert(AUTHORIZATION, bearer);
-        }
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("psn/", env!("CARGO_PKG_VERSION"))),
-        );
+        let mut headers = headers(token)?;
         headers.extend(body.content_type.map(|mime| (CONTENT_TYPE, mime)));
         Ok(HttpRequest {
             method,

@@ -22,14 +22,15 @@ use crate::domain::metrics::Metrics;
 use crate::domain::outcome::{Deletion, Outcome, Preparation, ReadBack, RejectionKind};
 use crate::domain::time::Millis;
 use crate::platforms::{
-    AccessToken, LookUpAnswer, LookUpQuery, MetricsError, MetricsQuery, PartToPublish, PlatformClient, WhoAmI, WhoError,
+    AccessToken, LookUpAnswer, LookUpQuery, MetricsError, MetricsQuery, PartToPublish, PlatformClient, WhoAmI,
+    WhoError, headers,
 };
 use crate::ports::clock::Clock;
 use crate::ports::http::{HttpClient, HttpRequest};
-use answer::{Trouble, judge, token_dead};
+use answer::{Trouble, judge};
 use bytes::Bytes;
 use http::Method;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use media::Next;
 use options::Options;
 use publish::{LastBytes, encode};
@@ -87,16 +88,8 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         token: &AccessToken,
         body: Bytes,
     ) -> Result<T, Trouble> {
-        let bearer = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
-        let mut bearer = bearer.map_err(|_| Trouble::refused(RejectionKind::TokenDead, token_dead()))?;
-        bearer.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, bearer);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("psn/", env!("CARGO_PKG_VERSION"))),
-        );
+        let refused = |message| Trouble::refused(RejectionKind::TokenDead, message);
+        let mut headers = headers(Some(token)).map_err(refused)?;
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/json; charset=UTF-8"),

@@ -33,15 +33,13 @@ use crate::ports::http::{HttpClient, HttpRequest};
 use answer::Trouble;
 use bytes::Bytes;
 use http::Method;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderValue};
 
 /// Where X's API is, unless `X_API_URL` says otherwise.
 pub const API_URL: &str = "https://api.x.com";
 
 /// X's ids are decimal numbers of at most this many digits.
 const ID_DIGITS_MAX: usize = 19;
-
-const BAD_TOKEN: &str = "the stored access token holds characters that no header can carry: connect the account again";
 
 /// The names of fields in requests. Both are understood in answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,20 +102,11 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
     }
 
     fn request(&self, method: Method, path: &str, token: &AccessToken) -> Result<HttpRequest, &'static str> {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.reveal())).map_err(|_| BAD_TOKEN)?;
-        bearer.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, bearer);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("psn/", env!("CARGO_PKG_VERSION"))),
-        );
         let origin = self.config.api_url.trim_end_matches('/');
         Ok(HttpRequest {
             method,
             url: format!("{origin}{path}"),
-            headers,
+            headers: headers(Some(token))?,
             body: Bytes::new(),
             attached: None,
             deadline: self.config.call_deadline,
