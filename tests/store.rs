@@ -21,6 +21,8 @@ mod renewal;
 mod reseal;
 #[path = "store/setup.rs"]
 mod setup;
+#[path = "store/tables.rs"]
+mod tables;
 
 use psn::dev::postgres::Version;
 use std::future::Future;
@@ -42,6 +44,9 @@ const CASES: &[Case] = cases![
     migrations::changed_file_is_refused,
     migrations::answer_lost_after_commit,
     migrations::failed_migration_leaves_nothing,
+    tables::every_table_is_known_and_protected,
+    tables::earlier_states_and_the_legacy_one_end_alike,
+    tables::nobody_reaches_into_any_table,
     legacy::statements_of_the_legacy_program,
     isolation::nobody_reaches_another_users_rows,
     isolation::a_request_without_user_sees_nothing,
