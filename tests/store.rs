@@ -1,8 +1,14 @@
 //! The store on a real PostgreSQL, behind the endpoint that speaks Neon's protocol.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "store/access.rs"]
+mod access;
 #[path = "store/accounts.rs"]
 mod accounts;
+#[path = "store/counts.rs"]
+mod counts;
+#[path = "store/explained.rs"]
+mod explained;
 #[path = "store/faults.rs"]
 mod faults;
 #[path = "store/isolation.rs"]
@@ -11,6 +17,10 @@ mod isolation;
 mod legacy;
 #[path = "store/migrations.rs"]
 mod migrations;
+#[path = "store/notices.rs"]
+mod notices;
+#[path = "store/planning.rs"]
+mod planning;
 #[path = "store/posts.rs"]
 mod posts;
 #[path = "store/projections.rs"]
@@ -74,6 +84,27 @@ const CASES: &[Case] = cases![
     reseal::what_does_not_open_is_named,
     reseal::a_writer_in_between_wins,
     reseal::an_answer_lost_after_commit,
+    planning::an_idea_grows,
+    planning::ideas_of_a_hub_are_its_members,
+    planning::ideas_come_page_by_page_and_end,
+    planning::an_episode_counts_once,
+    planning::a_week_has_one_plan,
+    planning::no_two_posts_take_one_slot,
+    counts::the_newest_counts_and_the_curve,
+    counts::what_may_be_counted_is_found,
+    counts::followers_are_counted_by_day,
+    counts::what_worked_is_learnt,
+    notices::an_event_is_told_once,
+    notices::others_are_told_too,
+    notices::a_message_is_tried_until_it_is_sent_or_dead,
+    notices::a_digest_loses_and_repeats_nothing,
+    notices::preferences_are_kept,
+    access::a_token_speaks_for_its_user_until_it_ends,
+    access::an_invite_lets_one_in,
+    access::whoever_leaves_is_out_at_once,
+    access::a_task_runs_once_and_never_beside_itself,
+    access::one_key_one_answer,
+    access::settings_deeds_and_media,
     faults::retries_what_did_not_run,
     faults::deadline_and_statement_timeout,
     faults::wrong_password_is_said,

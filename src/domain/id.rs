@@ -41,6 +41,38 @@ name_type! {
     UserId
 }
 name_type! {
+    /// A hub: `hub_` and some random characters. Several users may belong to it.
+    HubId
+}
+name_type! {
+    /// An idea: the `id` of its row (a UUID in lower case, as for all that follow here).
+    IdeaId
+}
+name_type! {
+    /// A series: the `id` of its row.
+    SeriesId
+}
+name_type! {
+    /// A weekly plan: the `id` of its row.
+    WeekPlanId
+}
+name_type! {
+    /// Something a user is to be told: the `id` of its row in `psn_outbox`.
+    NoticeId
+}
+name_type! {
+    /// A place where a user is told things: the `id` of its row in `psn_destinations`.
+    DestinationId
+}
+name_type! {
+    /// One notice on its way to one destination: the `id` of its row in `psn_deliveries`.
+    DeliveryId
+}
+name_type! {
+    /// A token for the API: the `id` of its row in `psn_api_tokens`, never the token.
+    ApiTokenId
+}
+name_type! {
     /// A connected platform account: the `id` of its row in `oauth_tokens` (a UUID in lower case).
     AccountId
 }
@@ -78,26 +110,41 @@ impl RemoteId {
     }
 }
 
-impl PostId {
-    /// Reads a UUID in any of its usual spellings; `None` when it is not one.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        uuid::Uuid::try_parse(text)
-            .ok()
-            .map(|id| Self(id.hyphenated().to_string()))
-    }
+macro_rules! uuid_names {
+    ($($name:ident),+) => { $(
+        impl $name {
+            /// Reads a UUID in any of its usual spellings; `None` when it is not one.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                uuid::Uuid::try_parse(text)
+                    .ok()
+                    .map(|id| Self(id.hyphenated().to_string()))
+            }
 
-    /// The id made of 16 random bytes (UUID version 4).
-    #[must_use]
-    pub fn from_random(bytes: [u8; 16]) -> Self {
-        Self(
-            uuid::Builder::from_random_bytes(bytes)
-                .into_uuid()
-                .hyphenated()
-                .to_string(),
-        )
-    }
+            /// The id made of 16 random bytes (UUID version 4).
+            #[must_use]
+            pub fn from_random(bytes: [u8; 16]) -> Self {
+                Self(
+                    uuid::Builder::from_random_bytes(bytes)
+                        .into_uuid()
+                        .hyphenated()
+                        .to_string(),
+                )
+            }
+        }
+    )+ };
 }
+
+uuid_names!(
+    PostId,
+    IdeaId,
+    SeriesId,
+    WeekPlanId,
+    NoticeId,
+    DestinationId,
+    DeliveryId,
+    ApiTokenId
+);
 
 #[cfg(test)]
 mod tests {

@@ -5,12 +5,15 @@
 
 pub mod account;
 pub mod content;
+pub mod engagement;
 pub mod hash;
 pub mod health;
 pub mod id;
+pub mod idea;
 pub mod limits;
 pub mod media;
 pub mod metrics;
+pub mod notice;
 pub mod outcome;
 pub mod platform;
 pub mod post;
@@ -18,5 +21,6 @@ pub mod publish;
 pub mod renewal;
 pub mod retry;
 pub mod secret;
+pub mod series;
 pub mod text;
 pub mod time;

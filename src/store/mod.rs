@@ -2,22 +2,39 @@
 //!
 //! Each operation is one request, and each request is one transaction that runs as somebody: on behalf of a user as
 //! `hub_user` with `app.current_user_id` set (row-level security then hides everybody else's rows), for the tasks as
-//! `psn_task`, and as the owner of the tables only to migrate and to seal anew.
+//! `psn_task`, and as the owner of the tables only to migrate, to seal anew and to let the first admin into a hub.
 
 pub mod account_list;
 pub mod accounts;
+pub mod api_tokens;
+pub mod audit;
 pub mod claim;
 pub mod content;
+pub mod cursor;
+pub mod deliveries;
+pub mod destinations;
 pub mod due;
 pub mod error;
+pub mod ideas;
+pub mod idempotency;
+pub mod media_rows;
+pub mod metrics;
 pub mod migrate;
 pub mod neon;
+pub mod notifications;
+pub mod outbox;
+pub mod plans;
 pub mod posts;
+pub mod preferences;
 pub mod project;
 pub mod renewal;
 pub mod reseal;
 pub mod row;
 pub mod seal;
+pub mod series;
+pub mod settings;
+pub mod task_runs;
+pub mod teams;
 
 pub use crate::domain::secret::Secret;
 pub use error::StoreError;
@@ -73,6 +90,16 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             .await
     }
 
+    /// One read-only statement as a transaction.
+    pub(crate) async fn read_one(&self, who: Who, statement: Statement) -> Result<Rows, StoreError> {
+        sole(self.read(who, &[statement]).await?)
+    }
+
+    /// One statement as a transaction that may be repeated without changing what it did the first time.
+    pub(crate) async fn write_one(&self, who: Who, statement: Statement) -> Result<Rows, StoreError> {
+        sole(self.write(who, &[statement]).await?)
+    }
+
     /// One transaction that may be repeated without changing what it did the first time.
     pub(crate) async fn write(&self, who: Who, statements: &[Statement]) -> Result<Vec<Rows>, StoreError> {
         let options = BatchOptions {
@@ -84,4 +111,33 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             .batch_retrying(statements, &options, true, &self.ambient)
             .await
     }
+
+    /// One transaction that is repeated only where it surely did not run.
+    pub(crate) async fn write_once(&self, who: Who, statements: &[Statement]) -> Result<Vec<Rows>, StoreError> {
+        let options = BatchOptions {
+            who,
+            read_only: false,
+            deadline: self.budget,
+        };
+        self.neon
+            .batch_retrying(statements, &options, false, &self.ambient)
+            .await
+    }
+}
+
+fn sole(mut results: Vec<Rows>) -> Result<Rows, StoreError> {
+    results
+        .pop()
+        .ok_or_else(|| StoreError::malformed("a result was expected"))
+}
+
+/// What became of a change that the state of a row may forbid.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Changed<T> {
+    /// The row as it is now; also where it was so before.
+    Done(T),
+    /// Nothing was changed: the row, whose state does not allow it.
+    Refused(T),
+    /// There is no such row.
+    Gone,
 }

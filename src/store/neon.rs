@@ -65,12 +65,13 @@ pub fn opt_param<T: ToString>(value: Option<T>) -> Option<String> {
 /// As whom a transaction runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// As the owner of the tables, who sees every row: only to migrate, to seal every user's values anew, and to ask
-    /// whether the database is there.
+    /// As the owner of the tables, who sees every row: only to migrate, to seal every user's values anew, to let the first
+    /// admin into a hub, and to ask whether the database is there.
     Owner,
     /// As `hub_user` on behalf of that user: row-level security hides all other rows.
     User(UserId),
-    /// As `psn_task`, which reads every user's rows and changes none.
+    /// As `psn_task`, which reads rows of every user, column by column where they hold more than it needs, and changes
+    /// none but its own runs, the state of what is to be told, and what has expired.
     Task,
 }
 

@@ -10,6 +10,7 @@ use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::accounts::{ACCESS_TOKEN, REFRESH_TOKEN};
+use crate::store::destinations::SEALED;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, param};
 use crate::store::row::Row;
@@ -32,11 +33,13 @@ pub enum Table {
     OauthTokens,
     /// Keys of services.
     ApiKeys,
+    /// Addresses and secrets of the places where users are told things.
+    Destinations,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::OauthTokens, Self::ApiKeys];
+    pub const ALL: [Self; 3] = [Self::OauthTokens, Self::ApiKeys, Self::Destinations];
 
     /// Its name.
     #[must_use]
@@ -44,6 +47,7 @@ impl Table {
         match self {
             Self::OauthTokens => "oauth_tokens",
             Self::ApiKeys => "api_keys",
+            Self::Destinations => "psn_destinations",
         }
     }
 
@@ -52,6 +56,7 @@ impl Table {
         match self {
             Self::OauthTokens => [Some(ACCESS_TOKEN), Some(REFRESH_TOKEN)],
             Self::ApiKeys => [Some(ENCRYPTED_VALUE), None],
+            Self::Destinations => [Some(SEALED), None],
         }
     }
 
@@ -64,6 +69,10 @@ impl Table {
             }
             Self::ApiKeys => {
                 "select id, user_id, service as kind, encrypted_value as first, null as second from api_keys \
+                 where $1::uuid is null or id > $1::uuid order by id limit $2::int"
+            }
+            Self::Destinations => {
+                "select id, user_id, kind, sealed as first, null as second from psn_destinations \
                  where $1::uuid is null or id > $1::uuid order by id limit $2::int"
             }
         }
@@ -84,6 +93,11 @@ impl Table {
                  from jsonb_to_recordset($1::jsonb) as n (id uuid, user_id text, kind text, was_first text, first text) \
                  where t.id = n.id and t.user_id = n.user_id and t.service = n.kind \
                    and t.encrypted_value = n.was_first returning t.id"
+            }
+            Self::Destinations => {
+                "update psn_destinations t set sealed = n.first \
+                 from jsonb_to_recordset($1::jsonb) as n (id uuid, user_id text, kind text, was_first text, first text) \
+                 where t.id = n.id and t.user_id = n.user_id and t.kind = n.kind and t.sealed = n.was_first returning t.id"
             }
         }
     }

@@ -176,6 +176,39 @@ impl<'a> Row<'a> {
             .transpose()
     }
 
+    /// A whole number.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn i64(&self, column: &str) -> Result<i64, StoreError> {
+        self.opt_i64(column)?
+            .ok_or_else(|| StoreError::malformed(format!("column `{column}` is NULL")))
+    }
+
+    /// A count; what is below 0 reads as 0.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn count(&self, column: &str) -> Result<u32, StoreError> {
+        Ok(u32::try_from(self.i64(column)?.max(0)).unwrap_or(u32::MAX))
+    }
+
+    /// An instant (see [`Row::opt_instant`]).
+    #[allow(clippy::missing_errors_doc)]
+    pub fn instant(&self, column: &str) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp(self.i64(column)?))
+    }
+
+    /// An owned text.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn string(&self, column: &str) -> Result<String, StoreError> {
+        Ok(self.text(column)?.to_owned())
+    }
+
+    /// The texts in a jsonb array; other members are left out, and anything else has none.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn strings(&self, column: &str) -> Result<Vec<String>, StoreError> {
+        let value = self.json(column)?;
+        let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+        Ok(texts.map(str::to_owned).collect())
+    }
+
     /// A column of milliseconds since 1970 (see [`millis_of`]) as an instant.
     #[allow(clippy::missing_errors_doc)]
     pub fn opt_instant(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
@@ -218,6 +251,23 @@ macro_rules! millis_of {
     };
 }
 pub(crate) use millis_of;
+
+/// SQL that sets a text column to the member of that name in the jsonb parameter `$3`, where there is one.
+macro_rules! patched {
+    ($column:literal) => {
+        concat!(
+            $column,
+            " = case when jsonb_exists($3::jsonb, '",
+            $column,
+            "') then $3::jsonb ->> '",
+            $column,
+            "' else ",
+            $column,
+            " end"
+        )
+    };
+}
+pub(crate) use patched;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]

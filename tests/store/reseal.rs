@@ -1,9 +1,11 @@
 //! Sealing everything anew.
 
 use crate::migrations::LEGACY;
-use crate::setup::{Bed, import, user};
+use crate::setup::{Bed, NOW, import, user};
+use psn::domain::id::DestinationId;
 use psn::ports::memory::SeededEntropy;
 use psn::store::Secret;
+use psn::store::destinations::Destination;
 use psn::store::reseal::{Pass, Table};
 use psn::store::seal::{Form, Place, SealError, Sealer};
 
@@ -43,6 +45,17 @@ pub async fn everything_is_sealed_anew(bed: Bed) {
     bed.owner(LEGACY).await;
     let store = bed.migrated().await;
     legacy_api_key(&bed, 1).await;
+    let mut destination = Destination {
+        id: DestinationId::from_random([7; 16]),
+        user: user("ada"),
+        kind: "ntfy".to_owned(),
+        label: "telephone".to_owned(),
+        sealed: Secret::new(""),
+        enabled: true,
+    };
+    let sealed = sealer(1).seal(&"topic".into(), &destination.place(), &SeededEntropy::new(9));
+    destination.sealed = Secret::new(sealed.unwrap());
+    store.destination_put(&destination, NOW).await.unwrap();
     // More than one page, of several users.
     let mut ids = Vec::new();
     for n in 0..60 {
@@ -56,11 +69,11 @@ pub async fn everything_is_sealed_anew(bed: Bed) {
         .await;
     let old = sealer(1).key_id().to_owned();
     let before = store.reseal(&both(2, 1), Pass::Count).await.unwrap();
-    assert_eq!((before.outdated, before.resealed, before.stuck.len()), (121, 0, 0));
+    assert_eq!((before.outdated, before.resealed, before.stuck.len()), (122, 0, 0));
     assert!(before.holdings.iter().all(|holding| holding.key_id == old));
 
     let done = store.reseal(&both(2, 1), Pass::Reseal).await.unwrap();
-    assert_eq!((done.outdated, done.resealed), (121, 121));
+    assert_eq!((done.outdated, done.resealed), (122, 122));
     let after = store.reseal(&sealer(2), Pass::Reseal).await.unwrap();
     assert_eq!((after.outdated, after.resealed, after.stuck.len()), (0, 0, 0));
     let counts: Vec<_> = after
@@ -70,7 +83,16 @@ pub async fn everything_is_sealed_anew(bed: Bed) {
         .collect();
     assert_eq!(
         counts,
-        [(Table::OauthTokens, Form::Psn1, 120), (Table::ApiKeys, Form::Psn1, 1)]
+        [
+            (Table::OauthTokens, Form::Psn1, 120),
+            (Table::ApiKeys, Form::Psn1, 1),
+            (Table::Destinations, Form::Psn1, 1)
+        ]
+    );
+    let anew = store.destination_list(&user("ada")).await.unwrap().remove(0);
+    assert_eq!(
+        sealer(2).open(anew.sealed.expose(), &anew.place()).unwrap().expose(),
+        "topic"
     );
     let row = store.token_read(&user("ada"), &ids[58]).await.unwrap().unwrap();
     assert_eq!(row.open_access(&sealer(2)).unwrap().expose(), "access-58");

@@ -1,0 +1,115 @@
+//! Where users are told things (`psn_destinations`): what is needed to reach a service lies sealed in the row.
+
+use crate::domain::id::{DestinationId, UserId};
+use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::neon::{Statement, Who, param};
+use crate::store::row::Row;
+use crate::store::seal::Place;
+
+/// The sealed column, as bound by [`Place`].
+pub const SEALED: &str = "sealed";
+
+/// A place where a user is told things. `Debug` does not show what is sealed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Destination {
+    /// The destination.
+    pub id: DestinationId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The kind of service.
+    pub kind: String,
+    /// What its owner calls it; shown in logs, so no address.
+    pub label: String,
+    /// Its sealed address and secrets.
+    pub sealed: Secret,
+    /// Whether it is used.
+    pub enabled: bool,
+}
+
+impl Destination {
+    /// Where the sealed value lives, for [`crate::store::seal::Sealer`].
+    #[must_use]
+    pub fn place(&self) -> Place<'_> {
+        Place {
+            user: self.user.as_str(),
+            platform: &self.kind,
+            account: self.id.as_str(),
+            field: SEALED,
+        }
+    }
+}
+
+const PUT: &str = "insert into psn_destinations as d (id, user_id, kind, label, sealed, enabled, created_at, updated_at) \
+    values ($1::uuid, $2, $3, $4, $5, $6::boolean, $7::timestamptz, $7::timestamptz) \
+    on conflict (id) do update set kind = excluded.kind, label = excluded.label, sealed = excluded.sealed, \
+      enabled = excluded.enabled, updated_at = excluded.updated_at";
+
+const LIST: &str = "select id, user_id, kind, label, sealed, enabled from psn_destinations where user_id = $1 \
+    order by created_at, id limit 100";
+
+const DELETE: &str = "delete from psn_destinations where id = $1::uuid returning id";
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// Writes a destination of its user, new or in place of the one with that id.
+    ///
+    /// # Errors
+    /// [`StoreError`]; 42501 where the id is another's.
+    pub async fn destination_put(&self, destination: &Destination, now: Timestamp) -> Result<(), StoreError> {
+        let params = [
+            param(&destination.id),
+            param(&destination.user),
+            param(&destination.kind),
+            param(&destination.label),
+            param(destination.sealed.expose()),
+            param(destination.enabled),
+            param(now),
+        ];
+        let put = Statement::new(PUT, params);
+        self.write_one(Who::User(destination.user.clone()), put)
+            .await
+            .map(|_| ())
+    }
+
+    /// A user's destinations, oldest first, at most 100.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn destination_list(&self, user: &UserId) -> Result<Vec<Destination>, StoreError> {
+        let list = Statement::new(LIST, [param(user)]);
+        self.read_one(Who::User(user.clone()), list).await?.map(read)
+    }
+
+    /// The destinations of a user, as the dispatcher sees them. Reads as `psn_task`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn destinations_of(&self, user: &UserId) -> Result<Vec<Destination>, StoreError> {
+        let list = Statement::new(LIST, [param(user)]);
+        self.read_one(Who::Task, list).await?.map(read)
+    }
+
+    /// Removes a destination and what is on its way there; whether it was there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn destination_delete(&self, user: &UserId, id: &DestinationId) -> Result<bool, StoreError> {
+        let delete = Statement::new(DELETE, [param(id)]);
+        Ok(!self.write_one(Who::User(user.clone()), delete).await?.is_empty())
+    }
+}
+
+fn read(row: Row<'_>) -> Result<Destination, StoreError> {
+    Ok(Destination {
+        id: DestinationId::from(row.text("id")?),
+        user: UserId::from(row.text("user_id")?),
+        kind: row.string("kind")?,
+        label: row.string("label")?,
+        sealed: Secret::new(row.text("sealed")?),
+        enabled: row.bool("enabled")?,
+    })
+}

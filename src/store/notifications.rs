@@ -1,0 +1,162 @@
+//! How users want to be told (`notification_preferences`) and what they were told (`notification_log`).
+
+use crate::domain::id::UserId;
+use crate::domain::time::Timestamp;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::neon::{Statement, Who, param};
+use crate::store::row::{Row, Rows};
+
+/// A row of `notification_preferences`, with the legacy program's names and defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotificationPreferences {
+    /// The WhatsApp provider: `waha` or `twilio`.
+    pub provider: String,
+    /// Whether urgent notices are sent at once.
+    pub push_enabled: bool,
+    /// Whether digests are sent.
+    pub digest_enabled: bool,
+    /// `daily`, `twice_daily` or `weekly`.
+    pub digest_frequency: String,
+    /// When, `HH:MM` in the user's zone.
+    pub digest_time: String,
+    /// From when on nobody is to be disturbed, `HH:MM` in the user's zone.
+    pub quiet_hours_start: Option<String>,
+    /// Until when.
+    pub quiet_hours_end: Option<String>,
+    /// Urgent notices a day at most.
+    pub max_push_per_day: u32,
+    /// The user's zone by its IANA name.
+    pub timezone: String,
+}
+
+impl Default for NotificationPreferences {
+    fn default() -> Self {
+        Self {
+            provider: "waha".to_owned(),
+            push_enabled: true,
+            digest_enabled: true,
+            digest_frequency: "daily".to_owned(),
+            digest_time: "08:00".to_owned(),
+            quiet_hours_start: None,
+            quiet_hours_end: None,
+            max_push_per_day: 3,
+            timezone: "UTC".to_owned(),
+        }
+    }
+}
+
+/// What a user was told lately: what the dispatcher has to know before it disturbs them again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToldLately {
+    /// Urgent notices since the time that was asked for.
+    pub pushes: u32,
+    /// When the last of all urgent notices was sent.
+    pub last_push_at: Option<Timestamp>,
+    /// When the user was last told of that subject.
+    pub last_of_key_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "select user_id, provider, push_enabled, digest_enabled, digest_frequency, digest_time, \
+    quiet_hours_start, quiet_hours_end, max_push_per_day, timezone from notification_preferences where user_id = $1";
+
+const PUT: &str = "insert into notification_preferences (user_id, provider, push_enabled, digest_enabled, digest_frequency, \
+      digest_time, quiet_hours_start, quiet_hours_end, max_push_per_day, timezone, created_at, updated_at) \
+    values ($1, $2, $3::int, $4::int, $5, $6, $7, $8, $9::int, $10, $11::timestamptz, $11::timestamptz) \
+    on conflict (user_id) do update set provider = excluded.provider, push_enabled = excluded.push_enabled, \
+      digest_enabled = excluded.digest_enabled, digest_frequency = excluded.digest_frequency, \
+      digest_time = excluded.digest_time, quiet_hours_start = excluded.quiet_hours_start, \
+      quiet_hours_end = excluded.quiet_hours_end, max_push_per_day = excluded.max_push_per_day, \
+      timezone = excluded.timezone, updated_at = excluded.updated_at";
+
+/// `$1` user, `$2` key, `$3` since. Messages to several destinations are one notice.
+const TOLD: &str = "select (select count(distinct (event_type, dedup_key, sent_at)) from notification_log where user_id = $1 \
+        and tier = 'push' and status = 'sent' and sent_at >= $3::timestamptz) as pushes, \
+      (select floor(extract(epoch from max(sent_at)) * 1000)::bigint from notification_log where user_id = $1 \
+        and tier = 'push' and status = 'sent') as last_push_at, \
+      (select floor(extract(epoch from max(created_at)) * 1000)::bigint from notification_log where user_id = $1 \
+        and dedup_key = $2) as last_of_key_at";
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// How a user wants to be told; `None` where they have not said.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn notification_preferences(&self, user: &UserId) -> Result<Option<NotificationPreferences>, StoreError> {
+        self.preferences_as(Who::User(user.clone()), user).await
+    }
+
+    /// As the dispatcher sees it. Reads as `psn_task`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn notification_preferences_of(
+        &self,
+        user: &UserId,
+    ) -> Result<Option<NotificationPreferences>, StoreError> {
+        self.preferences_as(Who::Task, user).await
+    }
+
+    async fn preferences_as(&self, who: Who, user: &UserId) -> Result<Option<NotificationPreferences>, StoreError> {
+        let rows = self.read_one(who, Statement::new(COLUMNS, [param(user)])).await?;
+        rows.first().map(read_preferences).transpose()
+    }
+
+    /// Writes how a user wants to be told.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn notification_preferences_put(
+        &self,
+        user: &UserId,
+        new: &NotificationPreferences,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let params = [
+            param(user),
+            param(&new.provider),
+            param(i32::from(new.push_enabled)),
+            param(i32::from(new.digest_enabled)),
+            param(&new.digest_frequency),
+            param(&new.digest_time),
+            new.quiet_hours_start.clone(),
+            new.quiet_hours_end.clone(),
+            param(new.max_push_per_day),
+            param(&new.timezone),
+            param(now),
+        ];
+        let put = Statement::new(PUT, params);
+        self.write_one(Who::User(user.clone()), put).await.map(|_| ())
+    }
+
+    /// What a user was told since then, and when last of `key` (`event:subject`). Reads as `psn_task`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn told_lately(&self, user: &UserId, key: &str, since: Timestamp) -> Result<ToldLately, StoreError> {
+        let told = Statement::new(TOLD, [param(user), param(key), param(since)]);
+        let rows: Rows = self.read_one(Who::Task, told).await?;
+        let row = rows.one()?;
+        Ok(ToldLately {
+            pushes: row.count("pushes")?,
+            last_push_at: row.opt_instant("last_push_at")?,
+            last_of_key_at: row.opt_instant("last_of_key_at")?,
+        })
+    }
+}
+
+fn read_preferences(row: Row<'_>) -> Result<NotificationPreferences, StoreError> {
+    Ok(NotificationPreferences {
+        provider: row.string("provider")?,
+        push_enabled: row.i64("push_enabled")? != 0,
+        digest_enabled: row.i64("digest_enabled")? != 0,
+        digest_frequency: row.string("digest_frequency")?,
+        digest_time: row.string("digest_time")?,
+        quiet_hours_start: row.opt_string("quiet_hours_start")?,
+        quiet_hours_end: row.opt_string("quiet_hours_end")?,
+        max_push_per_day: row.count("max_push_per_day")?,
+        timezone: row.string("timezone")?,
+    })
+}

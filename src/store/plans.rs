@@ -1,0 +1,284 @@
+//! Weekly plans and the calendar's slots.
+//!
+//! The legacy table allows several rows for a week and its program inserts one at each save; the newest counts here, and
+//! saving again replaces it.
+
+use crate::domain::id::{AccountId, PostId, UserId, WeekPlanId};
+use crate::domain::platform::Platform;
+use crate::domain::time::Timestamp;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::neon::{Statement, Who, param};
+use crate::store::row::{Row, millis_of};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// A slot of a weekly plan, in the legacy program's shape; members it does not name are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanSlot {
+    /// The day, as its writer names it.
+    pub day: String,
+    /// Where it appears.
+    pub platform: String,
+    /// What about.
+    #[serde(default)]
+    pub topic: String,
+    /// In which format.
+    #[serde(default)]
+    pub format: String,
+    /// The pillar it belongs to.
+    #[serde(default)]
+    pub pillar: String,
+    /// In which language.
+    #[serde(default)]
+    pub language: String,
+    /// The series it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series_id: Option<String>,
+    /// Its number there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series_episode: Option<u32>,
+    /// The idea it is made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idea_id: Option<String>,
+    /// The post that fills it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_id: Option<String>,
+    /// `outlined`, `drafted`, `approved`, `scheduled`, `published` or `skipped`.
+    pub status: String,
+    /// Every other member.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// A row of `weekly_plans`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeekPlan {
+    /// The plan.
+    pub id: WeekPlanId,
+    /// When the week begins.
+    pub week_start: Timestamp,
+    /// When it ends.
+    pub week_end: Timestamp,
+    /// The slots; what cannot be read as one is left out.
+    pub slots: Vec<PlanSlot>,
+    /// How many there are.
+    pub total_slots: u32,
+    /// How many of them are published.
+    pub completed_slots: u32,
+    /// Tells whether the row has changed.
+    pub version: String,
+}
+
+/// A plan to be saved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanSave {
+    /// Whose it is.
+    pub user: UserId,
+    /// When the week begins.
+    pub week_start: Timestamp,
+    /// When it ends.
+    pub week_end: Timestamp,
+    /// The slots.
+    pub slots: Vec<PlanSlot>,
+    /// The caller's now.
+    pub now: Timestamp,
+}
+
+/// A time of the calendar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarSlot {
+    /// Where.
+    pub platform: Platform,
+    /// With which account; `None` where the post has none yet.
+    pub account: Option<AccountId>,
+    /// When.
+    pub at: Timestamp,
+    /// The post that takes it.
+    pub post: PostId,
+}
+
+const LOCK: &str =
+    "select pg_advisory_xact_lock(hashtextextended(jsonb_build_array('psn week', $1::text, $2::text)::text, 0))";
+
+const GET: &str = concat!(
+    "select id, slots, total_slots, completed_slots, updated_at::text as version, ",
+    millis_of!("week_start"),
+    ", ",
+    millis_of!("week_end"),
+    " from weekly_plans where user_id = $1 and week_start = $2::timestamptz order by weekly_plans.created_at desc, id desc limit 1"
+);
+
+/// `$1` user, `$2` start, `$3` end, `$4` slots, `$5` how many, `$6` how many are done, `$7` now.
+const SAVE: &str = "with newest as (select id from weekly_plans where user_id = $1 and week_start = $2::timestamptz \
+      order by created_at desc, id desc limit 1), \
+    replaced as (update weekly_plans p set week_end = $3::timestamptz, slots = $4::jsonb, total_slots = $5::int, \
+      completed_slots = $6::int, updated_at = $7::timestamptz from newest where p.id = newest.id returning p.id) \
+    insert into weekly_plans (user_id, week_start, week_end, slots, total_slots, completed_slots, created_at, updated_at) \
+    select $1, $2::timestamptz, $3::timestamptz, $4::jsonb, $5::int, $6::int, $7::timestamptz, $7::timestamptz \
+    where not exists (select from newest)";
+
+/// Writes where the plan's slot names the post. `$1` user, `$2` post, `$3` status, `$4` now.
+const SLOT_OF_POST: &str = "with changed as (select p.id, jsonb_agg(case when s.slot ->> 'postId' = $2 \
+        then s.slot || jsonb_build_object('status', $3::text) else s.slot end order by s.place) as slots \
+      from weekly_plans p, jsonb_array_elements(case when jsonb_typeof(p.slots) = 'array' then p.slots else '[]'::jsonb end) \
+        with ordinality as s (slot, place) \
+      where p.user_id = $1 and p.week_start > $4::timestamptz - interval '60 days' \
+        and p.slots @> jsonb_build_array(jsonb_build_object('postId', $2::text)) group by p.id) \
+    update weekly_plans p set slots = changed.slots, updated_at = $4::timestamptz, completed_slots = \
+      (select count(*) from jsonb_array_elements(changed.slots) e where e ->> 'status' = 'published') \
+    from changed where p.id = changed.id returning p.id";
+
+/// A post moves by taking another slot; it keeps the one it has where the other is taken.
+const CLAIM: &str = "with free as (select not exists (select from psn_slots where user_id = $1 and platform = $2 \
+        and account_id = $3 and slot_at = $4::timestamptz and post_id <> $5::uuid) as is_free) \
+    insert into psn_slots (user_id, platform, account_id, slot_at, post_id, claimed_at) \
+      select $1, $2, $3, $4::timestamptz, $5::uuid, $6::timestamptz from free where is_free \
+    on conflict on constraint psn_slots_one_per_post do update set platform = excluded.platform, \
+      account_id = excluded.account_id, slot_at = excluded.slot_at, claimed_at = excluded.claimed_at returning post_id";
+
+const RELEASE: &str = "delete from psn_slots where user_id = $1 and post_id = $2::uuid returning post_id";
+
+const TAKEN: &str = concat!(
+    "select platform, account_id, post_id, ",
+    millis_of!("slot_at"),
+    " from psn_slots where user_id = $1 and slot_at >= $2::timestamptz and slot_at < $3::timestamptz \
+     order by psn_slots.slot_at, platform, account_id limit 1000"
+);
+
+/// The statement that tells a post's slot how the post is, for the transaction that closes the post.
+#[must_use]
+pub fn slot_statement(user: &UserId, post: &PostId, status: &str, now: Timestamp) -> Statement {
+    Statement::new(SLOT_OF_POST, [param(user), param(post), param(status), param(now)])
+}
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// Saves the plan of a week, in place of the one there was. Writers of one week wait for each other.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn plan_save(&self, plan: &PlanSave) -> Result<WeekPlan, StoreError> {
+        let week = [param(&plan.user), param(plan.week_start)];
+        let done = plan.slots.iter().filter(|slot| slot.status == "published").count();
+        let mut params = week.to_vec();
+        params.extend([
+            param(plan.week_end),
+            param(json!(plan.slots)),
+            param(plan.slots.len()),
+            param(done),
+            param(plan.now),
+        ]);
+        let batch = [
+            Statement::new(LOCK, week.clone()),
+            Statement::new(SAVE, params),
+            Statement::new(GET, week),
+        ];
+        let results = self.write(Who::User(plan.user.clone()), &batch).await?;
+        let rows = results
+            .last()
+            .ok_or_else(|| StoreError::malformed("three results were expected"))?;
+        read_plan(rows.one()?)
+    }
+
+    /// The plan of the week that begins then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn plan_get(&self, user: &UserId, week_start: Timestamp) -> Result<Option<WeekPlan>, StoreError> {
+        let get = Statement::new(GET, [param(user), param(week_start)]);
+        let rows = self.read_one(Who::User(user.clone()), get).await?;
+        rows.first().map(read_plan).transpose()
+    }
+
+    /// Notes in the plans of the last weeks how a post is; whether one of them names it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn plan_slot_status(
+        &self,
+        user: &UserId,
+        post: &PostId,
+        status: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let statement = slot_statement(user, post, status, now);
+        Ok(!self.write_one(Who::User(user.clone()), statement).await?.is_empty())
+    }
+
+    /// Takes a time of the calendar for a post, in place of the one it had; `false` where another post has it. Of two
+    /// that ask at once, one gets it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; asking again is always right.
+    pub async fn slot_claim(&self, user: &UserId, slot: &CalendarSlot, now: Timestamp) -> Result<bool, StoreError> {
+        let claim = Statement::new(
+            CLAIM,
+            [
+                param(user),
+                param(slot.platform),
+                param(slot.account.as_ref().map_or("", AccountId::as_str)),
+                param(slot.at),
+                param(&slot.post),
+                param(now),
+            ],
+        );
+        match self.write_one(Who::User(user.clone()), claim).await {
+            Ok(rows) => Ok(!rows.is_empty()),
+            Err(error) if error.is_violation_of("psn_slots_pkey") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a post's time back; whether it had one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn slot_release(&self, user: &UserId, post: &PostId) -> Result<bool, StoreError> {
+        let release = Statement::new(RELEASE, [param(user), param(post)]);
+        Ok(!self.write_one(Who::User(user.clone()), release).await?.is_empty())
+    }
+
+    /// The times of a user that are taken, from the first on and before the second, at most 1,000.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn slots_taken(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        before: Timestamp,
+    ) -> Result<Vec<CalendarSlot>, StoreError> {
+        let taken = Statement::new(TAKEN, [param(user), param(from), param(before)]);
+        let rows = self.read_one(Who::User(user.clone()), taken).await?;
+        rows.map(|row| {
+            let platform = Platform::parse(row.text("platform")?);
+            Ok(CalendarSlot {
+                platform: platform.ok_or_else(|| StoreError::malformed("column `platform` names no known platform"))?,
+                account: Some(row.text("account_id")?)
+                    .filter(|id| !id.is_empty())
+                    .map(AccountId::from),
+                at: row.instant("slot_at")?,
+                post: PostId::from(row.text("post_id")?),
+            })
+        })
+    }
+}
+
+fn read_plan(row: Row<'_>) -> Result<WeekPlan, StoreError> {
+    let slots = row.json("slots")?;
+    let slots = slots.as_array().into_iter().flatten();
+    Ok(WeekPlan {
+        id: WeekPlanId::from(row.text("id")?),
+        week_start: row.instant("week_start")?,
+        week_end: row.instant("week_end")?,
+        slots: slots
+            .filter_map(|slot| serde_json::from_value(slot.clone()).ok())
+            .collect(),
+        total_slots: row.count("total_slots")?,
+        completed_slots: row.count("completed_slots")?,
+        version: row.string("version")?,
+    })
+}

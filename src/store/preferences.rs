@@ -1,0 +1,170 @@
+//! Rows of `preference_model`: what worked for a user, or for a hub, whose id then stands in `user_id`. The members are
+//! the legacy program's; both programs write them.
+
+use crate::domain::id::UserId;
+use crate::domain::time::Timestamp;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::neon::{Statement, Who, opt_param, param};
+use crate::store::row::{Row, millis_of};
+use serde_json::{Map, Value, json};
+
+/// A row of `preference_model`; JSON as it is, empty where there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PreferenceModel {
+    /// `[{format, avgScore}]`.
+    pub top_formats: Vec<Value>,
+    /// `[{pillar, avgScore}]`.
+    pub top_pillars: Vec<Value>,
+    /// `[{hour, dayOfWeek, avgScore}]`.
+    pub best_posting_times: Vec<Value>,
+    /// `[{topic, cooldownUntil, lastScores}]`.
+    pub fatigued_topics: Vec<Value>,
+    /// `[{field, value, lockedAt}]`: what the owner does not want changed.
+    pub locked_settings: Vec<Value>,
+    /// `{rejectedPillars, commonReasons, recentKills}`.
+    pub killed_idea_patterns: Map<String, Value>,
+    /// `[{count, date}]`, oldest first.
+    pub follower_history: Vec<Value>,
+    /// When it was last written.
+    pub updated_at: Timestamp,
+}
+
+/// What was learnt; `None` leaves what is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Learnt {
+    /// `[{format, avgScore}]`.
+    pub top_formats: Option<Vec<Value>>,
+    /// `[{pillar, avgScore}]`.
+    pub top_pillars: Option<Vec<Value>>,
+    /// `[{hour, dayOfWeek, avgScore}]`.
+    pub best_posting_times: Option<Vec<Value>>,
+}
+
+const GET: &str = concat!(
+    "select top_formats, top_pillars, best_posting_times, fatigued_topics, locked_settings, killed_idea_patterns, \
+     follower_history, ",
+    millis_of!("updated_at"),
+    " from preference_model where user_id = $1"
+);
+
+/// Adds a format and a pillar where they are missing; one that is there keeps its score. `$1` whose, `$2` format,
+/// `$3` pillar, `$4` now.
+const SEEN: &str = "insert into preference_model as m (user_id, top_formats, top_pillars, created_at, updated_at) \
+    values ($1, jsonb_build_array(jsonb_build_object('format', $2::text, 'avgScore', 0)), \
+      jsonb_build_array(jsonb_build_object('pillar', $3::text, 'avgScore', 0)), $4::timestamptz, $4::timestamptz) \
+    on conflict (user_id) do update set updated_at = excluded.updated_at, \
+      top_formats = case when m.top_formats @> jsonb_build_array(jsonb_build_object('format', $2::text)) then m.top_formats \
+        when jsonb_typeof(m.top_formats) = 'array' then m.top_formats || excluded.top_formats else excluded.top_formats end, \
+      top_pillars = case when m.top_pillars @> jsonb_build_array(jsonb_build_object('pillar', $3::text)) then m.top_pillars \
+        when jsonb_typeof(m.top_pillars) = 'array' then m.top_pillars || excluded.top_pillars else excluded.top_pillars end";
+
+/// What its owner has locked stays.
+const LEARN: &str = "insert into preference_model as m (user_id, top_formats, top_pillars, best_posting_times, created_at, \
+      updated_at) values ($1, $2::jsonb, $3::jsonb, $4::jsonb, $5::timestamptz, $5::timestamptz) \
+    on conflict (user_id) do update set updated_at = excluded.updated_at, \
+      top_formats = case when m.locked_settings @> '[{\"field\": \"top_formats\"}]' then m.top_formats \
+        else coalesce(excluded.top_formats, m.top_formats) end, \
+      top_pillars = case when m.locked_settings @> '[{\"field\": \"top_pillars\"}]' then m.top_pillars \
+        else coalesce(excluded.top_pillars, m.top_pillars) end, \
+      best_posting_times = case when m.locked_settings @> '[{\"field\": \"best_posting_times\"}]' then m.best_posting_times \
+        else coalesce(excluded.best_posting_times, m.best_posting_times) end";
+
+/// One count a day, the newest 400 (the legacy program's list grows for ever). `$1` whose, `$2` count, `$3` now.
+const FOLLOWERS: &str = "insert into preference_model as m (user_id, follower_history, created_at, updated_at) \
+    values ($1, jsonb_build_array(jsonb_build_object('count', $2::bigint, 'date', $3::text)), $3::timestamptz, $3::timestamptz) \
+    on conflict (user_id) do update set updated_at = excluded.updated_at, follower_history = \
+      (select coalesce(jsonb_agg(kept.point order by kept.place), '[]'::jsonb) from \
+        (select point, place from jsonb_array_elements( \
+            case when jsonb_typeof(m.follower_history) = 'array' then m.follower_history else '[]'::jsonb end) \
+          with ordinality as h (point, place) where left(point ->> 'date', 10) is distinct from left($3::text, 10) \
+          order by place desc limit 399) kept) || excluded.follower_history";
+
+/// The statement that notes what a published post was, for the transaction that closes the post. `whose` is the user or
+/// the hub. Written twice it changes nothing more.
+#[must_use]
+pub fn seen_statement(whose: &str, format: Option<&str>, pillar: Option<&str>, now: Timestamp) -> Statement {
+    let (format, pillar) = (format.unwrap_or("text"), pillar.unwrap_or("general"));
+    Statement::new(SEEN, [param(whose), param(format), param(pillar), param(now)])
+}
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// What worked for the user, or for a hub they belong to.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn preference_get(&self, user: &UserId, whose: &str) -> Result<Option<PreferenceModel>, StoreError> {
+        let get = Statement::new(GET, [param(whose)]);
+        let rows = self.read_one(Who::User(user.clone()), get).await?;
+        rows.first().map(read_model).transpose()
+    }
+
+    /// Notes what a published post was (see [`seen_statement`]).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn preference_seen(
+        &self,
+        user: &UserId,
+        whose: &str,
+        (format, pillar): (Option<&str>, Option<&str>),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let seen = seen_statement(whose, format, pillar, now);
+        self.write_one(Who::User(user.clone()), seen).await.map(|_| ())
+    }
+
+    /// Writes what was learnt from counts, but nothing that its owner has locked.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn preference_learn(
+        &self,
+        user: &UserId,
+        whose: &str,
+        learnt: &Learnt,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let list = |list: &Option<Vec<Value>>| opt_param(list.as_ref().map(|list| json!(list)));
+        let params = [
+            param(whose),
+            list(&learnt.top_formats),
+            list(&learnt.top_pillars),
+            list(&learnt.best_posting_times),
+            param(now),
+        ];
+        let learn = Statement::new(LEARN, params);
+        self.write_one(Who::User(user.clone()), learn).await.map(|_| ())
+    }
+
+    /// Adds a count to the followers that the legacy program knows of; the last of a day counts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn preference_followers(&self, user: &UserId, followers: u64, now: Timestamp) -> Result<(), StoreError> {
+        let params = [param(user), param(followers.min(i64::MAX as u64)), param(now)];
+        let note = Statement::new(FOLLOWERS, params);
+        self.write_one(Who::User(user.clone()), note).await.map(|_| ())
+    }
+}
+
+fn read_model(row: Row<'_>) -> Result<PreferenceModel, StoreError> {
+    let list = |column| {
+        Ok::<_, StoreError>(match row.json(column)? {
+            Value::Array(members) => members,
+            _ => Vec::new(),
+        })
+    };
+    Ok(PreferenceModel {
+        top_formats: list("top_formats")?,
+        top_pillars: list("top_pillars")?,
+        best_posting_times: list("best_posting_times")?,
+        fatigued_topics: list("fatigued_topics")?,
+        locked_settings: list("locked_settings")?,
+        killed_idea_patterns: row.object("killed_idea_patterns")?,
+        follower_history: list("follower_history")?,
+        updated_at: row.instant("updated_at")?,
+    })
+}

@@ -1,0 +1,405 @@
+//! Tokens for the API, teams, invites; runs of tasks, keys of requests, settings, deeds, media.
+
+use crate::setup::{Bed, NOW, TestStore, user};
+use psn::domain::id::{ApiTokenId, HubId};
+use psn::domain::time::Millis;
+use psn::store::api_tokens::{NewApiToken, digest};
+use psn::store::audit::Deed;
+use psn::store::idempotency::{KeyedRequest, Known};
+use psn::store::media_rows::MediumRow;
+use psn::store::task_runs::{TaskStart, TaskStarted};
+use psn::store::teams::{Redeemed, Role};
+use serde_json::{Value, json};
+
+fn token(name: &str, n: u8) -> NewApiToken {
+    NewApiToken {
+        id: ApiTokenId::from_random([n; 16]),
+        user: user(name),
+        name: "laptop".to_owned(),
+        digest: digest(&format!("token {n}")),
+        scopes: vec!["read".to_owned(), "publish".to_owned()],
+        expires_at: Some(NOW + Millis::from_secs(86_400)),
+        now: NOW,
+    }
+}
+
+async fn speaks(store: &TestStore, n: u8, at: psn::domain::time::Timestamp) -> bool {
+    let bearer = store
+        .api_token_look_up(&digest(&format!("token {n}")), at)
+        .await
+        .unwrap();
+    bearer.is_some()
+}
+
+pub async fn a_token_speaks_for_its_user_until_it_ends(bed: Bed) {
+    let store = bed.migrated().await;
+    let (ada, bob) = (user("ada"), user("bob"));
+    store.api_token_create(&token("ada", 1)).await.unwrap();
+    store.api_token_create(&token("ada", 1)).await.unwrap();
+    let bearer = store
+        .api_token_look_up(&token("ada", 1).digest, NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (&bearer.user, bearer.scopes.join(" "), bearer.is_unnoted),
+        (&ada, "read publish".to_owned(), true)
+    );
+    store.api_token_used(&bearer, NOW).await.unwrap();
+    let again = store
+        .api_token_look_up(&token("ada", 1).digest, NOW + Millis(1))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!again.is_unnoted);
+    let listed = store.api_token_list(&ada, &ada).await.unwrap();
+    assert_eq!(
+        (listed.len(), listed[0].last_used_at, listed[0].name.as_str()),
+        (1, Some(NOW), "laptop")
+    );
+    assert!(store.api_token_list(&bob, &ada).await.unwrap().is_empty());
+    assert!(!store.api_token_revoke(&bob, &bearer.id, NOW).await.unwrap());
+
+    let end = NOW + Millis::from_secs(86_400);
+    assert_eq!(
+        (
+            speaks(&store, 1, end - Millis(1)).await,
+            speaks(&store, 1, end).await,
+            speaks(&store, 2, NOW).await
+        ),
+        (true, false, false)
+    );
+    assert!(store.api_token_revoke(&ada, &bearer.id, NOW).await.unwrap());
+    assert!(!speaks(&store, 1, NOW).await);
+}
+
+async fn team(bed: &Bed) -> (TestStore, HubId) {
+    let (store, hub) = (bed.migrated().await, HubId::from("hub_1"));
+    store.hub_found(&hub, &user("ada"), Some("Ada"), NOW).await.unwrap();
+    store.hub_found(&hub, &user("eve"), None, NOW).await.unwrap();
+    (store, hub)
+}
+
+pub async fn an_invite_lets_one_in(bed: Bed) {
+    let (store, hub) = team(&bed).await;
+    let (ada, bob, eve) = (user("ada"), user("bob"), user("eve"));
+    assert_eq!(store.member_list(&ada, &hub).await.unwrap().len(), 1);
+    let far = psn::domain::time::Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
+    assert!(store.invite_create(&eve, &hub, "c0de", far, NOW).await.is_err());
+    store.invite_create(&ada, &hub, "c0de", far, NOW).await.unwrap();
+    assert!(!bed.owner("select code from invite_codes").await.contains("c0de"));
+
+    // Whoever belongs does not use it up; of many who present it at once, one joins.
+    assert_eq!(
+        store.invite_redeem(&ada, "c0de", None, None).await.unwrap(),
+        Redeemed::Member(hub.clone())
+    );
+    let people: Vec<_> = (0..6).map(|n| user(&format!("guest{n}"))).collect();
+    let joins = people
+        .iter()
+        .map(|guest| store.invite_redeem(guest, "c0de", Some("Guest"), None));
+    let results: Vec<_> = futures_util::future::join_all(joins)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(
+        results
+            .iter()
+            .filter(|result| **result == Redeemed::Joined(hub.clone()))
+            .count(),
+        1,
+        "{results:?}"
+    );
+    assert_eq!(results.iter().filter(|result| **result == Redeemed::Used).count(), 5);
+    let winner = results.iter().position(|result| *result != Redeemed::Used).unwrap();
+    let again = store.invite_redeem(&people[winner], "c0de", None, None).await.unwrap();
+    assert_eq!(again, Redeemed::Joined(hub.clone()));
+    assert_eq!(store.member_list(&people[winner], &hub).await.unwrap().len(), 2);
+    assert!(store.member_list(&bob, &hub).await.unwrap().is_empty());
+    assert_eq!(
+        store.invite_list(&ada, &hub).await.unwrap()[0].used_by.as_ref(),
+        Some(&people[winner])
+    );
+    assert!(store.invite_list(&people[winner], &hub).await.unwrap().is_empty());
+
+    store
+        .invite_create(&ada, &hub, "old", NOW - Millis::from_secs(400 * 86_400), NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        store.invite_redeem(&bob, "none", None, None).await.unwrap(),
+        Redeemed::Unknown
+    );
+    assert_eq!(
+        store.invite_redeem(&user(""), "old", None, None).await.unwrap(),
+        Redeemed::Unknown
+    );
+    bed.owner("update invite_codes set expires_at = now() where used_by is null")
+        .await;
+    assert_eq!(
+        store.invite_redeem(&bob, "old", None, None).await.unwrap(),
+        Redeemed::Expired
+    );
+    let old = store
+        .invite_list(&ada, &hub)
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|invite| invite.used_by.is_none())
+        .unwrap();
+    assert!(!store.invite_withdraw(&bob, &old.id).await.unwrap());
+    assert!(store.invite_withdraw(&ada, &old.id).await.unwrap());
+}
+
+pub async fn whoever_leaves_is_out_at_once(bed: Bed) {
+    let (store, hub) = team(&bed).await;
+    let (ada, bob) = (user("ada"), user("bob"));
+    let far = psn::domain::time::Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
+    store.invite_create(&ada, &hub, "c0de", far, NOW).await.unwrap();
+    store.invite_redeem(&bob, "c0de", None, None).await.unwrap();
+    for new in [token("ada", 1), token("bob", 2)] {
+        store.api_token_create(&new).await.unwrap();
+    }
+    // A member neither makes themselves an admin nor sends the admin away, and the last admin stays.
+    assert!(!store.member_role(&bob, (&hub, &bob), Role::Admin, NOW).await.unwrap());
+    assert!(!store.member_leave(&bob, (&hub, &ada), NOW).await.unwrap());
+    assert!(!store.member_role(&ada, (&hub, &ada), Role::Member, NOW).await.unwrap());
+    assert!(!store.member_leave(&ada, (&hub, &ada), NOW).await.unwrap());
+    assert_eq!(store.api_token_list(&ada, &bob).await.unwrap().len(), 1);
+
+    assert!(store.member_leave(&ada, (&hub, &bob), NOW).await.unwrap());
+    assert_eq!(
+        (speaks(&store, 1, NOW).await, speaks(&store, 2, NOW).await),
+        (true, false)
+    );
+    assert!(
+        store
+            .member_list(&bob, &hub)
+            .await
+            .unwrap()
+            .iter()
+            .all(|member| member.user == bob)
+    );
+    // Back again, with another invite, and the old token stays dead.
+    store.invite_create(&ada, &hub, "again", far, NOW).await.unwrap();
+    assert_eq!(
+        store.invite_redeem(&bob, "again", None, None).await.unwrap(),
+        Redeemed::Joined(hub.clone())
+    );
+    assert!(!speaks(&store, 2, NOW).await);
+
+    // Two admins who leave at once: one stays.
+    assert!(store.member_role(&ada, (&hub, &bob), Role::Admin, NOW).await.unwrap());
+    let (one, two) = tokio::join!(
+        store.member_leave(&ada, (&hub, &ada), NOW),
+        store.member_leave(&bob, (&hub, &bob), NOW)
+    );
+    assert_eq!(u8::from(one.unwrap()) + u8::from(two.unwrap()), 1);
+    let admins = "select count(*) from team_members where role = 'admin' and left_at is null";
+    assert_eq!(bed.owner(admins).await, "1");
+}
+
+fn start(token: &str, due_minute: i64, now_minute: i64) -> TaskStart {
+    let minute = |n: i64| NOW + Millis::from_secs(60 * n);
+    TaskStart {
+        task: "analytics_collector".to_owned(),
+        due_at: minute(due_minute),
+        token: token.to_owned(),
+        lease: Millis::from_secs(120),
+        now: minute(now_minute),
+    }
+}
+
+pub async fn a_task_runs_once_and_never_beside_itself(bed: Bed) {
+    let store = bed.migrated().await;
+    let starts: Vec<_> = (0..6).map(|n| start(&n.to_string(), 0, 0)).collect();
+    let started = futures_util::future::join_all(starts.iter().map(|start| store.task_start(start))).await;
+    let started: Vec<_> = started.into_iter().map(Result::unwrap).collect();
+    let mine: Vec<_> = (0..6)
+        .filter(|n| started[*n] == TaskStarted::Yours(Value::Null))
+        .collect();
+    assert_eq!(
+        (mine.len(), started.iter().filter(|s| **s == TaskStarted::Busy).count()),
+        (1, 5),
+        "{started:?}"
+    );
+    let first = &starts[mine[0]];
+    assert_eq!(store.task_start(first).await.unwrap(), TaskStarted::Yours(Value::Null));
+    // Nor does the next time begin while it runs.
+    assert_eq!(store.task_start(&start("next", 1, 1)).await.unwrap(), TaskStarted::Busy);
+    // It says how far it is, and is left: whoever comes goes on from there.
+    assert!(store.task_go_on(first, &json!({"after": 7}), first.now).await.unwrap());
+    assert_eq!(store.task_start(&start("heir", 0, 1)).await.unwrap(), TaskStarted::Busy);
+    let heir = start("heir", 0, 2);
+    assert_eq!(
+        store.task_start(&heir).await.unwrap(),
+        TaskStarted::Yours(json!({"after": 7}))
+    );
+    assert!(!store.task_go_on(first, &json!({}), heir.now).await.unwrap());
+    assert!(!store.task_end(first, true, &json!({}), heir.now).await.unwrap());
+    for _ in 0..2 {
+        assert!(
+            store
+                .task_end(&heir, true, &json!({"posts": 3}), heir.now)
+                .await
+                .unwrap()
+        );
+    }
+    assert_eq!(store.task_start(&heir).await.unwrap(), TaskStarted::Over);
+    assert_eq!(
+        store.task_start(&start("late", 0, 99)).await.unwrap(),
+        TaskStarted::Over
+    );
+
+    // A run of another time that was left does not block the task for ever.
+    assert_eq!(
+        store.task_start(&start("next", 1, 3)).await.unwrap(),
+        TaskStarted::Yours(Value::Null)
+    );
+    assert_eq!(
+        store.task_start(&start("after", 2, 4)).await.unwrap(),
+        TaskStarted::Busy
+    );
+    assert_eq!(
+        store.task_start(&start("after", 2, 5)).await.unwrap(),
+        TaskStarted::Yours(Value::Null)
+    );
+    let last = store.task_runs_last().await.unwrap();
+    assert_eq!(
+        (last.len(), last[0].status.as_str(), last[0].due_at),
+        (1, "running", start("", 2, 0).due_at)
+    );
+    assert_eq!(
+        bed.owner("select status from psn_task_runs order by due_at").await,
+        "done\nfailed\nrunning"
+    );
+    assert_eq!(store.task_runs_prune(NOW + Millis::from_secs(86_400)).await.unwrap(), 2);
+}
+
+pub async fn one_key_one_answer(bed: Bed) {
+    let store = bed.migrated().await;
+    let request = |key: &str, digest: &str, seconds: i64| KeyedRequest {
+        user: user("ada"),
+        key: key.to_owned(),
+        request_digest: digest.to_owned(),
+        now: NOW + Millis::from_secs(seconds),
+        kept: Millis::from_secs(60),
+    };
+    let first = request("k", "d", 0);
+    let (one, two) = tokio::join!(store.idempotency_begin(&first), store.idempotency_begin(&first));
+    let both = [one.unwrap(), two.unwrap()];
+    assert!(both.contains(&Known::New) && both.contains(&Known::Running), "{both:?}");
+    assert_eq!(
+        store.idempotency_begin(&request("k", "other", 1)).await.unwrap(),
+        Known::Other
+    );
+    store.idempotency_finish(&first, 201, &json!({"id": 7})).await.unwrap();
+    let answered = Known::Answered {
+        status: 201,
+        answer: json!({"id": 7}),
+    };
+    assert_eq!(store.idempotency_begin(&request("k", "d", 2)).await.unwrap(), answered);
+    let mut bobs = request("k", "d", 2);
+    bobs.user = user("bob");
+    assert_eq!(store.idempotency_begin(&bobs).await.unwrap(), Known::New);
+    // Where nothing was done the key is free again, and so it is when its time is over.
+    store.idempotency_forget(&bobs).await.unwrap();
+    assert_eq!(store.idempotency_begin(&bobs).await.unwrap(), Known::New);
+    assert_eq!(
+        store.idempotency_begin(&request("k", "other", 60)).await.unwrap(),
+        Known::New
+    );
+    // The task clears away what has expired by the database's own clock, whatever it asks for.
+    bed.owner("update psn_idempotency set expires_at = (case user_id when 'bob' then '2020-01-01Z' else '2999-01-01Z' end)::timestamptz").await;
+    assert_eq!(
+        store
+            .idempotency_prune(NOW + Millis::from_secs(99_999_999_999))
+            .await
+            .unwrap(),
+        1
+    );
+}
+
+pub async fn settings_deeds_and_media(bed: Bed) {
+    let (store, _) = team(&bed).await;
+    let (ada, bob) = (user("ada"), user("bob"));
+    bed.owner("insert into team_members (user_id, hub_id) values ('bob', 'hub_1')")
+        .await;
+    // A hub's settings are its admins' to write and its members' to read; one's own are nobody else's.
+    let zone = json!("Europe/Berlin");
+    for whose in ["ada", "hub_1"] {
+        store
+            .setting_put(&ada, (whose, "", "timezone"), Some(&zone), NOW)
+            .await
+            .unwrap();
+        store
+            .setting_put(&ada, (whose, "", "timezone"), Some(&zone), NOW)
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.settings(&bob, "hub_1", "").await.unwrap()["timezone"], zone);
+    assert!(store.settings(&bob, "ada", "").await.unwrap().is_empty());
+    assert!(store.settings(&user("eve"), "hub_1", "").await.unwrap().is_empty());
+    assert!(
+        store
+            .setting_put(&bob, ("hub_1", "", "timezone"), Some(&json!("UTC")), NOW)
+            .await
+            .is_err()
+    );
+    store
+        .setting_put(&bob, ("hub_1", "", "timezone"), None, NOW)
+        .await
+        .unwrap();
+    assert_eq!(store.settings(&ada, "hub_1", "").await.unwrap().len(), 1);
+    store
+        .setting_put(&ada, ("hub_1", "", "timezone"), None, NOW)
+        .await
+        .unwrap();
+    assert!(store.settings(&ada, "hub_1", "").await.unwrap().is_empty());
+
+    let deed = |n: i64| Deed {
+        at: NOW + Millis(n),
+        user: ada.clone(),
+        token: Some(ApiTokenId::from_random([1; 16])),
+        action: "post.cancel".to_owned(),
+        target: Some(n.to_string()),
+        detail: serde_json::Map::new(),
+    };
+    for n in 1..=3 {
+        store.deed_add(&deed(n)).await.unwrap();
+    }
+    let listed = store.deed_list(&ada, None, 2).await.unwrap();
+    assert_eq!(
+        listed.iter().map(|(_, deed)| deed.clone()).collect::<Vec<_>>(),
+        [deed(3), deed(2)]
+    );
+    assert_eq!(store.deed_list(&ada, Some(listed[1].0), 9).await.unwrap().len(), 1);
+    assert!(store.deed_list(&bob, None, 9).await.unwrap().is_empty());
+
+    // Bytes go when no user has used them for long.
+    let medium = |id: &str, at| MediumRow {
+        media_id: id.to_owned(),
+        content_type: "image/png".to_owned(),
+        size_bytes: 5_000_000_000,
+        created_at: at,
+        last_used_at: at,
+    };
+    let later = NOW + Millis(1000);
+    for (who, id, at) in [
+        (&ada, "a", NOW),
+        (&bob, "a", NOW),
+        (&ada, "b", NOW),
+        (&bob, "b", later),
+        (&ada, "c", NOW),
+    ] {
+        store.medium_used(who, &medium(id, at)).await.unwrap();
+    }
+    store.medium_used(&ada, &medium("c", later)).await.unwrap();
+    assert_eq!(
+        store.medium_list(&bob, 10).await.unwrap(),
+        [medium("b", later), medium("a", NOW)]
+    );
+    assert_eq!(store.media_forget(later, 10).await.unwrap(), ["a"]);
+    assert_eq!(store.medium_list(&ada, 10).await.unwrap().len(), 2);
+}
