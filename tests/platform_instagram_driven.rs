@@ -25,7 +25,7 @@ use psn::domain::time::Millis;
 use psn::platforms::{self, Wanted};
 use psn::ports::clock::Clock;
 use psn::ports::memory::ManualClock;
-use psn::ports::objects::{PostSnapshot};
+use psn::ports::objects::PostSnapshot;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -6,7 +6,7 @@ use psn::domain::outcome::{Deletion, LookUp};
 use psn::domain::platform::Platform;
 use psn::domain::publish::{
     Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Event, InsertAnswer, Phase, Plan, Policy, Rest,
-    State, Verdict, check, decide, evolve,
+    State, Verdict, WaitReason, check, decide, evolve,
 };
 use psn::domain::time::{Millis, Timestamp};
 
@@ -16,6 +16,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("given up after a cancel", given_up_after_a_cancel),
     ("given up, then scheduled or edited", given_up_then_scheduled_or_edited),
     ("deleted after many delays", deleted_after_many_delays),
+    ("cancelled in doubt and held", cancelled_in_doubt_and_held),
     (
         "removed after a lost insert, then asked for again",
         removed_then_asked_for_again,
@@ -168,6 +169,23 @@ fn deleted_after_many_delays() {
         answer: Deletion::Deleted,
     });
     assert_eq!(machine.state.phase, Phase::Resting(Rest::Failed));
+}
+
+/// Seed 366606: cancelled, a post goes on at once to look up what is in doubt; held, it came to wait, and went on at once.
+fn cancelled_in_doubt_and_held() {
+    let mut machine = Machine::in_doubt(1);
+    machine.tell(Event::Command(Command::Cancel));
+    machine.now = machine.now + Millis(3_600_000);
+    let asked = machine.tell(Event::Wake).effect;
+    assert!(matches!(asked, Some(Effect::Claim { .. })), "{asked:?}");
+    let until = machine.now + Millis(3_600_000);
+    let held = Event::Claim(ClaimAnswer::Held {
+        reason: WaitReason::Paused,
+        until,
+        message: "no credit".to_owned(),
+    });
+    let decision = machine.ask(held, false).unwrap();
+    assert_eq!((decision.effect, decision.wake_at), (None, Some(until)));
 }
 
 /// The insert's answer is lost, the row turns up as a draft and its user removes it: a late repetition of the creation (same

@@ -213,7 +213,12 @@ impl<'a> Draft<'a> {
             ClaimAnswer::Claimed { account_id } => self.record_claim(account_id),
             ClaimAnswer::Held { reason, until, message } => {
                 let until = until.max(self.now() + THROTTLE_MS_MIN);
-                self.wait(reason, until, message);
+                // Cancelled, it does not wait (what waits goes on at once then): what is in doubt is looked up after the hold.
+                if self.state.cancel_requested && self.state.unsettled().is_some() {
+                    self.wake_at(until);
+                } else {
+                    self.wait(reason, until, message);
+                }
             }
             ClaimAnswer::Unavailable { .. } => self.try_again_later(),
             ClaimAnswer::RowGone if self.state.nothing_is_out() => self.record(Entry::Removed {}),
