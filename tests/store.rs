@@ -75,6 +75,7 @@ const CASES: &[Case] = cases![
     projections::many_at_once,
     accounts::import_replaces,
     accounts::several_per_platform,
+    accounts::the_end_tells_the_age,
     accounts::imports_at_the_same_time,
     accounts::legacy_rows_are_read,
     renewal::stored_where_the_row_is_what_was_read,

@@ -25,7 +25,8 @@ pub const CALL_DEADLINE_MS: Millis = Millis(10_000);
 pub const LOOKUP_DELAYS_MS: [Millis; 3] = [Millis(15_000), Millis(60_000), Millis(300_000)];
 
 /// A post that could not start within this time of its schedule is not published late but goes to a person. What it waited
-/// for its account to be connected again does not count.
+/// for its account to be connected again, or for the next month's budget, does not count; where the platform limited it,
+/// it has twice as long.
 pub const LATE_AFTER_MS: Millis = Millis(24 * 3_600 * 1_000);
 
 /// Outbound calls per wake: the free plan allows 50, and ten are kept for the database and the index.

@@ -3,6 +3,7 @@
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, RemoteUserId, UserId};
 use crate::domain::platform::Platform;
+use crate::domain::renewal::schedule::granted_at;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
@@ -189,7 +190,7 @@ const UPSERT: &str = concat!(
     " = $3 or id = $4::uuid) order by ",
     remote_user_id!(),
     " = $3 desc nulls last, created_at, id limit 1 for update), \
-     keys as (select $9::jsonb || jsonb_build_object('lastRefreshedAt', $11::text, 'lastRefreshAt', $11::text) as own), \
+     keys as (select $9::jsonb || jsonb_build_object('lastRefreshedAt', $12::text, 'lastRefreshAt', $12::text) as own), \
      replaced as (update oauth_tokens t set access_token = $5, refresh_token = $6, expires_at = $7::timestamptz, \
        scopes = $8, updated_at = $11::timestamptz, \
        metadata = (case when jsonb_typeof(t.metadata) = 'object' then t.metadata else '{}'::jsonb end) \
@@ -271,6 +272,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             param(Value::Object(new.metadata.clone())),
             param(Value::Object(psn)),
             param(new.now),
+            param(granted_at(new.platform, new.expires_at, new.now)),
         ]);
         // The lock is a statement of its own, so that the next one sees what was committed before it was free.
         let batch = [Statement::new(LOCK, scope), Statement::new(UPSERT, params)];

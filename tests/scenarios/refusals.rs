@@ -75,6 +75,9 @@ async fn limits_of_the_rate_and_the_credit() {
     stage.world.run_for(HOUR).await;
     assert_eq!(stage.status(&id).await, LIMITED);
     assert!((4..=14).contains(&stage.sends()), "{} calls in an hour", stage.sends());
+    // Limits of a day end a day later: waiting for that makes nothing late.
+    stage.world.run_for(Millis(25 * HOUR.0)).await;
+    assert_eq!(stage.status(&id).await, LIMITED);
     stage.no_faults();
     stage.world.run_for(HOUR).await;
     stage.assert_exact(&parts);

@@ -1,7 +1,8 @@
 //! Accounts and their tokens.
 
-use crate::setup::{Bed, import, sealer, user};
+use crate::setup::{Bed, NOW, import, sealer, user};
 use psn::domain::platform::Platform;
+use psn::domain::time::{Millis, Timestamp};
 use psn::store::Secret;
 
 pub async fn import_replaces(bed: Bed) {
@@ -52,6 +53,20 @@ pub async fn several_per_platform(bed: Bed) {
             .count(),
         1
     );
+}
+
+/// Instagram's tokens live sixty days: one that ends in ten hours is no new one, and is to be renewed at once.
+pub async fn the_end_tells_the_age(bed: Bed) {
+    let store = bed.migrated().await;
+    for (platform, days_ago) in [(Platform::Instagram, 59), (Platform::TikTok, 0)] {
+        let mut old = import("default", "10");
+        old.platform = platform;
+        old.expires_at = Some(NOW + Millis::from_secs(36_000));
+        let account = store.account_import(&old, &sealer()).await.unwrap();
+        let row = store.token_read(&user("default"), &account.id).await.unwrap().unwrap();
+        let granted = Timestamp::parse(row.metadata["lastRefreshedAt"].as_str().unwrap()).unwrap();
+        assert_eq!(NOW.since(granted).0 / 86_400_000, days_ago, "{platform}");
+    }
 }
 
 pub async fn imports_at_the_same_time(bed: Bed) {

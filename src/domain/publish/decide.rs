@@ -756,9 +756,19 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// How late a post may begin.
+    fn late_after(&self) -> Millis {
+        let once = self.circumstances.policy.late_after_ms;
+        if self.state.was_limited {
+            Millis(once.0 * 2)
+        } else {
+            once
+        }
+    }
+
     /// Whether a post that has not begun is too late to begin.
     fn is_too_late(&self) -> bool {
-        let late_after = self.circumstances.policy.late_after_ms;
+        let late_after = self.late_after();
         let since = self.state.late_since();
         !self.state.has_begun() && since.is_some_and(|since| self.now().since(since) > late_after)
     }
@@ -825,7 +835,7 @@ impl<'a> Draft<'a> {
         if self.state.cancel_requested || self.now() >= until {
             return self.record(Entry::Resumed { by_person: false });
         }
-        let late_after = self.circumstances.policy.late_after_ms;
+        let late_after = self.late_after();
         let late_at = self.state.late_since().filter(|_| !self.state.has_begun());
         self.wake_at(late_at.map_or(until, |since| until.min(since + late_after + Millis(1))));
     }

@@ -4,7 +4,7 @@ use crate::domain::hash::whole_hash;
 use crate::domain::id::{AccountId, RemoteId};
 use crate::domain::media::{Handle, set_handle};
 use crate::domain::outcome::RejectionKind;
-use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest};
+use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest, WaitReason};
 use crate::domain::publish::plan::Plan;
 use crate::domain::publish::state::{Doubt, Phase, Prepared, State, Step, StepStatus};
 use crate::domain::time::Timestamp;
@@ -224,7 +224,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
             )?;
             state.steps = vec![Step::default(); state.steps.len()];
             state.scheduled_at = Some(*due);
-            state.owner_back_at = None;
+            (state.owner_back_at, state.was_limited) = (None, false);
             state.phase = Phase::Scheduled;
             state.run = None;
             state.claimed = false;
@@ -267,6 +267,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
                 !state.steps.iter().any(Step::is_open),
                 "nothing waits with an open attempt",
             )?;
+            state.was_limited |= *reason == WaitReason::RateLimited;
             state.phase = Phase::Waiting {
                 reason: *reason,
                 until: *until,

@@ -21,6 +21,8 @@ pub struct State {
     pub scheduled_at: Option<Timestamp>,
     /// When a wait for its owner last ended: how late the post is counts from there.
     pub owner_back_at: Option<Timestamp>,
+    /// Whether it waited for a limit of the platform: those of a day end a day later, so it may be late for twice as long.
+    pub was_limited: bool,
     /// The current run's fence; `None` when the row is not claimed.
     pub run: Option<RunToken>,
     /// The current run's token is known to be in the row.

@@ -9,6 +9,8 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
 /// A token that ends sooner than this is not used: clocks differ, and a call takes its time.
 pub const SKEW_MS: Millis = Millis(MINUTE_MS);
+/// How long Instagram's tokens live (platform-apis 4.1).
+const INSTAGRAM_LIFE_MS: Millis = Millis(60 * DAY_MS);
 /// Instagram renews tokens that are at least a day old.
 const INSTAGRAM_AGE_MS_MIN: Millis = Millis(DAY_MS);
 /// Where only a person can renew, they are told so long before the end.
@@ -34,6 +36,16 @@ impl Row {
     #[must_use]
     pub fn can_renew(&self) -> bool {
         self.platform == Platform::Instagram || self.pair.refresh.is_some()
+    }
+}
+
+/// When tokens that are stored now were granted: where all live equally long, their end tells it of those that somebody
+/// brings along. Taken for new, an old one would not be renewed in time.
+#[must_use]
+pub fn granted_at(platform: Platform, expires_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    match (platform, expires_at) {
+        (Platform::Instagram, Some(end)) => now.min(end - INSTAGRAM_LIFE_MS),
+        _ => now,
     }
 }
 
