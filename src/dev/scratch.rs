@@ -12,6 +12,9 @@ const PREFIX: &str = "psn-scratch-";
 /// The file that the owner of a folder holds locked; the system lets go of it however the owner ends.
 const ALIVE: &str = "alive";
 
+/// What that file is called until it is locked: found unlocked, it would be taken for one of the dead.
+const AWAKENING: &str = "awakening";
+
 /// A folder without that file may be one whose owner is about to make it, until it is this old.
 const UNLOCKED_MAX: Duration = Duration::from_secs(60);
 
@@ -34,8 +37,9 @@ impl Scratch {
             let path = base.join(format!("{PREFIX}{}-{number}", std::process::id()));
             match DirBuilder::new().mode(mode).create(&path) {
                 Ok(()) => {
-                    let alive = File::create_new(path.join(ALIVE))?;
+                    let alive = File::create_new(path.join(AWAKENING))?;
                     alive.try_lock()?;
+                    fs::rename(path.join(AWAKENING), path.join(ALIVE))?;
                     return Ok(Self { path, _alive: alive });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
@@ -114,5 +118,21 @@ mod tests {
         let paths = [alive.path().to_owned(), second.path().to_owned()];
         drop((alive, second));
         assert!(paths.iter().all(|path| !path.exists()));
+    }
+
+    #[test]
+    fn folders_made_in_the_same_moment_leave_each_other_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let made = Scratch::make(base, 0o700).unwrap();
+                        assert!(made.path().join(ALIVE).is_file(), "another took it for one of the dead");
+                    }
+                });
+            }
+        });
     }
 }
