@@ -298,6 +298,32 @@ pub enum IndexRequest {
         /// Where to go on.
         after: Option<AccountCursor>,
     },
+    /// Notices were written that are to be told at that time: whoever writes some says so, and the index's alarm tells them.
+    OutboxDue {
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody waits for a digest that is due at that time.
+    DigestDue {
+        /// When.
+        at: Timestamp,
+    },
+    /// Is there something to do on the outbox? Who asks does it.
+    ChoreTake {
+        /// What.
+        chore: Chore,
+    },
+    /// It was done.
+    ChoreDone {
+        /// What.
+        chore: Chore,
+        /// The turn that it was taken with.
+        turn: u64,
+        /// When there is more to do.
+        next_at: Option<Timestamp>,
+        /// Whether the database was looked through for what nobody told of.
+        swept: bool,
+    },
     /// A request with an idempotency key begins.
     Begin {
         /// User, route and key.
@@ -358,6 +384,30 @@ impl std::fmt::Debug for ConsentAnswer {
     }
 }
 
+/// What is to be done on the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chore {
+    /// Tell what is due.
+    Outbox,
+    /// Make digests.
+    Digest,
+}
+
+impl Chore {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Outbox, Self::Digest];
+
+    /// Its name in the index's table.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Outbox => "outbox",
+            Self::Digest => "digest",
+        }
+    }
+}
+
 /// What a post costs, in millionths of a US dollar.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spend {
@@ -409,6 +459,15 @@ pub enum IndexReply {
         sweep: bool,
         /// Where the last sweep stopped.
         after: Option<AccountCursor>,
+    },
+    /// What there is to do on the outbox.
+    Chore {
+        /// Whether it is time.
+        due: bool,
+        /// Whether the database should be looked through for what nobody told of.
+        sweep: bool,
+        /// Names the turn.
+        turn: u64,
     },
     /// Go on: the key is new.
     Fresh,

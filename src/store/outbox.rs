@@ -2,7 +2,7 @@
 //! key; the dispatcher claims notices with a token, and what it decides counts only while its claim lasts.
 
 use crate::domain::id::{DestinationId, HubId, NoticeId, PostId, UserId};
-use crate::domain::notice::Tier;
+use crate::domain::notice::{Audience, EventKind, Tier};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -37,6 +37,40 @@ pub struct NewNotice {
     pub not_before: Timestamp,
     /// The caller's now.
     pub now: Timestamp,
+}
+
+impl NewNotice {
+    /// A notice of that event; `key` names the event within its kind. Tier and audience follow from the kind
+    /// (`domain::notice::event` has the table). `payload` is made of the keys of `domain::notice::message::key`.
+    #[must_use]
+    pub fn of(
+        kind: EventKind,
+        (user, hub): (UserId, Option<HubId>),
+        post: Option<PostId>,
+        key: &str,
+        payload: Map<String, Value>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            audience: kind.audience(hub.is_some()).name().map(str::to_owned),
+            key: format!("{kind} {key}"),
+            event_type: kind.name().to_owned(),
+            tier: kind.tier(),
+            subject: post.as_ref().map(|post| post.0.clone()),
+            not_before: now,
+            user,
+            post,
+            hub,
+            payload,
+            now,
+        }
+    }
+
+    /// Whom the dispatcher has to look up, if it is not the user alone.
+    #[must_use]
+    pub fn audience(&self) -> Option<Audience> {
+        self.audience.as_deref().and_then(Audience::parse)
+    }
 }
 
 /// A notice.

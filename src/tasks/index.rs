@@ -10,6 +10,7 @@
 //! - `key/{user, route and key}` → [`StoredKey`]
 //! - `key_at/{time}/{…}` → `""`, the same by age
 //! - `spent/…`, `spent_by/…` → `crate::tasks::budget`
+//! - `chore/…`, `chore_swept/…` → `crate::tasks::chores`
 //! - `consent/{state}` → `crate::tasks::consent`
 //! - `swept_at` → when the database was last swept to its end
 //! - `swept_until` → the last row that a sweep read which did not come to the end
@@ -21,9 +22,10 @@ use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId, RemoteId, UserId};
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
-use crate::ports::objects::{AccountCursor, IndexReply, IndexRequest, ObjectError, Objects, PostRequest, Spend};
+use crate::ports::objects::{AccountCursor, Chore, IndexReply, IndexRequest, ObjectError, Objects, PostRequest, Spend};
 use crate::ports::table::Table;
 use crate::tasks::budget::Budget;
+use crate::tasks::chores::Chores;
 use crate::tasks::consent::Consents;
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +176,15 @@ impl Index<'_> {
                 self.table.put("accounts_swept", &encode(&StoredSweep { at, after })?)?;
                 Ok(IndexReply::Done)
             }
+            IndexRequest::OutboxDue { at } => self.chores().due(Chore::Outbox, at),
+            IndexRequest::DigestDue { at } => self.chores().due(Chore::Digest, at),
+            IndexRequest::ChoreTake { chore } => self.chores().take(chore),
+            IndexRequest::ChoreDone {
+                chore,
+                turn,
+                next_at,
+                swept,
+            } => self.chores().done(chore, turn, next_at, swept),
             IndexRequest::Begin { key, body_hash } => self.begin(&key, body_hash),
             IndexRequest::End { key, answer } => self.end(&key, answer),
             IndexRequest::ConsentExpect { state } => self.consents().expect(&state),
@@ -184,6 +195,13 @@ impl Index<'_> {
 
     fn budget(&self) -> Budget<'_> {
         Budget {
+            table: self.table,
+            now: self.now,
+        }
+    }
+
+    fn chores(&self) -> Chores<'_> {
+        Chores {
             table: self.table,
             now: self.now,
         }

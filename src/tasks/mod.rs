@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod budget;
+pub mod chores;
 pub mod connected;
 pub mod consent;
 pub mod index;

@@ -1,4 +1,11 @@
-//! What people are told.
+//! What people are told: the events and who hears of them, when a notice goes out, and what it says.
+
+pub mod decide;
+pub mod event;
+pub mod hours;
+pub mod message;
+
+pub use event::{Audience, EventKind};
 
 use std::fmt;
 
