@@ -1,4 +1,4 @@
-//! The contract of the HTTP port (and of the store that its attached media come from), against a server that misbehaves on purpose and counts what arrives: one list of
+//! The contract of the HTTP port (and of the store that its attached media come from, and of the time zones), against a server that misbehaves on purpose and counts what arrives: one list of
 //! scenarios, played natively and in the Workers runtime.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -12,6 +12,8 @@ mod server;
 mod store;
 #[path = "http_port/workerd.rs"]
 mod workerd;
+#[path = "http_port/zones.rs"]
+mod zones;
 
 use bytes::Bytes;
 use psn::domain::media::MediaId;

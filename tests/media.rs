@@ -36,6 +36,7 @@ use psn::ports::memory::{ManualClock, MemoryMedia, SeededEntropy};
 use psn::ports::objects::{
     AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest,
 };
+use psn::store::Store;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -64,6 +65,13 @@ impl Objects for Nothing {
 }
 
 impl Rows for Nothing {
+    type Http = net::Client;
+    type Around = psn::cli::ambient::System;
+
+    fn store(&self) -> Result<&Store<Self::Http, Self::Around>, RowsError> {
+        Err(RowsError::Unavailable("there is none".to_owned()))
+    }
+
     async fn list(
         &self,
         _: &UserId,
@@ -99,6 +107,7 @@ pub fn api(media: Arc<dyn MediaStore>) -> Router {
         rows: Nothing,
         clock: Box::new(ManualClock::new(Timestamp(1_795_424_400_000))),
         entropy: Box::new(SeededEntropy::new(7)),
+        zones: Box::new(psn::cli::zones::BundledZones),
         tasks: Box::new(Nothing),
         accounts: Box::new(NoAccounts),
         media,

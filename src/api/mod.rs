@@ -22,6 +22,7 @@ mod oauth;
 mod openapi;
 mod posts;
 pub mod served;
+mod settings;
 mod tasks;
 mod validate;
 
@@ -32,6 +33,7 @@ use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::media::MediaStore;
 use crate::ports::objects::Objects;
+use crate::ports::zone::Zones;
 use crate::store::seal::{AddressSigner, Sealer};
 use crate::tasks::connected::{AccountReport, Revocation};
 use auth::ApiToken;
@@ -67,6 +69,8 @@ pub struct App<O, R> {
     pub media: Arc<dyn MediaStore>,
     /// Where media are fetched from.
     pub web: media::Web,
+    /// The clocks of places.
+    pub zones: Box<dyn Zones>,
     /// What the operator set.
     pub settings: ApiSettings,
 }
@@ -177,6 +181,10 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/media/{id}", get(media::show::<O, R>).delete(media::remove::<O, R>))
         .route("/v1/media/{id}/chunks/{number}", put(media::upload::chunk::<O, R>))
         .route("/v1/media/{id}/complete", post(media::upload::complete::<O, R>))
+        .route(
+            "/v1/settings",
+            get(settings::show::<O, R>).patch(settings::amend::<O, R>),
+        )
         .route("/v1/keys", get(keys::show::<O, R>))
         .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
         .route("/v1/oauth/result", post(oauth::result::<O, R>))

@@ -4,10 +4,24 @@ use crate::domain::id::{AccountId, PostId, RemoteId, UserId};
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
 use crate::domain::time::Timestamp;
+use crate::ports::http::HttpClient;
+use crate::ports::pause::Ambient;
+use crate::store::Store;
 use std::future::Future;
 
 /// Reads rows of posts.
 pub trait Rows: Send + Sync {
+    /// What the database is asked through.
+    type Http: HttpClient;
+    /// Clock, randomness and waiting of whoever asks it.
+    type Around: Ambient;
+
+    /// The database itself, for routes over tables of their own.
+    ///
+    /// # Errors
+    /// [`RowsError::Unavailable`] when there is none.
+    fn store(&self) -> Result<&Store<Self::Http, Self::Around>, RowsError>;
+
     /// A page of a user's posts, newest first, with the cursor of the next page if there is one.
     ///
     /// # Errors

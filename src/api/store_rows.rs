@@ -16,14 +16,15 @@ fn unavailable(error: StoreError) -> RowsError {
 /// The rows of a database; without one (its address is missing) nothing can be read.
 pub struct StoreRows<H, A>(pub Option<Arc<Store<H, A>>>);
 
-impl<H, A> StoreRows<H, A> {
+impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
+    type Http = H;
+    type Around = A;
+
     fn store(&self) -> Result<&Store<H, A>, RowsError> {
         let missing = || RowsError::Unavailable("its address is not configured".to_owned());
         self.0.as_deref().ok_or_else(missing)
     }
-}
 
-impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
     async fn list(
         &self,
         user: &UserId,

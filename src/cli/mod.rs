@@ -11,6 +11,7 @@ pub mod error;
 #[cfg(feature = "dev")]
 pub mod local;
 pub mod printer;
+pub mod zones;
 
 use crate::cli::commands::Command;
 use crate::cli::config::{Settings, Variables, project_root};

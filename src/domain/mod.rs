@@ -24,3 +24,4 @@ pub mod secret;
 pub mod series;
 pub mod text;
 pub mod time;
+pub mod zone;

@@ -9,6 +9,7 @@ pub mod objects;
 pub mod pause;
 pub mod table;
 pub mod waker;
+pub mod zone;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod memory;

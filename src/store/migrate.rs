@@ -72,6 +72,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(24, "media", "0024_media.sql"),
     migration!(25, "audit", "0025_audit.sql"),
     migration!(26, "post_indexes", "0026_post_indexes.sql"),
+    migration!(38, "user_zones", "0038_user_zones.sql"),
 ];
 
 /// What happened to one migration.

@@ -19,7 +19,54 @@ const PUT: &str = "insert into psn_settings (user_id, scope, name, value, update
 
 const DELETE: &str = "delete from psn_settings where user_id = $1 and scope = $2 and name = $3";
 
+/// The name of the setting that says in which zone a user lives: an IANA name.
+pub const TIME_ZONE: &str = "time_zone";
+
+/// What psn was told, else what the legacy program has: its `UTC` is what stands there when nobody said anything.
+const ZONE: &str = "select coalesce((select value #>> '{}' from psn_settings where user_id = $1 and scope = '' and name = 'time_zone'), \
+    (select timezone from notification_preferences where user_id = $1 and timezone <> 'UTC')) as time_zone";
+
+const ZONE_OF_NOTICES: &str = "update notification_preferences set timezone = $2, updated_at = $3::timestamptz \
+    where user_id = $1 and timezone <> $2";
+
 impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// The zone a user lives in, by its name; `None` where they have not said. [`Store::time_zone_put`] writes it:
+    /// whoever lets a user change `notification_preferences.timezone` writes it there too.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn time_zone(&self, user: &UserId) -> Result<Option<String>, StoreError> {
+        self.time_zone_as(Who::User(user.clone()), user).await
+    }
+
+    /// As the tasks see it. Reads as `psn_task`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn time_zone_of(&self, user: &UserId) -> Result<Option<String>, StoreError> {
+        self.time_zone_as(Who::Task, user).await
+    }
+
+    async fn time_zone_as(&self, who: Who, user: &UserId) -> Result<Option<String>, StoreError> {
+        let rows = self.read_one(who, Statement::new(ZONE, [param(user)])).await?;
+        rows.one()?.opt_string("time_zone")
+    }
+
+    /// Writes the zone a user lives in, also where the legacy program looks for it; `None` forgets it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn time_zone_put(&self, user: &UserId, zone: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
+        let setting = [param(user), param(""), param(TIME_ZONE)];
+        let put = match zone {
+            None => Statement::new(DELETE, setting),
+            Some(zone) => Statement::new(PUT, setting.into_iter().chain([param(Value::from(zone)), param(now)])),
+        };
+        let of_notices = [param(user), param(zone.unwrap_or("UTC")), param(now)];
+        let batch = [put, Statement::new(ZONE_OF_NOTICES, of_notices)];
+        self.write(Who::User(user.clone()), &batch).await.map(|_| ())
+    }
+
     /// The settings of `whose`, a user or a hub; `scope` is the id of an account, or empty.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod objects;
 mod post;
 mod serve;
 mod storage;
+pub mod zones;
 
 use crate::net::Client;
 use crate::tasks::settings::{Missing, Settings};

@@ -15,6 +15,7 @@ use crate::worker::ambient::Runtime;
 use crate::worker::buffer::inbound;
 use crate::worker::media::R2Media;
 use crate::worker::objects::Bindings;
+use crate::worker::zones::IntlZones;
 use crate::worker::{describe, settings};
 use axum::body::Body;
 use std::sync::Arc;
@@ -136,6 +137,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
         objects,
         clock: Box::new(Runtime),
         entropy: Box::new(Runtime),
+        zones: Box::new(IntlZones),
         settings: api_settings,
     };
     let mut router = api::router(Arc::new(app));

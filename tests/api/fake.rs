@@ -19,6 +19,7 @@ use psn::ports::memory::{ManualClock, MemoryMedia, MemoryTable, SeededEntropy};
 use psn::ports::objects::{
     AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
 };
+use psn::store::Store;
 use psn::store::account_list::AccountRow;
 use psn::store::seal::AddressSigner;
 use psn::tasks::connected::{AccountReport, Revocation, by_hand, reports};
@@ -161,6 +162,14 @@ impl Objects for Fake {
 }
 
 impl Rows for Fake {
+    type Http = psn::net::Client;
+    type Around = psn::cli::ambient::System;
+
+    /// What only a real database answers is tried on one (`tests/planning.rs`).
+    fn store(&self) -> Result<&Store<Self::Http, Self::Around>, RowsError> {
+        Err(RowsError::Unavailable("secret of the database".to_owned()))
+    }
+
     async fn list(
         &self,
         _: &UserId,
@@ -278,6 +287,7 @@ pub fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
         entropy: Box::new(SeededEntropy::new(7)),
         tasks: Box::new(Tasks),
         accounts: Box::new(fake.clone()),
+        zones: Box::new(psn::cli::zones::BundledZones),
         settings: ApiSettings {
             x: psn::platforms::x::Allowance::default(),
             api_token: ApiToken::new(TOKEN),

@@ -1,7 +1,7 @@
 // The Worker around worker.rs: the body of a POST is the test's request, the answer is what the port made of it. A PUT
-// keeps a medium, `/store` asks the store of media.
+// keeps a medium, `/store` asks the store of media, `/zones` the time zones.
 import wasm from "./port_bg.wasm";
-import { exchange, initSync, store } from "./port.js";
+import { exchange, initSync, offsets, store } from "./port.js";
 
 initSync({ module: wasm });
 
@@ -18,6 +18,9 @@ export default {
       } catch (message) {
         return new Response(message, { status: 500 });
       }
+    }
+    if (new URL(request.url).pathname === "/zones") {
+      return new Response(offsets(await request.text()));
     }
     // An object lives on after its call, and so does what the call left open.
     context.waitUntil(scheduler.wait(30_000));

@@ -5,11 +5,13 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use psn::domain::media::{MediaId, Medium};
-use psn::domain::time::Millis;
+use psn::domain::time::{Millis, Timestamp};
 use psn::net::Client;
 use psn::ports::http::{Attached, HttpClient, HttpErrorKind, HttpRequest};
 use psn::ports::media::{ChunkTag, MediaBytes, MediaError, MediaStore, MediumRange};
+use psn::ports::zone::Zones;
 use psn::worker::media::R2Media;
+use psn::worker::zones::IntlZones;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use worker::Bucket;
@@ -79,6 +81,14 @@ fn attached(asked: AskedMedium) -> Result<Attached, Box<dyn std::error::Error>> 
         },
         after: BASE64_STANDARD.decode(&asked.after)?.into(),
     })
+}
+
+/// How far the clocks of places are ahead of UTC at instants (zone, ms), in ms; null for a place that there is none of.
+#[wasm_bindgen]
+pub fn offsets(asked: String) -> Result<String, String> {
+    let asked: Vec<(String, i64)> = serde_json::from_str(&asked).map_err(|error| error.to_string())?;
+    let offset = |(zone, at): &(String, i64)| Some(IntlZones.find(zone)?.offset(Timestamp(*at)).0);
+    Ok(json!(asked.iter().map(offset).collect::<Vec<_>>()).to_string())
 }
 
 /// What the tests ask of the store.

@@ -127,6 +127,16 @@ impl Workerd {
         }
     }
 
+    /// Asks the Worker's time zones.
+    pub async fn offsets(&self, asked: &[(&str, i64)]) -> Vec<Option<i64>> {
+        let request = self
+            .http
+            .post(format!("{}/zones", self.url))
+            .body(json!(asked).to_string());
+        let said = request.send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"))
+    }
+
     /// Asks the Worker's store of media.
     pub async fn ask_store(&self, asked: Value, bytes: Bytes) -> Result<Bytes, MediaError> {
         let url = format!("{}/store", self.url);

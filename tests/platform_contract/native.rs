@@ -208,6 +208,7 @@ fn api(world: &World) -> Router {
         }),
         objects: world.clone(),
         rows: StoreRows(Some(store)),
+        zones: Box::new(psn::cli::zones::BundledZones),
         clock: Box::new(world.clock()),
         entropy: Box::new(world.around().entropy),
         tasks: Box::new(NoTasks),

@@ -37,6 +37,7 @@ fn api(world: &World) -> Router {
         accounts: Box::new(psn::api::store_accounts::NoAccounts),
         objects: world.clone(),
         rows: StoreRows(Some(Arc::new(world.store()))),
+        zones: Box::new(psn::cli::zones::BundledZones),
         clock: Box::new(world.clock()),
         entropy: Box::new(world.around().entropy),
         tasks: Box::new(NoTasks),

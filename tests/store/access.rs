@@ -377,6 +377,21 @@ pub async fn settings_deeds_and_media(bed: Bed) {
     assert_eq!(store.deed_list(&ada, Some(listed[1].0), 9).await.unwrap().len(), 1);
     assert!(store.deed_list(&bob, None, 9).await.unwrap().is_empty());
 
+    // The zone: what psn was told, else what the legacy program has, whose `UTC` says nothing.
+    let legacy =
+        "insert into notification_preferences (user_id, timezone) values ('ada', 'UTC'), ('bob', 'Asia/Tokyo')";
+    bed.owner(legacy).await;
+    assert_eq!(store.time_zone(&ada).await.unwrap(), None);
+    assert_eq!(store.time_zone_of(&bob).await.unwrap().as_deref(), Some("Asia/Tokyo"));
+    store.time_zone_put(&ada, Some("UTC"), NOW).await.unwrap();
+    assert_eq!(store.time_zone_of(&ada).await.unwrap().as_deref(), Some("UTC"));
+    store.time_zone_put(&ada, Some("Europe/Berlin"), NOW).await.unwrap();
+    assert_eq!(store.time_zone(&ada).await.unwrap().as_deref(), Some("Europe/Berlin"));
+    let zones = "select string_agg(timezone, ' ' order by user_id) from notification_preferences";
+    assert_eq!(bed.owner(zones).await, "Europe/Berlin Asia/Tokyo");
+    store.time_zone_put(&ada, None, NOW).await.unwrap();
+    assert_eq!(store.time_zone(&ada).await.unwrap(), None);
+
     // Bytes go when no user has used them for long.
     let medium = |id: &str, at| MediumRow {
         media_id: id.to_owned(),

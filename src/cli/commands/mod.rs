@@ -11,6 +11,7 @@ pub mod keys;
 pub mod media;
 pub mod migrate;
 pub mod post;
+pub mod settings;
 pub mod task;
 
 use crate::cli::Context;
@@ -29,6 +30,9 @@ pub enum Command {
     /// Accounts that posts go out from
     #[command(subcommand)]
     Account(account::AccountCommand),
+    /// What you set once, such as your time zone
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
     /// The keys that tokens are sealed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -58,6 +62,7 @@ impl Command {
             Self::Post(command) => command.run(context).await,
             Self::Media(command) => command.run(context).await,
             Self::Account(command) => command.run(context).await,
+            Self::Settings(command) => command.run(context).await,
             Self::Keys(command) => command.run(context).await,
             Self::Task(command) => command.run(context).await,
             Self::Migrate => migrate::run(context).await,
