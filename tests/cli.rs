@@ -366,7 +366,7 @@ fn mistakes() {
             &["post", "create", "--text", "a", "--file", "b"],
             &["post", "create", "--file", "missing.txt"],
             &["post", "create", "--file", "/"],
-            &["post", "create", "--text", "a", "--at", "2026-11-23T09:00:00"],
+            &["post", "create", "--text", "a", "--at", "2026-02-31 9:00"],
             &["post", "create", "--text", "a", "--at", "tomorrow"],
             &["post", "edit", ID],
             &["post", "show", "../accounts"],

@@ -86,6 +86,10 @@ impl Rows for Nothing {
         Err(RowsError::Unavailable("none here".to_owned()))
     }
 
+    async fn time_zone(&self, _: &UserId) -> Result<Option<String>, RowsError> {
+        Err(RowsError::Unavailable("none here".to_owned()))
+    }
+
     async fn ping(&self) -> Result<(), RowsError> {
         Err(RowsError::Unavailable("none here".to_owned()))
     }

@@ -80,6 +80,20 @@ impl Fields {
         self.map.remove(name)
     }
 
+    /// Looks at a field, and leaves it where it is.
+    #[must_use]
+    pub fn peek(&self, name: &str) -> Option<&Value> {
+        self.map.get(name)
+    }
+
+    /// Puts another value in the place of a field, or none.
+    pub fn replace(&mut self, name: &'static str, value: Option<Value>) {
+        match value {
+            Some(value) => self.map.insert(name.to_owned(), value),
+            None => self.map.remove(name),
+        };
+    }
+
     /// Takes a field; null counts as absent.
     pub fn value(&mut self, name: &'static str) -> Option<Value> {
         self.raw(name).filter(|value| !value.is_null())

@@ -37,6 +37,9 @@ pub struct PostJson {
     /// The text as the row holds it, in lists only.
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
+    /// How the words of this request were understood, where its time was given in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_as: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -122,9 +125,16 @@ impl PostJson {
                 .and_then(|options| serde_json::from_str(options).ok()),
             created_at: plan.created_at.to_rfc3339(),
             content: None,
+            scheduled_as: None,
             warnings,
             in_doubt: doubts(snapshot),
         }
+    }
+
+    /// Says how the words that named its time were understood.
+    #[must_use]
+    pub fn scheduled_as(self, scheduled_as: Option<String>) -> Self {
+        Self { scheduled_as, ..self }
     }
 
     /// Says since when the parts in doubt may be out.
@@ -210,6 +220,7 @@ impl From<RowSummary> for PostJson {
             cost: None,
             options: None,
             content: Some(row.content),
+            scheduled_as: None,
             warnings: Vec::new(),
             in_doubt: Vec::new(),
         }

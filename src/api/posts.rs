@@ -5,6 +5,7 @@ use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, Amendment, Material, PostRequestBody};
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
+use crate::api::settings::settle_time;
 use crate::api::{App, Shared, body, content, idempotency};
 use crate::domain::content::Content;
 use crate::domain::hash::whole_hash;
@@ -47,7 +48,9 @@ pub async fn create<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let now = app.clock.now();
-    let (wanted, errors) = request::read(body::object(&headers, &bytes)?, now);
+    let mut fields = body::object(&headers, &bytes)?;
+    let scheduled_as = settle_time(&app, &mut fields).await?;
+    let (wanted, errors) = request::read(fields, now);
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
@@ -64,7 +67,7 @@ pub async fn create<O: Objects, R: Rows>(
         let snapshot = create_one(&app, plan, key.is_some()).await;
         let snapshot = snapshot.map_err(|problem| problem.after(&made))?;
         warnings.extend(snapshot.similar.iter().map(similar_warning));
-        posts.push(PostJson::new(&snapshot, warnings));
+        posts.push(PostJson::new(&snapshot, warnings).scheduled_as(scheduled_as.clone()));
         made.push((platform, id));
     }
     Ok((StatusCode::CREATED, Json(Created { posts })).into_response())
@@ -161,7 +164,9 @@ pub async fn amend<O: Objects, R: Rows>(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (amendment, errors) = request::read_amendment(body::object(&headers, &bytes)?, app.clock.now());
+    let mut fields = body::object(&headers, &bytes)?;
+    let scheduled_as = settle_time(&app, &mut fields).await?;
+    let (amendment, errors) = request::read_amendment(fields, app.clock.now());
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
@@ -180,7 +185,8 @@ pub async fn amend<O: Objects, R: Rows>(
         schedule: amendment.schedule,
     };
     let snapshot = ask(&app, &id, request).await?;
-    answer(&app, &snapshot, warnings).await
+    let post = shown(&app, &snapshot, warnings).await;
+    Ok(Json(post.scheduled_as(scheduled_as)).into_response())
 }
 
 /// What a post becomes by a change: what is not named stays as it is.
@@ -363,6 +369,10 @@ pub(super) async fn answer<O: Objects, R>(
     snapshot: &PostSnapshot,
     warnings: Vec<String>,
 ) -> Result<Response, Problem> {
+    Ok(Json(shown(app, snapshot, warnings).await).into_response())
+}
+
+async fn shown<O: Objects, R>(app: &App<O, R>, snapshot: &PostSnapshot, warnings: Vec<String>) -> PostJson {
     let mut post = PostJson::new(snapshot, warnings);
     if has_doubt(snapshot) {
         let id = &snapshot.plan.post_id;
@@ -370,7 +380,7 @@ pub(super) async fn answer<O: Objects, R>(
             post = post.with_times(&events);
         }
     }
-    Ok(Json(post).into_response())
+    post
 }
 
 /// The problem that a reply other than the post means.

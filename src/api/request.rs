@@ -11,6 +11,9 @@ use crate::domain::time::Timestamp;
 use crate::platforms::{self, PlannedPost, Rules, Wanted};
 use serde_json::{Map, Value};
 
+/// What stands in the place of a time where a post is to take the next slot of the calendar that is free.
+pub const NEXT_FREE_SLOT: &str = "next_free_slot";
+
 /// The body of `POST /v1/posts` and `POST /v1/validate`, as far as it could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostRequestBody {

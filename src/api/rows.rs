@@ -45,6 +45,12 @@ pub trait Rows: Send + Sync {
         platform: Platform,
     ) -> impl Future<Output = Result<Vec<(PostId, String)>, RowsError>> + Send;
 
+    /// The name of the zone that a user lives in, where they have said so.
+    ///
+    /// # Errors
+    /// [`RowsError`]
+    fn time_zone(&self, user: &UserId) -> impl Future<Output = Result<Option<String>, RowsError>> + Send;
+
     /// Asks whether the database answers.
     ///
     /// # Errors

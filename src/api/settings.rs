@@ -1,8 +1,11 @@
 //! What a user set: the zone they live in.
 
+use crate::api::body::Fields;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::request::NEXT_FREE_SLOT;
 use crate::api::rows::{Rows, RowsError};
 use crate::api::{App, Shared, body};
+use crate::domain::words::When;
 use crate::domain::zone::Zone;
 use crate::ports::objects::Objects;
 use crate::store::StoreError;
@@ -27,6 +30,89 @@ impl From<StoreError> for Problem {
                 ProblemKind::Internal,
                 "the database refused what was asked of it, nothing was changed: report this",
             ),
+        }
+    }
+}
+
+/// What to do where a zone has to be known and is not: one sentence.
+fn no_zone_for(words: &str) -> String {
+    format!(
+        "`{}` has no time zone, and yours is not known: end it with `Z` or an offset such as `+02:00`, give `time_zone`, or set \
+         yours once with `psn settings set --time-zone Europe/Berlin`",
+        words.trim()
+    )
+}
+
+/// The zone of that name.
+///
+/// # Errors
+/// 422 where there is none.
+pub fn zone_named<O, R>(app: &App<O, R>, name: &str) -> Result<Zone, Problem> {
+    let zone = app.zones.find(name);
+    zone.ok_or_else(|| Problem::field("time_zone", no_zone_of(name)))
+}
+
+/// The zone that the user lives in, where they have said so.
+///
+/// # Errors
+/// 503 when the database does not answer; 422 where what stands there is no zone.
+pub async fn zone_of_user<O, R: Rows>(app: &App<O, R>) -> Result<Option<Zone>, Problem> {
+    let name = app.rows.time_zone(&app.settings.user_id).await?;
+    name.map(|name| zone_named(app, &name)).transpose()
+}
+
+/// Reads `scheduled_at` where it is in words, in the zone that `time_zone` names or the user lives in, and puts the instant
+/// in its place: what reads the body behind this sees no words. Gives how it was
+/// understood, for people.
+///
+/// # Errors
+/// 503 when it takes the user's zone and the database does not answer.
+pub async fn settle_time<O, R: Rows>(app: &App<O, R>, fields: &mut Fields) -> Result<Option<String>, Problem> {
+    let named = fields.text("time_zone");
+    let named = match named.map(|name| app.zones.find(&name).ok_or(name)).transpose() {
+        Ok(named) => named,
+        Err(name) => {
+            fields.refuse("time_zone", no_zone_of(&name));
+            return Ok(None);
+        }
+    };
+    let Some(words) = fields.peek("scheduled_at").and_then(Value::as_str) else {
+        return Ok(None);
+    };
+    let when = match When::parse(words) {
+        _ if words == NEXT_FREE_SLOT => return Ok(None),
+        Ok(When::At(_)) => return Ok(None),
+        Ok(when) => when,
+        Err(error) => {
+            fields.replace("scheduled_at", None);
+            fields.refuse("scheduled_at", error.to_string());
+            return Ok(None);
+        }
+    };
+    let zone = match named {
+        Some(zone) => Some(zone),
+        None => match zone_of_user(app).await {
+            Ok(zone) => zone,
+            // A length of time needs no zone: it is only shown in one.
+            Err(_) if !when.needs_zone() => None,
+            Err(problem) => return Err(problem),
+        },
+    };
+    let Some(zone) = zone.or_else(|| (!when.needs_zone()).then(Zone::utc)) else {
+        let message = no_zone_for(words);
+        fields.replace("scheduled_at", None);
+        fields.refuse("scheduled_at", message);
+        return Ok(None);
+    };
+    match when.resolve(app.clock.now(), &zone) {
+        Ok(at) => {
+            fields.replace("scheduled_at", Some(Value::from(at.to_rfc3339())));
+            Ok(Some(zone.echo(at)))
+        }
+        Err(error) => {
+            fields.replace("scheduled_at", None);
+            fields.refuse("scheduled_at", error.to_string());
+            Ok(None)
         }
     }
 }

@@ -63,6 +63,10 @@ impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
             .collect())
     }
 
+    async fn time_zone(&self, user: &UserId) -> Result<Option<String>, RowsError> {
+        self.store()?.time_zone(user).await.map_err(unavailable)
+    }
+
     async fn ping(&self) -> Result<(), RowsError> {
         self.store()?.ping().await.map_err(unavailable)
     }

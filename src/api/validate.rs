@@ -5,6 +5,7 @@ use crate::api::posts::similar_warnings;
 use crate::api::problem::{FieldError, Problem};
 use crate::api::request::Material;
 use crate::api::rows::Rows;
+use crate::api::settings::settle_time;
 use crate::api::{Shared, body, content, request};
 use crate::domain::content::Plan;
 use crate::domain::platform::Platform;
@@ -27,7 +28,9 @@ pub async fn validate<O: Objects, R: Rows>(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (wanted, mut errors) = request::read(body::object(&headers, &bytes)?, app.clock.now());
+    let mut fields = body::object(&headers, &bytes)?;
+    let scheduled_as = settle_time(&app, &mut fields).await?;
+    let (wanted, mut errors) = request::read(fields, app.clock.now());
     let mut warnings = Vec::new();
     let mut parts: Vec<Value> = Vec::new();
     let mut cost_micro_usd = 0;
@@ -73,12 +76,15 @@ pub async fn validate<O: Objects, R: Rows>(
     }
     let errors: Vec<FieldError> = errors;
     let cost = Cost::of(cost_micro_usd);
-    Ok(Json(json!({
+    let mut report = json!({
         "valid": errors.is_empty(),
         "parts": parts,
         "errors": errors,
         "warnings": warnings,
         "cost": cost,
-    }))
-    .into_response())
+    });
+    if let Some(scheduled_as) = scheduled_as {
+        report["scheduled_as"] = json!(scheduled_as);
+    }
+    Ok(Json(report).into_response())
 }

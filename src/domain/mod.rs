@@ -24,4 +24,5 @@ pub mod secret;
 pub mod series;
 pub mod text;
 pub mod time;
+pub mod words;
 pub mod zone;

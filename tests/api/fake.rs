@@ -54,6 +54,7 @@ pub struct World {
     pub away_from: usize,
     pub created: usize,
     pub media: Arc<MemoryMedia>,
+    pub time_zone: Option<String>,
 }
 
 #[derive(Clone, Default)]
@@ -199,6 +200,14 @@ impl Rows for Fake {
             .iter()
             .map(|row| (row.id.clone(), row.content.clone()))
             .collect())
+    }
+
+    async fn time_zone(&self, _: &UserId) -> Result<Option<String>, RowsError> {
+        let world = self.0.lock().unwrap();
+        match world.database_down {
+            true => Err(RowsError::Unavailable("secret of the database".to_owned())),
+            false => Ok(world.time_zone.clone()),
+        }
     }
 
     async fn ping(&self) -> Result<(), RowsError> {

@@ -164,6 +164,10 @@ impl Client {
         self.call("GET", path, Value::Null).await
     }
 
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call("POST", path, body).await
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
         self.call("PATCH", path, body).await
     }

@@ -5,12 +5,13 @@ mod render;
 mod watch;
 mod write;
 
+use crate::api::request::NEXT_FREE_SLOT;
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::excerpt;
 use crate::domain::id::PostId;
-use crate::domain::time::Timestamp;
+use crate::domain::words::When;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::str::FromStr;
@@ -18,18 +19,31 @@ use std::str::FromStr;
 pub use render::{detail_text, event_line, state_words};
 pub use write::read_text;
 
+const SCHEDULE_EXAMPLES: &str = "\
+Examples:
+  psn post schedule ID \"tomorrow 9:00\"
+  psn post schedule ID next_free_slot
+  psn post schedule ID --at 2026-12-01T09:00:00+01:00";
+
 /// The commands about posts.
 #[derive(Debug, Subcommand)]
 pub enum PostCommand {
     /// Write a post: a draft, or with --at or --now one that goes out
     Create(write::CreateArgs),
     /// Give a post its time, or another one
+    #[command(after_help = SCHEDULE_EXAMPLES)]
     Schedule {
         /// The post's id
         id: String,
-        /// When it goes out, e.g. 2026-11-23T09:00:00+01:00
-        #[arg(long, value_name = "TIME", value_parser = time)]
-        at: String,
+        /// When it goes out, e.g. "tomorrow 9:00", "monday 14:30", "in 2 hours", 2026-12-01T09:00:00+01:00
+        #[arg(value_name = "TIME", value_parser = time, required_unless_present = "at")]
+        when: Option<String>,
+        /// The same
+        #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "when")]
+        at: Option<String>,
+        /// The zone that the words are meant in, instead of yours
+        #[arg(long, value_name = "ZONE")]
+        time_zone: Option<String>,
     },
     /// Publish a post now
     Now {
@@ -109,8 +123,11 @@ fn part(text: &str) -> Result<u32, String> {
 }
 
 /// Checks a time as the worker will, so that a mistake is told before anything is sent.
-fn time(text: &str) -> Result<String, String> {
-    Timestamp::parse(text)
+pub fn time(text: &str) -> Result<String, String> {
+    if text == NEXT_FREE_SLOT {
+        return Ok(text.to_owned());
+    }
+    When::parse(text)
         .map(|_| text.to_owned())
         .map_err(|error| error.to_string())
 }
@@ -126,8 +143,17 @@ impl PostCommand {
             Self::Create(args) => write::create(context, args).await,
             Self::Edit(args) => write::edit(context, args).await,
             Self::Validate(args) => write::validate(context, args).await,
-            Self::Schedule { id, at } => {
-                let post = worker()?.patch(&path(&id)?, &json!({ "scheduled_at": at })).await?;
+            Self::Schedule {
+                id,
+                when,
+                at,
+                time_zone,
+            } => {
+                let mut body = json!({ "scheduled_at": when.or(at) });
+                if let Some(zone) = time_zone {
+                    body["time_zone"] = json!(zone);
+                }
+                let post = worker()?.patch(&path(&id)?, &body).await?;
                 render::post(context, &post)
             }
             Self::Now { id } => act(context, &worker()?, &id, "publish").await,

@@ -80,6 +80,14 @@ fn listed(content: &str) -> String {
     serde_json::from_str::<Vec<String>>(content).map_or_else(|_| content.to_owned(), |parts| parts.join(" / "))
 }
 
+/// How the words that named a time were understood.
+pub fn scheduled_as(printer: &Printer, answer: &Value) {
+    match text(answer, "scheduled_as") {
+        "" => {}
+        understood => printer.talk(format!("scheduled for {understood}")),
+    }
+}
+
 /// A post with its parts, or its document.
 pub fn post(context: &Context, post: &Value) -> CliResult {
     let printer = &context.printer;
@@ -87,6 +95,7 @@ pub fn post(context: &Context, post: &Value) -> CliResult {
         printer.document(post);
         return Ok(());
     }
+    scheduled_as(printer, post);
     printer.data(format!(
         "{}  {}  {}",
         text(post, "id"),

@@ -13,7 +13,7 @@ use std::io::Read;
 
 const EXAMPLES: &str = "\
 Examples:
-  psn post create --text \"Hello\" --at 2026-12-01T09:00:00+01:00
+  psn post create --text \"Hello\" --at \"tomorrow 9:00\"
   psn post create --platform tiktok --text \"How it is made\" --media clip.mp4 \\
       --option tiktok.privacy_level=PUBLIC_TO_EVERYONE --now";
 
@@ -42,9 +42,12 @@ pub struct BodyArgs {
     /// Where it goes, e.g. linkedin; give it again for each further platform
     #[arg(long = "platform", value_name = "NAME", default_value = "x")]
     platforms: Vec<String>,
-    /// When it goes out, e.g. 2026-11-23T09:00:00+01:00
+    /// When it goes out, e.g. "tomorrow 9:00", "in 2 hours", next_free_slot, 2026-12-01T09:00:00+01:00
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "now")]
     at: Option<String>,
+    /// The zone that the words are meant in, instead of yours
+    #[arg(long, value_name = "ZONE", requires = "at")]
+    time_zone: Option<String>,
     /// Publish it now
     #[arg(long)]
     now: bool,
@@ -83,9 +86,12 @@ pub struct EditArgs {
     content: ContentArgs,
     #[command(flatten)]
     attached: AttachArgs,
-    /// Its new time
+    /// Its new time, e.g. "tomorrow 9:00"
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<String>,
+    /// The zone that the words are meant in, instead of yours
+    #[arg(long, value_name = "ZONE", requires = "at")]
+    time_zone: Option<String>,
     /// Whether each part of a thread ends with ` 1/7`, ` 2/7`, …
     #[arg(long, value_name = "true|false")]
     numbering: Option<bool>,
@@ -152,6 +158,9 @@ impl BodyArgs {
         if let Some(at) = &self.at {
             body.insert("scheduled_at".to_owned(), json!(at));
         }
+        if let Some(zone) = &self.time_zone {
+            body.insert("time_zone".to_owned(), json!(zone));
+        }
         if self.now {
             body.insert("publish".to_owned(), json!("now"));
         }
@@ -191,6 +200,9 @@ pub async fn edit(context: &Context, args: EditArgs) -> CliResult {
     if let Some(at) = &args.at {
         body.insert("scheduled_at".to_owned(), json!(at));
     }
+    if let Some(zone) = &args.time_zone {
+        body.insert("time_zone".to_owned(), json!(zone));
+    }
     if let Some(numbering) = args.numbering {
         body.insert("numbering".to_owned(), json!(numbering));
     }
@@ -219,6 +231,7 @@ pub async fn validate(context: &Context, args: ValidateArgs) -> CliResult {
             .and_then(Value::as_array)
             .map_or(&[][..], Vec::as_slice);
         parts.iter().for_each(|part| validated_part(printer, part));
+        render::scheduled_as(printer, &report);
         render::cost(printer, &report);
         render::warnings(printer, &report);
     }
