@@ -3,6 +3,8 @@
 
 #[path = "planning/bench.rs"]
 mod bench;
+#[path = "planning/calendar.rs"]
+mod calendar;
 #[path = "api/described.rs"]
 mod described;
 mod support;

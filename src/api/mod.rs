@@ -15,6 +15,7 @@ pub mod store_accounts;
 pub mod store_rows;
 
 mod accounts;
+mod calendar;
 mod commands;
 mod health;
 mod keys;
@@ -23,8 +24,10 @@ mod openapi;
 mod posts;
 pub mod served;
 mod settings;
+mod slots;
 mod tasks;
 mod validate;
+mod week;
 
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits;
@@ -184,6 +187,11 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route(
             "/v1/settings",
             get(settings::show::<O, R>).patch(settings::amend::<O, R>),
+        )
+        .route("/v1/calendar", get(calendar::show::<O, R>))
+        .route(
+            "/v1/calendar/slots/{id}",
+            put(calendar::take::<O, R>).delete(calendar::give_back::<O, R>),
         )
         .route("/v1/keys", get(keys::show::<O, R>))
         .route("/v1/oauth/pending", post(oauth::pending::<O, R>))

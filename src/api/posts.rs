@@ -5,7 +5,8 @@ use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, Amendment, Material, PostRequestBody};
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
-use crate::api::settings::settle_time;
+use crate::api::settings::{Settled, settle_time};
+use crate::api::slots::take_next_slot;
 use crate::api::{App, Shared, body, content, idempotency};
 use crate::domain::content::Content;
 use crate::domain::hash::whole_hash;
@@ -49,7 +50,7 @@ pub async fn create<O: Objects, R: Rows>(
 ) -> Result<Response, Problem> {
     let now = app.clock.now();
     let mut fields = body::object(&headers, &bytes)?;
-    let scheduled_as = settle_time(&app, &mut fields).await?;
+    let settled = settle_time(&app, &mut fields).await?;
     let (wanted, errors) = request::read(fields, now);
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
@@ -62,12 +63,23 @@ pub async fn create<O: Objects, R: Rows>(
     content::check_accounts(&app, &wanted).await?;
     let mut posts = Vec::with_capacity(planned.len());
     let mut made: Vec<(Platform, PostId)> = Vec::with_capacity(planned.len());
-    for (plan, mut warnings) in planned {
+    for (mut plan, mut warnings) in planned {
+        let scheduled_as = match &settled {
+            Settled::Slot(zone) => {
+                let place = (plan.platform, plan.account_id.as_ref());
+                let at = take_next_slot(&app, zone, place, &plan.post_id).await;
+                let at = at.map_err(|problem| problem.after(&made))?;
+                plan.scheduled_at = Some(at);
+                Some(zone.echo(at))
+            }
+            Settled::Words(words) => Some(words.clone()),
+            Settled::AsGiven => None,
+        };
         let (id, platform) = (plan.post_id.clone(), plan.platform);
         let snapshot = create_one(&app, plan, key.is_some()).await;
         let snapshot = snapshot.map_err(|problem| problem.after(&made))?;
         warnings.extend(snapshot.similar.iter().map(similar_warning));
-        posts.push(PostJson::new(&snapshot, warnings).scheduled_as(scheduled_as.clone()));
+        posts.push(PostJson::new(&snapshot, warnings).scheduled_as(scheduled_as));
         made.push((platform, id));
     }
     Ok((StatusCode::CREATED, Json(Created { posts })).into_response())
@@ -165,7 +177,7 @@ pub async fn amend<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let mut fields = body::object(&headers, &bytes)?;
-    let scheduled_as = settle_time(&app, &mut fields).await?;
+    let settled = settle_time(&app, &mut fields).await?;
     let (amendment, errors) = request::read_amendment(fields, app.clock.now());
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
@@ -180,12 +192,34 @@ pub async fn amend<O: Objects, R: Rows>(
         content = Some(edition);
     }
     let id = before.plan.post_id;
-    let request = PostRequest::Amend {
-        content,
-        schedule: amendment.schedule,
+    let mut schedule = amendment.schedule;
+    let scheduled_as = match settled {
+        Settled::Slot(zone) => {
+            let account = before.view.account_id.as_ref().or(before.plan.account_id.as_ref());
+            let at = take_next_slot(&app, &zone, (before.plan.platform, account), &id).await?;
+            schedule = Some(Some(at));
+            Some(zone.echo(at))
+        }
+        settled => settled.words(),
     };
-    let snapshot = ask(&app, &id, request).await?;
-    let post = shown(&app, &snapshot, warnings).await;
+    amended(
+        &app,
+        &id,
+        PostRequest::Amend { content, schedule },
+        (warnings, scheduled_as),
+    )
+    .await
+}
+
+/// Asks for a change of a post; 200 with the post, and how the words that named its time were understood.
+pub(super) async fn amended<O: Objects, R: Rows>(
+    app: &App<O, R>,
+    id: &PostId,
+    request: PostRequest,
+    (warnings, scheduled_as): (Vec<String>, Option<String>),
+) -> Result<Response, Problem> {
+    let snapshot = ask(app, id, request).await?;
+    let post = shown(app, &snapshot, warnings).await;
     Ok(Json(post.scheduled_as(scheduled_as)).into_response())
 }
 

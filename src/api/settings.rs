@@ -62,57 +62,80 @@ pub async fn zone_of_user<O, R: Rows>(app: &App<O, R>) -> Result<Option<Zone>, P
 }
 
 /// Reads `scheduled_at` where it is in words, in the zone that `time_zone` names or the user lives in, and puts the instant
-/// in its place: what reads the body behind this sees no words. Gives how it was
-/// understood, for people.
+/// in its place: what reads the body behind this sees no words. For the next free slot, which is taken last of all, it puts
+/// now there.
 ///
 /// # Errors
 /// 503 when it takes the user's zone and the database does not answer.
-pub async fn settle_time<O, R: Rows>(app: &App<O, R>, fields: &mut Fields) -> Result<Option<String>, Problem> {
-    let named = fields.text("time_zone");
-    let named = match named.map(|name| app.zones.find(&name).ok_or(name)).transpose() {
+pub async fn settle_time<O, R: Rows>(app: &App<O, R>, fields: &mut Fields) -> Result<Settled, Problem> {
+    let named = fields.text("time_zone").map(|name| app.zones.find(&name).ok_or(name));
+    let named = match named.transpose() {
         Ok(named) => named,
         Err(name) => {
             fields.refuse("time_zone", no_zone_of(&name));
-            return Ok(None);
+            return Ok(Settled::AsGiven);
         }
     };
-    let Some(words) = fields.peek("scheduled_at").and_then(Value::as_str) else {
-        return Ok(None);
+    let Some(words) = fields.peek("scheduled_at").and_then(Value::as_str).map(str::to_owned) else {
+        return Ok(Settled::AsGiven);
     };
-    let when = match When::parse(words) {
-        _ if words == NEXT_FREE_SLOT => return Ok(None),
-        Ok(When::At(_)) => return Ok(None),
-        Ok(when) => when,
-        Err(error) => {
-            fields.replace("scheduled_at", None);
-            fields.refuse("scheduled_at", error.to_string());
-            return Ok(None);
-        }
+    let when = match When::parse(&words) {
+        _ if words == NEXT_FREE_SLOT => None,
+        Ok(When::At(_)) => return Ok(Settled::AsGiven),
+        Ok(when) => Some(when),
+        Err(error) => return Ok(refused(fields, error.to_string())),
     };
+    let needs_zone = when.is_none_or(When::needs_zone);
     let zone = match named {
         Some(zone) => Some(zone),
         None => match zone_of_user(app).await {
             Ok(zone) => zone,
             // A length of time needs no zone: it is only shown in one.
-            Err(_) if !when.needs_zone() => None,
+            Err(_) if !needs_zone => None,
             Err(problem) => return Err(problem),
         },
     };
-    let Some(zone) = zone.or_else(|| (!when.needs_zone()).then(Zone::utc)) else {
-        let message = no_zone_for(words);
-        fields.replace("scheduled_at", None);
-        fields.refuse("scheduled_at", message);
-        return Ok(None);
+    let Some(zone) = zone.or_else(|| (!needs_zone).then(Zone::utc)) else {
+        return Ok(refused(fields, no_zone_for(&words)));
     };
-    match when.resolve(app.clock.now(), &zone) {
+    let now = app.clock.now();
+    let Some(when) = when else {
+        fields.replace("scheduled_at", Some(Value::from(now.to_rfc3339())));
+        return Ok(Settled::Slot(zone));
+    };
+    match when.resolve(now, &zone) {
         Ok(at) => {
             fields.replace("scheduled_at", Some(Value::from(at.to_rfc3339())));
-            Ok(Some(zone.echo(at)))
+            Ok(Settled::Words(zone.echo(at)))
         }
-        Err(error) => {
-            fields.replace("scheduled_at", None);
-            fields.refuse("scheduled_at", error.to_string());
-            Ok(None)
+        Err(error) => Ok(refused(fields, error.to_string())),
+    }
+}
+
+fn refused(fields: &mut Fields, message: String) -> Settled {
+    fields.replace("scheduled_at", None);
+    fields.refuse("scheduled_at", message);
+    Settled::AsGiven
+}
+
+/// When a request wants a post to go out.
+#[derive(Debug)]
+pub enum Settled {
+    /// As an instant, or not at all.
+    AsGiven,
+    /// In words, which were understood so.
+    Words(String),
+    /// In the next slot that is free in that zone.
+    Slot(Zone),
+}
+
+impl Settled {
+    /// How words were understood.
+    #[must_use]
+    pub fn words(self) -> Option<String> {
+        match self {
+            Self::Words(words) => Some(words),
+            Self::AsGiven | Self::Slot(_) => None,
         }
     }
 }

@@ -29,7 +29,7 @@ pub async fn validate<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let mut fields = body::object(&headers, &bytes)?;
-    let scheduled_as = settle_time(&app, &mut fields).await?;
+    let scheduled_as = settle_time(&app, &mut fields).await?.words();
     let (wanted, mut errors) = request::read(fields, app.clock.now());
     let mut warnings = Vec::new();
     let mut parts: Vec<Value> = Vec::new();

@@ -106,6 +106,14 @@ impl Worker {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
+    /// A PUT.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn put(&self, path: &str, body: &Value) -> CliResult<Value> {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
     /// A DELETE.
     ///
     /// # Errors

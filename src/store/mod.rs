@@ -8,6 +8,7 @@ pub mod account_list;
 pub mod accounts;
 pub mod api_tokens;
 pub mod audit;
+pub mod calendar;
 pub mod claim;
 pub mod content;
 pub mod cursor;

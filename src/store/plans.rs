@@ -9,6 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
+use crate::store::calendar::live_slot;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, param};
 use crate::store::row::{Row, millis_of};
@@ -132,6 +133,13 @@ const SLOT_OF_POST: &str = "with changed as (select p.id, jsonb_agg(case when s.
       (select count(*) from jsonb_array_elements(changed.slots) e where e ->> 'status' = 'published') \
     from changed where p.id = changed.id returning p.id";
 
+/// Clears a slot that nobody holds any more: its post is a draft again, failed, gone, or goes out at another time.
+const CLEAR: &str = concat!(
+    "delete from psn_slots s where s.user_id = $1 and s.platform = $2 and s.account_id = $3 \
+     and s.slot_at = $4::timestamptz and s.post_id <> $5::uuid and not ",
+    live_slot!("$6")
+);
+
 /// A post moves by taking another slot; it keeps the one it has where the other is taken.
 const CLAIM: &str = "with free as (select not exists (select from psn_slots where user_id = $1 and platform = $2 \
         and account_id = $3 and slot_at = $4::timestamptz and post_id <> $5::uuid) as is_free) \
@@ -209,24 +217,23 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     }
 
     /// Takes a time of the calendar for a post, in place of the one it had; `false` where another post has it. Of two
-    /// that ask at once, one gets it.
+    /// that ask at once, one gets it. A claim counts for ten minutes, and then for as long as the post's row names that
+    /// time: whoever claims schedules the post at once.
     ///
     /// # Errors
     /// [`StoreError`]; asking again is always right.
     pub async fn slot_claim(&self, user: &UserId, slot: &CalendarSlot, now: Timestamp) -> Result<bool, StoreError> {
-        let claim = Statement::new(
-            CLAIM,
-            [
-                param(user),
-                param(slot.platform),
-                param(slot.account.as_ref().map_or("", AccountId::as_str)),
-                param(slot.at),
-                param(&slot.post),
-                param(now),
-            ],
-        );
-        match self.write_one(Who::User(user.clone()), claim).await {
-            Ok(rows) => Ok(!rows.is_empty()),
+        let params = [
+            param(user),
+            param(slot.platform),
+            param(slot.account.as_ref().map_or("", AccountId::as_str)),
+            param(slot.at),
+            param(&slot.post),
+            param(now),
+        ];
+        let batch = [Statement::new(CLEAR, params.clone()), Statement::new(CLAIM, params)];
+        match self.write(Who::User(user.clone()), &batch).await {
+            Ok(results) => Ok(results.last().is_some_and(|rows| !rows.is_empty())),
             Err(error) if error.is_violation_of("psn_slots_pkey") => Ok(false),
             Err(error) => Err(error),
         }

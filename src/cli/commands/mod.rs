@@ -3,6 +3,7 @@
 pub mod account;
 #[cfg(feature = "dev")]
 pub mod bench;
+pub mod calendar;
 #[cfg(feature = "dev")]
 pub mod demo;
 #[cfg(feature = "dev")]
@@ -30,6 +31,8 @@ pub enum Command {
     /// Accounts that posts go out from
     #[command(subcommand)]
     Account(account::AccountCommand),
+    /// A week of posts and the times that are free
+    Calendar(calendar::CalendarArgs),
     /// What you set once, such as your time zone
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -62,6 +65,7 @@ impl Command {
             Self::Post(command) => command.run(context).await,
             Self::Media(command) => command.run(context).await,
             Self::Account(command) => command.run(context).await,
+            Self::Calendar(args) => calendar::run(context, args).await,
             Self::Settings(command) => command.run(context).await,
             Self::Keys(command) => command.run(context).await,
             Self::Task(command) => command.run(context).await,

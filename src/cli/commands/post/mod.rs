@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::str::FromStr;
 
-pub use render::{detail_text, event_line, state_words};
+pub use render::{detail_text, event_line, post as shown, state_words};
 pub use write::read_text;
 
 const SCHEDULE_EXAMPLES: &str = "\
@@ -123,6 +123,9 @@ fn part(text: &str) -> Result<u32, String> {
 }
 
 /// Checks a time as the worker will, so that a mistake is told before anything is sent.
+///
+/// # Errors
+/// Says what cannot be read in it.
 pub fn time(text: &str) -> Result<String, String> {
     if text == NEXT_FREE_SLOT {
         return Ok(text.to_owned());
@@ -172,16 +175,23 @@ fn whole<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "expected a whole number".to_owned())
 }
 
-/// Where a post is. What cannot be an id is not asked for.
-fn path(id: &str) -> CliResult<String> {
-    let Some(id) = PostId::parse(id) else {
+/// The id of a post. What cannot be one is not asked for.
+///
+/// # Errors
+/// Says what an id looks like.
+pub fn post_id(id: &str) -> CliResult<PostId> {
+    PostId::parse(id).ok_or_else(|| {
         let given = excerpt(id, 60);
-        return Err(CliError::input(format!(
+        CliError::input(format!(
             "`{given}` is not the id of a post: expected one such as `0d7f2a4e-9c31-4b58-a6e0-5f1c8b3d2e97`"
         ))
-        .hint("`psn post list` shows the posts there are"));
-    };
-    Ok(format!("/v1/posts/{id}"))
+        .hint("`psn post list` shows the posts there are")
+    })
+}
+
+/// Where a post is.
+fn path(id: &str) -> CliResult<String> {
+    Ok(format!("/v1/posts/{}", post_id(id)?))
 }
 
 async fn act(context: &Context, worker: &Worker, id: &str, action: &str) -> CliResult {
