@@ -478,6 +478,7 @@ async fn a_change_names_what_changes() {
     let draft = PostRequest::Amend {
         content: None,
         schedule: Some(None),
+        labels: None,
     };
     assert_eq!(client.fake.asked(), [PostRequest::Show, draft]);
     let mut answers = Vec::new();
@@ -596,6 +597,8 @@ fn row(number: u8, content: &str) -> RowSummary {
         external_post_id: Some(RemoteId::from("17")),
         group_id: None,
         account_id: None,
+        labels: Default::default(),
+        approval: None,
         created_at: NOW,
     }
 }

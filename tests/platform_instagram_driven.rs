@@ -111,6 +111,7 @@ impl Bench {
             options: planned.options,
             scheduled_at: Some(self.world.now() + Millis(610_000)),
             group_id: None,
+            labels: Default::default(),
             created_at: self.world.now(),
         }
     }

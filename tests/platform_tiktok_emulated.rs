@@ -103,6 +103,7 @@ impl Show {
             options,
             scheduled_at: Some(self.world.now() + Millis(1_000)),
             group_id: None,
+            labels: Default::default(),
             created_at: self.world.now(),
         }
     }

@@ -5,6 +5,8 @@
 mod access;
 #[path = "store/accounts.rs"]
 mod accounts;
+#[path = "store/closing.rs"]
+mod closing;
 #[path = "store/counts.rs"]
 mod counts;
 #[path = "store/explained.rs"]
@@ -72,7 +74,6 @@ const CASES: &[Case] = cases![
     posts::foreign_due,
     projections::own_keys_only,
     projections::never_older_over_newer,
-    projections::many_at_once,
     accounts::import_replaces,
     accounts::several_per_platform,
     accounts::the_end_tells_the_age,
@@ -88,7 +89,15 @@ const CASES: &[Case] = cases![
     planning::an_idea_grows,
     planning::ideas_of_a_hub_are_its_members,
     planning::ideas_come_page_by_page_and_end,
-    planning::an_episode_counts_once,
+    planning::a_series_goes_on,
+    closing::a_published_post_counts_once,
+    closing::what_is_not_written_brings_nothing_about,
+    closing::odd_rows_do_not_keep_a_post_from_closing,
+    closing::a_post_of_a_hub_goes_out_only_approved,
+    closing::what_a_reviewer_changed_is_kept_once,
+    closing::labels_lie_where_the_other_program_has_them,
+    closing::no_two_posts_take_one_slot_of_a_plan,
+    closing::reviewers_see_their_hubs_posts,
     planning::a_week_has_one_plan,
     planning::no_two_posts_take_one_slot,
     counts::the_newest_counts_and_the_curve,

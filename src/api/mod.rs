@@ -5,11 +5,13 @@ pub mod auth;
 pub mod body;
 pub mod content;
 pub mod idempotency;
+pub mod labels;
 pub mod media;
 pub mod page;
 pub mod post_json;
 pub mod problem;
 pub mod request;
+pub mod review;
 pub mod rows;
 pub mod store_accounts;
 pub mod store_rows;
@@ -169,6 +171,9 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/posts/{id}/publish", post(commands::publish::<O, R>))
         .route("/v1/posts/{id}/cancel", post(commands::cancel::<O, R>))
         .route("/v1/posts/{id}/retry", post(commands::retry::<O, R>))
+        .route("/v1/posts/{id}/submit", post(review::submit::<O, R>))
+        .route("/v1/posts/{id}/approve", post(review::approve::<O, R>))
+        .route("/v1/posts/{id}/reject", post(review::reject::<O, R>))
         .route("/v1/posts/{id}/resolve", post(commands::resolve::<O, R>))
         .route("/v1/posts/{id}/events", get(commands::events::<O, R>))
         .route("/v1/validate", post(validate::validate::<O, R>))

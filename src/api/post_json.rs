@@ -1,7 +1,8 @@
 //! A post as the API shows it.
 
-use crate::api::rows::RowSummary;
+use crate::api::rows::{ApprovalSummary, RowSummary};
 use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::labels::Labels;
 use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::post::{PartState, Status, SubStatus};
@@ -33,6 +34,12 @@ pub struct PostJson {
     /// What the platform was asked to do beside.
     #[serde(skip_serializing_if = "Option::is_none")]
     options: Option<serde_json::Value>,
+    /// What it is about and where it belongs.
+    #[serde(flatten)]
+    labels: Labels,
+    /// How far its approval has come, where anybody asked for one.
+    #[serde(flatten)]
+    approval: Option<ApprovalSummary>,
     created_at: String,
     /// The text as the row holds it, in lists only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,6 +130,13 @@ impl PostJson {
                 .options
                 .as_deref()
                 .and_then(|options| serde_json::from_str(options).ok()),
+            labels: plan.labels.clone(),
+            approval: view.approval.as_ref().map(|approval| ApprovalSummary {
+                approval_status: approval.status.name().to_owned(),
+                reviewer_id: approval.reviewer.clone(),
+                review_comment: approval.comment.clone(),
+                reviewed_at: approval.reviewer.as_ref().map(|_| approval.at.to_rfc3339()),
+            }),
             created_at: plan.created_at.to_rfc3339(),
             content: None,
             scheduled_as: None,
@@ -208,6 +222,8 @@ impl From<RowSummary> for PostJson {
             scheduled_at: row.scheduled_at.map(|at| at.to_rfc3339()),
             published_at: row.published_at.map(|at| at.to_rfc3339()),
             created_at: row.created_at.to_rfc3339(),
+            labels: row.labels,
+            approval: row.approval,
             id: row.id,
             platform: row.platform.into(),
             status: row.status.into(),

@@ -7,10 +7,11 @@ use crate::api::request::{self, Amendment, Material, PostRequestBody};
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
 use crate::api::settings::{Settled, settle_time};
 use crate::api::slots::take_next_slot;
-use crate::api::{App, Shared, body, content, idempotency};
+use crate::api::{App, Shared, body, content, idempotency, labels};
 use crate::domain::content::Content;
 use crate::domain::hash::whole_hash;
 use crate::domain::id::PostId;
+use crate::domain::labels::Labels;
 use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
@@ -61,6 +62,9 @@ pub async fn create<O: Objects, R: Rows>(
     let rules = content::rules(&app, wanted.account(Platform::X)).await?;
     let planned = plans(&app, &wanted, &media, rules, key.as_deref())?;
     content::check_accounts(&app, &wanted).await?;
+    // Asked for again with its key, the slot is filled by the post of the first time.
+    let first = planned.first().map(|(plan, _)| &plan.post_id);
+    labels::check(&app, &wanted.labels, first).await?;
     let mut posts = Vec::with_capacity(planned.len());
     let mut made: Vec<(Platform, PostId)> = Vec::with_capacity(planned.len());
     for (mut plan, mut warnings) in planned {
@@ -153,6 +157,7 @@ fn plans<O, R>(
             parts,
             scheduled_at: wanted.scheduled_at,
             group_id: group_id.clone(),
+            labels: wanted.labels.clone(),
             created_at,
         };
         plans.push((plan, warnings));
@@ -191,6 +196,11 @@ pub async fn amend<O: Objects, R: Rows>(
         warnings.extend(similar_warnings(&app, platform, &edition.parts, Some(id)).await);
         content = Some(edition);
     }
+    let changed = amendment.labels.apply(&before.plan.labels);
+    let changed = (changed != before.plan.labels).then_some(changed);
+    if let Some(changed) = &changed {
+        take_labels(&app, &before, changed).await?;
+    }
     let id = before.plan.post_id;
     let mut schedule = amendment.schedule;
     let scheduled_as = match settled {
@@ -205,7 +215,11 @@ pub async fn amend<O: Objects, R: Rows>(
     amended(
         &app,
         &id,
-        PostRequest::Amend { content, schedule },
+        PostRequest::Amend {
+            content,
+            schedule,
+            labels: changed,
+        },
         (warnings, scheduled_as),
     )
     .await
@@ -223,8 +237,30 @@ pub(super) async fn amended<O: Objects, R: Rows>(
     Ok(Json(post.scheduled_as(scheduled_as)).into_response())
 }
 
+/// Makes sure that a post can have other labels, and takes its new slot.
+async fn take_labels<O, R: Rows>(app: &App<O, R>, before: &PostSnapshot, changed: &Labels) -> Result<(), Problem> {
+    let (id, status) = (&before.plan.post_id, before.view.status);
+    labels::check(app, changed, Some(id)).await?;
+    let Some(slot) = changed
+        .slot
+        .as_ref()
+        .filter(|slot| before.plan.labels.slot.as_ref() != Some(slot))
+    else {
+        return Ok(());
+    };
+    let user = &app.settings.user_id;
+    let taken = app.rows.take_slot(user, slot, id, status == Status::Draft).await;
+    match taken.map_err(|_| Problem::database_away())? {
+        true => Ok(()),
+        false => Err(Problem::field(
+            "slot",
+            format!("another post fills slot `{slot}` by now: take another slot"),
+        )),
+    }
+}
+
 /// What a post becomes by a change: what is not named stays as it is.
-async fn edition<O, R>(
+pub(super) async fn edition<O, R>(
     app: &App<O, R>,
     before: &Plan,
     amendment: &Amendment,
@@ -384,6 +420,15 @@ pub(super) async fn ask<O: Objects, R>(
 ) -> Result<PostSnapshot, Problem> {
     match app.objects.post(id, request).await {
         Ok(reply) => snapshot_of(app, id, reply),
+        Err(_) => Err(Problem::object_away().about(id)),
+    }
+}
+
+/// The post of that id, whoever's it is: for those who have to look whether the caller may see it.
+pub(super) async fn show_unasked<O: Objects, R>(app: &App<O, R>, id: &PostId) -> Result<PostSnapshot, Problem> {
+    match app.objects.post(id, PostRequest::Show).await {
+        Ok(PostReply::Post(snapshot)) => Ok(*snapshot),
+        Ok(reply) => Err(problem_of(id, reply)),
         Err(_) => Err(Problem::object_away().about(id)),
     }
 }

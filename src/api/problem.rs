@@ -22,6 +22,8 @@ pub enum ProblemKind {
     MalformedJson,
     /// No token, or a wrong one.
     Unauthorized,
+    /// The caller may see it, but not do this.
+    Forbidden,
     /// Nothing of that name.
     NotFound,
     /// The path does not answer that method.
@@ -61,6 +63,7 @@ impl ProblemKind {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "the request is not well formed"),
             Self::MalformedJson => (StatusCode::BAD_REQUEST, "malformed-json", "the body is not JSON"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "no valid token"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "not allowed to you"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "nothing there"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "not that method"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "the state does not allow it"),
@@ -120,6 +123,7 @@ impl ProblemKind {
     pub fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
+            StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::NOT_FOUND => Self::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
             StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,

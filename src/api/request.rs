@@ -1,9 +1,11 @@
 //! What a request to make or change a post asks for.
 
 use crate::api::body::Fields;
+use crate::api::labels::LabelsPatch;
 use crate::api::problem::FieldError;
 use crate::domain::content::{Content, ContentError};
 use crate::domain::id::{AccountId, PostId};
+use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::domain::media::{MediaId, Medium};
 use crate::domain::platform::Platform;
@@ -31,6 +33,8 @@ pub struct PostRequestBody {
     pub accounts: Vec<(Platform, AccountId)>,
     /// When it is due; `None` for a draft.
     pub scheduled_at: Option<Timestamp>,
+    /// What it is about and where it belongs.
+    pub labels: Labels,
 }
 
 impl PostRequestBody {
@@ -76,6 +80,13 @@ pub fn read(mut fields: Fields, now: Timestamp) -> (PostRequestBody, Vec<FieldEr
         fields.refuse("publish", "both `scheduled_at` and `publish` are given: choose one");
     }
     let numbering = fields.boolean("numbering").unwrap_or_default();
+    let labels = LabelsPatch::read(&mut fields).apply(&Labels::default());
+    if labels.slot.is_some() && platforms.len() > 1 {
+        fields.refuse(
+            "slot",
+            "`slot` is filled by one post, and this request makes several: make the post for the slot by itself",
+        );
+    }
     let body = PostRequestBody {
         platforms,
         content,
@@ -84,12 +95,13 @@ pub fn read(mut fields: Fields, now: Timestamp) -> (PostRequestBody, Vec<FieldEr
         options,
         accounts,
         scheduled_at: if publish { Some(now) } else { scheduled_at },
+        labels,
     };
     (body, fields.finish())
 }
 
 /// What `PATCH /v1/posts/{id}` changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Amendment {
     /// New content.
     pub content: Option<Content>,
@@ -101,6 +113,8 @@ pub struct Amendment {
     pub options: Vec<(Platform, Value)>,
     /// A new time; `Some(None)` makes it a draft.
     pub schedule: Option<Option<Timestamp>>,
+    /// Other labels.
+    pub labels: LabelsPatch,
 }
 
 /// Reads the body of a change; every wrong field is named.
@@ -115,6 +129,7 @@ pub fn read_amendment(mut fields: Fields, now: Timestamp) -> (Amendment, Vec<Fie
         Some(Value::Null) => Some(None),
         Some(value) => time(&mut fields, &value, now).map(Some),
     };
+    let labels = LabelsPatch::read(&mut fields);
     if numbering.is_some() && content.is_none() {
         fields.refuse(
             "numbering",
@@ -127,9 +142,11 @@ pub fn read_amendment(mut fields: Fields, now: Timestamp) -> (Amendment, Vec<Fie
         media,
         options,
         schedule,
+        labels,
     };
     let mut errors = fields.finish();
-    if errors.is_empty() && !amendment.changes_content() && amendment.schedule.is_none() {
+    if errors.is_empty() && !amendment.changes_content() && amendment.schedule.is_none() && amendment.labels.is_empty()
+    {
         let message = "nothing is to be changed: give `content`, `media`, `scheduled_at` or several of them";
         errors.push(FieldError {
             part: None,
@@ -393,7 +410,7 @@ fn platform(name: &Value) -> Result<Platform, String> {
     })
 }
 
-fn content(fields: &mut Fields) -> Option<Content> {
+pub(super) fn content(fields: &mut Fields) -> Option<Content> {
     const EXPECTED: &str = "a text, or an array with one text per part";
     match fields.value("content")? {
         Value::String(text) => Some(Content::Text(text)),

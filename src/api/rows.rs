@@ -1,12 +1,14 @@
 //! What the API reads from rows: lists and texts to compare with. Everything else comes from the post's object.
 
-use crate::domain::id::{AccountId, PostId, RemoteId, UserId};
+use crate::domain::id::{AccountId, HubId, PostId, RemoteId, UserId};
+use crate::domain::labels::{Labels, PlanSlotRef};
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
+pub use crate::store::labels::NamedThings;
 use std::future::Future;
 
 /// Reads rows of posts.
@@ -50,6 +52,30 @@ pub trait Rows: Send + Sync {
     /// # Errors
     /// [`RowsError`]
     fn time_zone(&self, user: &UserId) -> impl Future<Output = Result<Option<String>, RowsError>> + Send;
+
+    /// What is known to the user of that which labels name.
+    ///
+    /// # Errors
+    /// [`RowsError`]
+    fn named(&self, user: &UserId, labels: &Labels) -> impl Future<Output = Result<NamedThings, RowsError>> + Send;
+
+    /// Whether the user is an active admin of the hub, and so reviews its posts.
+    ///
+    /// # Errors
+    /// [`RowsError`]
+    fn reviews(&self, user: &UserId, hub: &HubId) -> impl Future<Output = Result<bool, RowsError>> + Send;
+
+    /// Takes a slot of a weekly plan for a post; `false` where another post has it.
+    ///
+    /// # Errors
+    /// [`RowsError`]
+    fn take_slot(
+        &self,
+        user: &UserId,
+        slot: &PlanSlotRef,
+        post: &PostId,
+        is_draft: bool,
+    ) -> impl Future<Output = Result<bool, RowsError>> + Send;
 
     /// Asks whether the database answers.
     ///
@@ -98,8 +124,25 @@ pub struct RowSummary {
     pub group_id: Option<String>,
     /// The account it goes out on, where the row says so.
     pub account_id: Option<AccountId>,
+    /// What it is about and where it belongs.
+    pub labels: Labels,
+    /// How far its approval has come.
+    pub approval: Option<ApprovalSummary>,
     /// `posts.created_at`
     pub created_at: Timestamp,
+}
+
+/// How far the approval of a post has come, as its row shows it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ApprovalSummary {
+    /// `posts.approval_status`
+    pub approval_status: String,
+    /// `posts.reviewer_id`
+    pub reviewer_id: Option<UserId>,
+    /// `posts.review_comment`
+    pub review_comment: Option<String>,
+    /// `posts.reviewed_at`
+    pub reviewed_at: Option<String>,
 }
 
 /// Why rows could not be read.

@@ -1,7 +1,8 @@
 //! The rows of the API, read from the database.
 
-use crate::api::rows::{Cursor, RowFilter, RowSummary, Rows, RowsError};
-use crate::domain::id::{AccountId, PostId, UserId};
+use crate::api::rows::{ApprovalSummary, Cursor, NamedThings, RowFilter, RowSummary, Rows, RowsError};
+use crate::domain::id::{AccountId, HubId, PostId, UserId};
+use crate::domain::labels::{Labels, PlanSlotRef};
 use crate::domain::platform::Platform;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -67,6 +68,29 @@ impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
         self.store()?.time_zone(user).await.map_err(unavailable)
     }
 
+    async fn named(&self, user: &UserId, labels: &Labels) -> Result<NamedThings, RowsError> {
+        self.store()?.labels_named(user, labels).await.map_err(unavailable)
+    }
+
+    async fn reviews(&self, user: &UserId, hub: &HubId) -> Result<bool, RowsError> {
+        self.store()?.reviews_hub(user, hub).await.map_err(unavailable)
+    }
+
+    async fn take_slot(
+        &self,
+        user: &UserId,
+        slot: &PlanSlotRef,
+        post: &PostId,
+        is_draft: bool,
+    ) -> Result<bool, RowsError> {
+        let store = self.store()?;
+        let status = if is_draft { "drafted" } else { "scheduled" };
+        let taken = store
+            .plan_slot_take(user, slot, post, status, store.ambient.now())
+            .await;
+        taken.map_err(unavailable)
+    }
+
     async fn ping(&self) -> Result<(), RowsError> {
         self.store()?.ping().await.map_err(unavailable)
     }
@@ -74,6 +98,13 @@ impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
 
 fn summary(row: PostRow) -> RowSummary {
     RowSummary {
+        labels: row.labels(),
+        approval: row.approval_status.clone().map(|approval_status| ApprovalSummary {
+            approval_status,
+            reviewer_id: row.reviewer_id.clone(),
+            review_comment: row.review_comment.clone(),
+            reviewed_at: row.reviewed_at.map(|at| at.to_rfc3339()),
+        }),
         group_id: row.psn_text("group_id").map(str::to_owned),
         account_id: row.psn_text("account_id").map(AccountId::from),
         id: row.id,

@@ -6,7 +6,7 @@ use crate::api::problem::{FieldError, Problem};
 use crate::api::request::Material;
 use crate::api::rows::Rows;
 use crate::api::settings::settle_time;
-use crate::api::{Shared, body, content, request};
+use crate::api::{Shared, body, content, labels, request};
 use crate::domain::content::Plan;
 use crate::domain::platform::Platform;
 use crate::platforms;
@@ -74,6 +74,7 @@ pub async fn validate<O: Objects, R: Rows>(
         }
         warnings.extend(similar_warnings(&app, platform, &said, None).await);
     }
+    errors.extend(labels::wrong(&app, &wanted.labels, None).await?);
     let errors: Vec<FieldError> = errors;
     let cost = Cost::of(cost_micro_usd);
     let mut report = json!({

@@ -11,6 +11,7 @@ pub mod hash;
 pub mod health;
 pub mod id;
 pub mod idea;
+pub mod labels;
 pub mod limits;
 pub mod media;
 pub mod metrics;

@@ -3,9 +3,10 @@
 
 use crate::domain::account::{Account, HoldScope};
 use crate::domain::id::{AccountId, PostId, RemoteId};
+use crate::domain::labels::Labels;
 use crate::domain::platform::Platform;
 use crate::domain::publish::view::{PostView, TimelineItem};
-use crate::domain::publish::{Edition, Hold, Plan, Verdict};
+use crate::domain::publish::{Edition, Hold, Plan, ReviewVerdict, Verdict};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -83,6 +84,27 @@ pub enum PostRequest {
         // On the wire absent and null differ: null alone would come back as `None`, which changes nothing.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
         schedule: Option<Option<Timestamp>>,
+        /// Other labels: all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labels: Option<Labels>,
+    },
+    /// Ask the admins of its hub for approval.
+    Submit {
+        /// Who asks.
+        user: crate::domain::id::UserId,
+    },
+    /// Decide about it; whoever asks this has seen that the user is an admin of its hub.
+    Review {
+        /// What.
+        verdict: ReviewVerdict,
+        /// Who.
+        user: crate::domain::id::UserId,
+        /// What they say.
+        comment: Option<String>,
+        /// The hash of the content they saw; `None` takes it as it is.
+        hash: Option<String>,
+        /// Content in place of it.
+        edition: Option<Edition>,
     },
     /// Remove it.
     Remove,
@@ -524,6 +546,7 @@ mod tests {
             let sent = PostRequest::Amend {
                 content: None,
                 schedule,
+                labels: None,
             };
             let wire = serde_json::to_string(&sent).expect("a request is JSON");
             let got: PostRequest = serde_json::from_str(&wire).expect("a request is read back");

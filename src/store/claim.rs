@@ -22,6 +22,8 @@ pub struct Claim {
     pub token: RunToken,
     /// The stored content that was validated and approved.
     pub content: String,
+    /// The hash over all that goes out: what was approved is what the row says with it.
+    pub hash: String,
     /// The length of the journal; a row written from a longer one refuses.
     pub seq: u64,
     /// The caller's now.
@@ -66,7 +68,7 @@ pub enum ClaimRefusal {
     NotDue,
     /// Its content is not what was expected.
     ContentChanged,
-    /// It waits for an approval.
+    /// It belongs to a hub, and nobody there has approved it.
     Unapproved,
     /// Its account is not connected.
     NoAccount,
@@ -84,7 +86,10 @@ macro_rules! row_seq {
 }
 pub(crate) use row_seq;
 
-/// `$1` id, `$2` user, `$3` token, `$4` content, `$5` seq, `$6` latest time, `$7` take over, `$8` now.
+/// `$1` id, `$2` user, `$3` token, `$4` content, `$5` seq, `$6` latest time, `$7` take over, `$8` now, `$9` hash.
+///
+/// Whether a post needs approval is decided by who belongs to its hub, not by what the row says about approval; and what
+/// was approved is what the hash beside the approval stands for.
 const CLAIM: &str = concat!(
     "update posts p set status = case when scheduled_at > $8::timestamptz then status else 'publishing' end, \
      sub_status = null, trigger_run_id = 'psn:' || $3::text, \
@@ -92,7 +97,8 @@ const CLAIM: &str = concat!(
      and (status in ('scheduled', 'retry', 'partially_posted') \
        or (status = 'publishing' and (trigger_run_id = 'psn:' || $3::text or $7::boolean))) \
      and (scheduled_at is null or scheduled_at <= $6::timestamptz) \
-     and (approval_status = 'approved' or (approval_status is null and metadata ->> 'hubId' is null)) \
+     and (approval_status = 'approved' or not coalesce(public.psn_has_members(metadata ->> 'hubId'), false)) \
+     and coalesce(metadata -> 'psn' ->> 'hash', $9) = $9 \
      and ",
     row_seq!(),
     " <= $5::numeric \
@@ -116,6 +122,9 @@ const ROW: &str = concat!(
     " from posts where id = $1::uuid and user_id = $2"
 );
 
+const GATE: &str = "select coalesce(bool_or(public.psn_has_members(metadata ->> 'hubId')), false) as needs_approval \
+    from posts where id = $1::uuid and user_id = $2";
+
 impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// Takes a post for publishing: sets `publishing` (once its time has come; a post claimed ahead of it stays
     /// `scheduled`) and the run's token where the row is publishable, due, approved and unchanged. One request, which also brings the tokens.
@@ -132,15 +141,17 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             param(claim.now + claim.lead),
             param(claim.take_over),
             param(claim.now),
+            param(&claim.hash),
         ]);
         let batch = [
             Statement::new(CLAIM, params),
             Statement::new(TOKENS, place.clone()),
-            Statement::new(ROW, place),
+            Statement::new(ROW, place.clone()),
+            Statement::new(GATE, place),
         ];
         let results = self.write(Who::User(claim.user.clone()), &batch).await?;
-        let [claimed, tokens, row] = results.as_slice() else {
-            return Err(StoreError::malformed("three results were expected"));
+        let [claimed, tokens, row, gate] = results.as_slice() else {
+            return Err(StoreError::malformed("four results were expected"));
         };
         let Some(row) = row.first() else {
             return Ok(ClaimResult::Gone);
@@ -152,7 +163,8 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             Vec::new()
         };
         if claimed.is_empty() {
-            let why = refusal(claim, &row, &tokens);
+            let needs_approval = gate.one()?.bool("needs_approval")?;
+            let why = refusal(claim, &row, &tokens, needs_approval);
             return Ok(ClaimResult::Refused { why, row });
         }
         let tokens = tokens
@@ -172,11 +184,8 @@ impl PostRow {
 }
 
 /// The first condition of the claim that the row does not meet.
-fn refusal(claim: &Claim, row: &PostRow, tokens: &[TokenRow]) -> ClaimRefusal {
-    let approved = match row.approval_status.as_deref() {
-        None => row.metadata.get("hubId").is_none_or(serde_json::Value::is_null),
-        Some(status) => status == "approved",
-    };
+fn refusal(claim: &Claim, row: &PostRow, tokens: &[TokenRow], needs_approval: bool) -> ClaimRefusal {
+    let approved = row.approval_status.as_deref() == Some("approved") || !needs_approval;
     let held = row.run_token().as_ref() != Some(&claim.token) && !claim.take_over;
     if row.seq().is_some_and(|seq| seq > claim.seq) {
         return ClaimRefusal::Stale;
@@ -187,7 +196,8 @@ fn refusal(claim: &Claim, row: &PostRow, tokens: &[TokenRow]) -> ClaimRefusal {
         "publishing" => {}
         _ => return ClaimRefusal::NotPublishable,
     }
-    if row.content != claim.content {
+    let same_hash = row.psn_text("hash").is_none_or(|hash| hash == claim.hash);
+    if row.content != claim.content || !same_hash {
         return ClaimRefusal::ContentChanged;
     }
     if row.scheduled_at.is_some_and(|at| at > claim.now + claim.lead) {

@@ -7,6 +7,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
+use crate::store::claim::row_seq;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::{Row, Rows};
@@ -131,10 +132,15 @@ macro_rules! notice_columns {
 }
 pub(crate) use notice_columns;
 
-const ADD: &str = "insert into psn_outbox (user_id, audience, event_key, event_type, tier, subject, post_id, hub_id, payload, \
+/// `$12`: only where the post's row shows a journal of that length; NULL: in any case.
+const ADD: &str = concat!(
+    "insert into psn_outbox (user_id, audience, event_key, event_type, tier, subject, post_id, hub_id, payload, \
       not_before, created_at) \
-    values ($1, $2, $3, $4, $5, $6, $7::uuid, $8, $9::jsonb, $10::timestamptz, $11::timestamptz) \
-    on conflict (user_id, event_key) do nothing";
+    select $1, $2, $3, $4, $5, $6, $7::uuid, $8, $9::jsonb, $10::timestamptz, $11::timestamptz \
+    where $12::numeric is null or exists (select from posts where id = $7::uuid and user_id = $1 and ",
+    row_seq!(),
+    " = $12::numeric) on conflict (user_id, event_key) do nothing"
+);
 
 /// `$1` token, `$2` now, `$3` until, `$4` how many. A token that has claimed already gets the same again.
 const CLAIM: &str = concat!(
@@ -214,6 +220,16 @@ const PRUNE: &str = "delete from psn_outbox o where created_at < $1::timestamptz
 /// it is there once.
 #[must_use]
 pub fn notice_statement(new: &NewNotice) -> Statement {
+    statement(new, None)
+}
+
+/// The same, where the row of the notice's post shows a journal of that length: what was not written is not told.
+#[must_use]
+pub fn notice_of_row_statement(new: &NewNotice, seq: u64) -> Statement {
+    statement(new, Some(seq))
+}
+
+fn statement(new: &NewNotice, seq: Option<u64>) -> Statement {
     Statement::new(
         ADD,
         [
@@ -228,6 +244,7 @@ pub fn notice_statement(new: &NewNotice) -> Statement {
             param(Value::Object(new.payload.clone())),
             param(new.not_before),
             param(new.now),
+            opt_param(seq),
         ],
     )
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, PostId, RemoteId, RunToken, UserId};
+use crate::domain::labels::Labels;
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
 use crate::domain::time::Timestamp;
@@ -12,6 +13,7 @@ use crate::store::accounts::read_account;
 use crate::store::content;
 pub use crate::store::cursor::Cursor as PostCursor;
 use crate::store::error::StoreError;
+use crate::store::labels::{self, developed_statement, free_slot_statement, take_slot_statement};
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::Row;
 use serde::{Deserialize, Serialize};
@@ -25,11 +27,13 @@ macro_rules! post_columns {
     () => {
         concat!(
             "id, user_id, platform, content, media_urls, status, sub_status, fail_reason, trigger_run_id, \
-             platform_post_ids, external_post_id, metadata, approval_status, ",
+             platform_post_ids, external_post_id, metadata, approval_status, reviewer_id, review_comment, series_id, language, ",
             "to_char(created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_exact, ",
             $crate::store::row::millis_of!("scheduled_at"),
             ", ",
             $crate::store::row::millis_of!("published_at"),
+            ", ",
+            $crate::store::row::millis_of!("reviewed_at"),
             ", ",
             $crate::store::row::millis_of!("created_at"),
             ", ",
@@ -66,8 +70,18 @@ pub struct PostRow {
     pub external_post_id: Option<RemoteId>,
     /// Every writer's keys.
     pub metadata: Map<String, Value>,
-    /// Approval, where the post belongs to a company.
+    /// How far its approval has come, by name.
     pub approval_status: Option<String>,
+    /// Who reviewed it.
+    pub reviewer_id: Option<UserId>,
+    /// What they said.
+    pub review_comment: Option<String>,
+    /// When.
+    pub reviewed_at: Option<Timestamp>,
+    /// The series it belongs to, as it stands there.
+    pub series_id: Option<String>,
+    /// In which language it is.
+    pub language: Option<String>,
     /// When it is due.
     pub scheduled_at: Option<Timestamp>,
     /// When it was published.
@@ -182,6 +196,8 @@ pub struct NewPostRow {
     pub status: Status,
     /// When it is due.
     pub scheduled_at: Option<Timestamp>,
+    /// What it is about and where it belongs.
+    pub labels: Labels,
     /// psn's own keys (`group_id`, `seq`, `hash`, …); `account_id` is added.
     pub psn: Map<String, Value>,
     /// The caller's now.
@@ -209,6 +225,8 @@ pub enum InsertResult {
     NoAccount,
     /// The user has accounts there and did not say which of several, or named none of them.
     AmbiguousAccount(Vec<Account>),
+    /// Another post fills the slot of the weekly plan that it names, or there is no such slot.
+    SlotTaken,
     /// The id belongs to somebody else's row.
     IdTaken,
 }
@@ -277,10 +295,14 @@ const SIMILAR: &str = "select id, content from \
 const INSERT: &str = "with owned as (select id::text as id from oauth_tokens \
       where user_id = $2 and platform = $3 and ($4::text is null or id::text = $4)), \
     sole as (select min(id) as id from owned having count(*) = 1) \
-    insert into posts (id, user_id, platform, content, media_urls, status, scheduled_at, metadata, created_at, updated_at) \
-    select $1::uuid, $2, $3, $5, $6::jsonb, $7, $8::timestamptz, \
-      jsonb_build_object('psn', $9::jsonb || jsonb_build_object('account_id', sole.id)), $10::timestamptz, $10::timestamptz \
-    from sole on conflict (id) do nothing returning id";
+    insert into posts (id, user_id, platform, content, media_urls, status, scheduled_at, metadata, series_id, language, \
+      created_at, updated_at) \
+    select $1::uuid, $2, $3, $5, $6::jsonb, $7, $8::timestamptz, ($11::jsonb -> 'metadata') || \
+      jsonb_build_object('psn', $9::jsonb || ($11::jsonb -> 'psn') || jsonb_build_object('account_id', sole.id)), \
+      $11::jsonb ->> 'series_id', $11::jsonb ->> 'language', $10::timestamptz, $10::timestamptz \
+    from sole where $12::text is null or exists (select from weekly_plans where id = $12::uuid and user_id = $2 \
+      and slots @> jsonb_build_array(jsonb_build_object('postId', $1::uuid::text))) \
+    on conflict (id) do nothing returning id";
 
 const GET: &str = concat!(
     "select ",
@@ -318,7 +340,9 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// [`StoreError`]; when it [may have run](StoreError::may_have_run) the row may turn up later.
     pub async fn post_insert(&self, new: &NewPostRow) -> Result<InsertResult, StoreError> {
         let results = self.write(Who::User(new.user.clone()), &insert_batch(new)).await?;
-        let [accounts, similar, inserted, row] = results.as_slice() else {
+        let first = 2 + usize::from(new.labels.slot.is_some());
+        let (Some([accounts, similar]), Some([inserted, row])) = (results.get(..2), results.get(first..first + 2))
+        else {
             return Err(StoreError::malformed("four results were expected"));
         };
         let accounts = accounts.map(read_account)?;
@@ -333,6 +357,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let meant: Vec<&Account> = accounts.iter().filter(is_meant).collect();
         Ok(match meant.as_slice() {
             _ if accounts.is_empty() => InsertResult::NoAccount,
+            [_] if inserted.is_empty() && new.labels.slot.is_some() => InsertResult::SlotTaken,
             [_] if inserted.is_empty() => InsertResult::IdTaken,
             [account] => InsertResult::Inserted {
                 account: (*account).clone(),
@@ -440,6 +465,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let batch = [
             Statement::new(DELETE, [param(id), param(user)]),
             Statement::new(GET, [param(id), param(user)]),
+            free_slot_statement(id, user),
         ];
         let results = self.write(Who::User(user.clone()), &batch).await?;
         if results.first().is_some_and(|rows| !rows.is_empty()) {
@@ -456,15 +482,34 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     }
 }
 
-fn insert_batch(new: &NewPostRow) -> [Statement; 4] {
+fn insert_batch(new: &NewPostRow) -> Vec<Statement> {
     let account = opt_param(new.account_id.as_ref());
     let media = (!new.media_urls.is_empty()).then(|| json!(new.media_urls).to_string());
-    [
+    let labels = labels::stored(&new.labels);
+    // A draft fills its slot too: no other post takes it.
+    let slot_status = match new.status {
+        Status::Draft => "drafted",
+        _ => "scheduled",
+    };
+    let take = new
+        .labels
+        .slot
+        .as_ref()
+        .map(|slot| take_slot_statement(slot, &new.id, &new.user, slot_status, new.now));
+    let develop = new
+        .labels
+        .idea_id
+        .as_ref()
+        .map(|_| developed_statement(&new.id, &new.user, new.now));
+    let mut batch = vec![
         Statement::new(ACCOUNTS_OF, [param(&new.user), param(new.platform), account.clone()]),
         Statement::new(
             SIMILAR,
             [param(&new.user), param(new.platform), param(&new.id), param(new.now)],
         ),
+    ];
+    batch.extend(take);
+    batch.extend([
         Statement::new(
             INSERT,
             [
@@ -478,10 +523,15 @@ fn insert_batch(new: &NewPostRow) -> [Statement; 4] {
                 opt_param(new.scheduled_at),
                 param(Value::Object(new.psn.clone())),
                 param(new.now),
+                param(labels),
+                opt_param(new.labels.slot.as_ref().map(|slot| &slot.plan_id)),
             ],
         ),
         Statement::new(GET, [param(&new.id), param(&new.user)]),
-    ]
+    ]);
+    // It reads the row.
+    batch.extend(develop);
+    batch
 }
 
 fn read_similar(row: Row<'_>) -> Result<SimilarCandidate, StoreError> {
@@ -514,6 +564,11 @@ pub(crate) fn read_post(row: Row<'_>) -> Result<PostRow, StoreError> {
         external_post_id: row.opt("external_post_id")?.map(RemoteId::from),
         metadata: row.object("metadata")?,
         approval_status: row.opt_string("approval_status")?,
+        reviewer_id: row.opt("reviewer_id")?.map(UserId::from),
+        review_comment: row.opt_string("review_comment")?,
+        reviewed_at: row.opt_instant("reviewed_at")?,
+        series_id: row.opt_string("series_id")?,
+        language: row.opt_string("language")?,
         scheduled_at: row.opt_instant("scheduled_at")?,
         published_at: row.opt_instant("published_at")?,
         created_at: instant("created_at")?,

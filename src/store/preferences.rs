@@ -50,17 +50,6 @@ const GET: &str = concat!(
     " from preference_model where user_id = $1"
 );
 
-/// Adds a format and a pillar where they are missing; one that is there keeps its score. `$1` whose, `$2` format,
-/// `$3` pillar, `$4` now.
-const SEEN: &str = "insert into preference_model as m (user_id, top_formats, top_pillars, created_at, updated_at) \
-    values ($1, jsonb_build_array(jsonb_build_object('format', $2::text, 'avgScore', 0)), \
-      jsonb_build_array(jsonb_build_object('pillar', $3::text, 'avgScore', 0)), $4::timestamptz, $4::timestamptz) \
-    on conflict (user_id) do update set updated_at = excluded.updated_at, \
-      top_formats = case when m.top_formats @> jsonb_build_array(jsonb_build_object('format', $2::text)) then m.top_formats \
-        when jsonb_typeof(m.top_formats) = 'array' then m.top_formats || excluded.top_formats else excluded.top_formats end, \
-      top_pillars = case when m.top_pillars @> jsonb_build_array(jsonb_build_object('pillar', $3::text)) then m.top_pillars \
-        when jsonb_typeof(m.top_pillars) = 'array' then m.top_pillars || excluded.top_pillars else excluded.top_pillars end";
-
 /// What its owner has locked stays.
 const LEARN: &str = "insert into preference_model as m (user_id, top_formats, top_pillars, best_posting_times, created_at, \
       updated_at) values ($1, $2::jsonb, $3::jsonb, $4::jsonb, $5::timestamptz, $5::timestamptz) \
@@ -82,14 +71,6 @@ const FOLLOWERS: &str = "insert into preference_model as m (user_id, follower_hi
           with ordinality as h (point, place) where left(point ->> 'date', 10) is distinct from left($3::text, 10) \
           order by place desc limit 399) kept) || excluded.follower_history";
 
-/// The statement that notes what a published post was, for the transaction that closes the post. `whose` is the user or
-/// the hub. Written twice it changes nothing more.
-#[must_use]
-pub fn seen_statement(whose: &str, format: Option<&str>, pillar: Option<&str>, now: Timestamp) -> Statement {
-    let (format, pillar) = (format.unwrap_or("text"), pillar.unwrap_or("general"));
-    Statement::new(SEEN, [param(whose), param(format), param(pillar), param(now)])
-}
-
 impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// What worked for the user, or for a hub they belong to.
     ///
@@ -99,21 +80,6 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let get = Statement::new(GET, [param(whose)]);
         let rows = self.read_one(Who::User(user.clone()), get).await?;
         rows.first().map(read_model).transpose()
-    }
-
-    /// Notes what a published post was (see [`seen_statement`]).
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn preference_seen(
-        &self,
-        user: &UserId,
-        whose: &str,
-        (format, pillar): (Option<&str>, Option<&str>),
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let seen = seen_statement(whose, format, pillar, now);
-        self.write_one(Who::User(user.clone()), seen).await.map(|_| ())
     }
 
     /// Writes what was learnt from counts, but nothing that its owner has locked.

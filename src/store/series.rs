@@ -1,6 +1,6 @@
-//! Rows of `series`, and the episode that a published post counts.
+//! Rows of `series`. The episode that a published post counts is in `closing.rs`.
 
-use crate::domain::id::{HubId, PostId, SeriesId, UserId};
+use crate::domain::id::{HubId, SeriesId, UserId};
 use crate::domain::series::{Cadence, Tracking};
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
@@ -133,23 +133,6 @@ const EDIT: &str = concat!(
      where id = $1::uuid and ($2::text is null or updated_at::text = $2 or updated_at = $4::timestamptz) returning id"
 );
 
-/// Counts an episode once for each post (the legacy program read, added and wrote, and did so again for a post
-/// published twice). `$1` user, `$2` post, `$3` series, `$4` when it was published. The post's row holds the id as text, in
-/// which anything may stand.
-const ADVANCE: &str = "with meant as (select id from series where id = case when $3::text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' \
-        then $3::text::uuid end), \
-    once as (insert into psn_post_effects (user_id, post_id, effect, at) \
-      select $1, $2::uuid, 'series', $4::timestamptz from meant on conflict do nothing returning post_id) \
-    update series set episode_count = episode_count + 1, updated_at = $4::timestamptz, \
-      last_published_at = greatest(last_published_at, $4::timestamptz) \
-    from once, meant where series.id = meant.id returning episode_count";
-
-/// The statement that counts a published post in its series, for the transaction that closes the post.
-#[must_use]
-pub fn advance_statement(user: &UserId, post: &PostId, series: &SeriesId, published_at: Timestamp) -> Statement {
-    Statement::new(ADVANCE, [param(user), param(post), param(series), param(published_at)])
-}
-
 impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// Begins a series; begun twice it is there once. `None` where the id is another's.
     ///
@@ -249,23 +232,6 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             Some(series) if updated.is_empty() => Changed::Refused(series),
             Some(series) => Changed::Done(series),
         })
-    }
-
-    /// Counts a published post in its series; the number of the episode, `None` where it was counted before or there is
-    /// no such series.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn series_advance(
-        &self,
-        user: &UserId,
-        post: &PostId,
-        series: &SeriesId,
-        published_at: Timestamp,
-    ) -> Result<Option<u32>, StoreError> {
-        let advance = advance_statement(user, post, series, published_at);
-        let rows = self.write_one(Who::User(user.clone()), advance).await?;
-        rows.first().map(|row| row.count("episode_count")).transpose()
     }
 }
 

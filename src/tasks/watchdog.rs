@@ -161,6 +161,7 @@ pub fn adoption(row: &PostRow, now: Timestamp) -> Option<PostRequest> {
             parts,
             scheduled_at: Some(row.scheduled_at.unwrap_or(now)),
             group_id: None,
+            labels: row.labels(),
             created_at: row.created_at,
         },
         content: row.content.clone(),

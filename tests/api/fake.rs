@@ -6,10 +6,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use psn::api::auth::ApiToken;
-use psn::api::rows::{Cursor, RowFilter, RowSummary, Rows, RowsError};
+use psn::api::rows::{Cursor, NamedThings, RowFilter, RowSummary, Rows, RowsError};
 use psn::api::{Accounts, AccountsAnswer, ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner, router};
 use psn::domain::account::Account;
-use psn::domain::id::{AccountId, PostId, UserId};
+use psn::domain::id::{AccountId, HubId, PostId, UserId};
+use psn::domain::labels::{Labels, PlanSlotRef};
 use psn::domain::platform::Platform;
 use psn::domain::post::{PartState, Status};
 use psn::domain::publish::Plan;
@@ -55,6 +56,11 @@ pub struct World {
     pub created: usize,
     pub media: Arc<MemoryMedia>,
     pub time_zone: Option<String>,
+    /// What is known of that which labels name.
+    pub named: NamedThings,
+    pub slot_taken: bool,
+    /// Who reviews for which hub.
+    pub admins: Vec<(UserId, HubId)>,
 }
 
 #[derive(Clone, Default)]
@@ -210,6 +216,23 @@ impl Rows for Fake {
         }
     }
 
+    async fn named(&self, _: &UserId, _: &Labels) -> Result<NamedThings, RowsError> {
+        let world = self.0.lock().unwrap();
+        match world.database_down {
+            true => Err(RowsError::Unavailable("secret of the database".to_owned())),
+            false => Ok(world.named.clone()),
+        }
+    }
+
+    async fn reviews(&self, user: &UserId, hub: &HubId) -> Result<bool, RowsError> {
+        let world = self.0.lock().unwrap();
+        Ok(world.admins.contains(&(user.clone(), hub.clone())))
+    }
+
+    async fn take_slot(&self, _: &UserId, _: &PlanSlotRef, _: &PostId, _: bool) -> Result<bool, RowsError> {
+        Ok(!self.0.lock().unwrap().slot_taken)
+    }
+
     async fn ping(&self) -> Result<(), RowsError> {
         match self.0.lock().unwrap().database_down {
             true => Err(RowsError::Unavailable("secret of the database".to_owned())),
@@ -250,6 +273,7 @@ pub fn snapshot(plan: Plan) -> PostSnapshot {
         message: None,
         account_id: Some(account().id),
         run: None,
+        approval: None,
         parts: parts.collect(),
     };
     PostSnapshot {
@@ -282,6 +306,7 @@ pub fn plan(user: &str, parts: &[&str]) -> Plan {
         hash: String::new(),
         scheduled_at: Some(NOW),
         group_id: None,
+        labels: Default::default(),
         created_at: NOW,
     }
 }

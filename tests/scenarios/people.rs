@@ -15,6 +15,7 @@ fn edit(parts: &[String]) -> PostRequest {
     PostRequest::Amend {
         content: Some(Edition::new(parts.to_vec(), Vec::new(), None)),
         schedule: None,
+        labels: None,
     }
 }
 
@@ -43,6 +44,7 @@ async fn cancel_edit_reschedule_and_remove() {
     let amend = PostRequest::Amend {
         content: Some(Edition::new(parts.clone(), Vec::new(), None)),
         schedule: Some(Some(at)),
+        labels: None,
     };
     stage.tell(&id, amend).await;
     stage.world.run_for(Millis(59 * 60_000)).await;

@@ -45,6 +45,7 @@ impl Machine {
             parts,
             scheduled_at: Some(now),
             group_id: None,
+            labels: Default::default(),
             created_at: now,
         };
         let mut machine = Self {

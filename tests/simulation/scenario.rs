@@ -127,6 +127,7 @@ fn post(world: &mut World, index: usize) {
         parts,
         scheduled_at,
         group_id: None,
+        labels: Default::default(),
         created_at: START,
     };
     let adopts = index == 0 && !prepares && !world.same_text && scheduled_at.is_some() && world.random.per_mille(80);

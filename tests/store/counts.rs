@@ -170,12 +170,12 @@ pub async fn what_worked_is_learnt(bed: Bed) {
     let (ada, bob) = (user("ada"), user("bob"));
     bed.owner("insert into team_members (user_id, hub_id) values ('ada', 'hub_1')")
         .await;
-    for (format, pillar) in [(Some("thread"), None), (None, Some("craft")), (Some("thread"), None)] {
-        store
-            .preference_seen(&ada, "hub_1", (format, pillar), NOW)
-            .await
-            .unwrap();
-    }
+    bed.owner(
+        "insert into preference_model (user_id, top_formats, top_pillars) values ('hub_1', \
+         '[{\"format\": \"thread\", \"avgScore\": 0}, {\"format\": \"text\", \"avgScore\": 0}]', \
+         '[{\"pillar\": \"general\", \"avgScore\": 0}, {\"pillar\": \"craft\", \"avgScore\": 0}]')",
+    )
+    .await;
     let model = store.preference_get(&ada, "hub_1").await.unwrap().unwrap();
     let list = |key: &str, names: [&str; 2]| names.map(|name| json!({key: name, "avgScore": 0})).to_vec();
     assert_eq!(model.top_formats, list("format", ["thread", "text"]));

@@ -1,9 +1,11 @@
 //! What runs by itself or at every request reads an index, not the table, however many rows there are.
 
+use crate::isolation::projection;
 use crate::setup::{Ground, NOW, Waits, new_post, post_id, user};
 use psn::dev::postgres::Version;
-use psn::domain::id::{HubId, RunToken, SeriesId};
+use psn::domain::id::{HubId, IdeaId, RunToken, SeriesId};
 use psn::domain::idea::IdeaStatus;
+use psn::domain::labels::Labels;
 use psn::domain::platform::Platform;
 use psn::domain::post::Status;
 use psn::domain::time::{Millis, Timestamp};
@@ -14,6 +16,7 @@ use psn::ports::pause::Surroundings;
 use psn::store::claim::Claim;
 use psn::store::due::Grace;
 use psn::store::posts::PostFilter;
+use psn::store::project::Projection;
 use psn::store::{Neon, Secret, Store};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -166,16 +169,14 @@ async fn requests(store: &ExplainedStore) {
             user: who.clone(),
             token: RunToken::from("t"),
             content: "x".to_owned(),
+            hash: "h".to_owned(),
             seq: 9,
             now: NOW,
             lead: Millis(0),
             take_over: false,
         };
         store.post_claim(&claim).await.unwrap();
-        store
-            .post_project(&crate::isolation::projection(post_id(1), who.clone()))
-            .await
-            .unwrap();
+        store.post_project(&projection(post_id(1), who.clone())).await.unwrap();
         store.post_list(&who, &PostFilter::default(), None, 20).await.unwrap();
         let week = PostFilter {
             scheduled_from: Some(NOW - Millis::from_secs(7 * 86_400)),
@@ -214,9 +215,19 @@ async fn requests(store: &ExplainedStore) {
             .await
             .unwrap();
         store
-            .series_advance(&who, &post_id(1), &SeriesId::from_random([1; 16]), NOW)
+            .post_project(&Projection {
+                seq: 1_000,
+                status: Status::Published,
+                labels: Some(Labels {
+                    series_id: Some(SeriesId::from_random([1; 16])),
+                    idea_id: Some(IdeaId::from_random([1; 16])),
+                    ..Labels::default()
+                }),
+                ..projection(post_id(1), who.clone())
+            })
             .await
             .unwrap();
+        store.labels_named(&who, &Labels::default()).await.unwrap();
         store.dead_letters(&who, None, 20).await.unwrap();
         store.api_token_list(&who, &who).await.unwrap();
     }

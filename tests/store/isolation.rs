@@ -37,6 +37,7 @@ pub async fn nobody_reaches_another_users_rows(bed: Bed) {
         user: ada.clone(),
         token: RunToken::from("t"),
         content: "x".to_owned(),
+        hash: "h".to_owned(),
         seq: 9,
         now: NOW,
         lead: Millis(0),
@@ -150,5 +151,9 @@ pub fn projection(id: psn::domain::id::PostId, user: psn::domain::id::UserId) ->
         updated_at: NOW,
         progress: None,
         psn: serde_json::Map::new(),
+        labels: None,
+        slot: false,
+        approval: None,
+        notices: Vec::new(),
     }
 }

@@ -16,12 +16,13 @@ async fn ready(bed: &Bed) -> TestStore {
     store
 }
 
-fn claim(n: u8, token: &str) -> Claim {
+pub fn claim(n: u8, token: &str) -> Claim {
     Claim {
         id: post_id(n),
         user: user("default"),
         token: RunToken::from(token),
         content: content::encode(&new_post("default", n).parts),
+        hash: "h".to_owned(),
         seq: 1,
         now: NOW,
         lead: Millis(1000),
@@ -298,14 +299,20 @@ pub async fn claim_refusals(bed: Bed) {
         .await,
         ClaimRefusal::Stale
     );
+    bed.owner("insert into team_members (user_id, hub_id) values ('eve', 'h')")
+        .await;
     for (set, why) in [
-        ("approval_status = 'submitted'", ClaimRefusal::Unapproved),
         (
-            "approval_status = null, metadata = metadata || '{\"hubId\":\"h\"}'",
+            "approval_status = 'submitted', metadata = metadata || '{\"hubId\":\"h\"}'",
             ClaimRefusal::Unapproved,
         ),
+        ("approval_status = null", ClaimRefusal::Unapproved),
         (
-            "metadata = metadata - 'hubId', status = 'draft'",
+            "approval_status = 'approved', metadata = jsonb_set(metadata, '{psn,hash}', '\"other\"')",
+            ClaimRefusal::ContentChanged,
+        ),
+        (
+            "metadata = jsonb_set(metadata, '{psn,hash}', '\"h\"'), status = 'draft'",
             ClaimRefusal::NotPublishable,
         ),
         ("status = 'published'", ClaimRefusal::NotPublishable),

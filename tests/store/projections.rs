@@ -93,23 +93,3 @@ pub async fn never_older_over_newer(bed: Bed) {
         "retry|rate_limited"
     );
 }
-
-pub async fn many_at_once(bed: Bed) {
-    let store = bed.migrated().await;
-    for (name, n) in [("ada", 1), ("bob", 2)] {
-        store.account_import(&import(name, "10"), &sealer()).await.unwrap();
-        store.post_insert(&new_post(name, n)).await.unwrap();
-    }
-    let before = bed.endpoint.requests();
-    let results = store
-        .post_project_many(&[
-            projection(post_id(1), user("ada")),
-            projection(post_id(2), user("bob")),
-            projection(post_id(2), user("ada")),
-        ])
-        .await
-        .unwrap();
-    assert_eq!(results, [Projected::Applied, Projected::Applied, Projected::Gone]);
-    assert_eq!(bed.endpoint.requests() - before, 1);
-    assert!(store.post_project_many(&[]).await.unwrap().is_empty());
-}

@@ -167,6 +167,7 @@ pub fn new_post(name: &str, n: u8) -> NewPostRow {
         media_urls: Vec::new(),
         status: Status::Scheduled,
         scheduled_at: Some(NOW),
+        labels: Default::default(),
         psn: psn.as_object().unwrap().clone(),
         now: NOW,
     }

@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// The tables of the legacy program that psn works with.
-pub const LEGACY_TABLES: [&str; 14] = [
+pub const LEGACY_TABLES: [&str; 15] = [
     "api_keys",
+    "edit_history",
     "ideas",
     "invite_codes",
     "notification_log",

@@ -683,6 +683,7 @@ impl Stage {
             options: None,
             scheduled_at: Some(self.world.now() + Millis(1_000)),
             group_id: None,
+            labels: Default::default(),
             created_at: self.world.now(),
         }
     }

@@ -1,5 +1,8 @@
 //! What people ask for, and when it is possible.
 
+use crate::domain::id::UserId;
+use crate::domain::labels::Labels;
+use crate::domain::publish::approval::{ApprovalStatus, ReviewVerdict};
 use crate::domain::publish::decide::Draft;
 use crate::domain::publish::effect::Effect;
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Rest};
@@ -61,6 +64,18 @@ pub(super) fn apply(draft: &mut Draft<'_>, command: Command) -> Result<(), Refus
         Command::Cancel => cancel(draft),
         Command::Retry => retry(draft),
         Command::Edit(edition) => edit(draft, edition),
+        Command::Label(labels) => label(draft, labels),
+        Command::Submit { user } => submit(draft, user),
+        Command::Review {
+            verdict,
+            user,
+            comment,
+            hash,
+            edition,
+        } => {
+            let review = Review { verdict, user, comment };
+            review.apply(draft, hash.as_deref(), edition)
+        }
         Command::Remove => remove(draft),
         Command::Resolve { step, verdict } => resolve(draft, step, verdict),
         Command::RollBack => roll_back(draft),
@@ -198,7 +213,6 @@ fn edit(draft: &mut Draft<'_>, edition: Edition) -> Result<(), Refused> {
     if draft.state.phase == Phase::RollingBack {
         return Err(conflict("it is being rolled back: wait until that is done"));
     }
-    let was_claimed = matches!(draft.state.phase, Phase::Running | Phase::Waiting { .. });
     let Edition {
         parts,
         media,
@@ -211,11 +225,126 @@ fn edit(draft: &mut Draft<'_>, edition: Edition) -> Result<(), Refused> {
         options,
         hash,
     });
-    // The row has to carry the new text before it is claimed again.
+    claim_anew(draft);
+    Ok(())
+}
+
+/// Labels may change until the post goes out: what is published has been counted by them.
+fn label(draft: &mut Draft<'_>, labels: Labels) -> Result<(), Refused> {
+    let Some(plan) = &draft.state.plan else {
+        return Err(Refused::NotFound);
+    };
+    if plan.labels == labels {
+        return Ok(());
+    }
+    if plan.labels.hub_id.is_some() && plan.labels.hub_id != labels.hub_id {
+        return Err(conflict(
+            "it belongs to a hub, whose admins approve it: make another post to publish it elsewhere",
+        ));
+    }
+    if let Some(why) = untouchable(&draft.state) {
+        return Err(conflict(format!("its labels cannot be changed any more: {why}")));
+    }
+    let is_moved = plan.labels.hub_id != labels.hub_id;
+    draft.record(Entry::Labelled { labels });
+    if is_moved {
+        claim_anew(draft);
+    }
+    Ok(())
+}
+
+/// What was claimed under other conditions is claimed again, after the row has the new ones.
+fn claim_anew(draft: &mut Draft<'_>) {
+    let was_claimed = matches!(draft.state.phase, Phase::Running | Phase::Waiting { .. });
     if let Some(at) = draft.state.scheduled_at.filter(|_| was_claimed) {
         draft.record(Entry::Scheduled { at });
     }
-    Ok(())
+}
+
+fn submit(draft: &mut Draft<'_>, user: UserId) -> Result<(), Refused> {
+    let hub_id = draft.state.plan.as_ref().and_then(|plan| plan.labels.hub_id.as_ref());
+    if hub_id.is_none() {
+        return Err(conflict(
+            "it belongs to no hub, so that nobody has to approve it: schedule it or publish it",
+        ));
+    }
+    if let Some(why) = untouchable(&draft.state) {
+        return Err(conflict(format!("it cannot be submitted any more: {why}")));
+    }
+    match draft.state.approval.as_ref().map(|approval| approval.status) {
+        Some(ApprovalStatus::Submitted) => Ok(()),
+        Some(ApprovalStatus::Approved) => Err(conflict("it is approved already: schedule it or publish it")),
+        Some(ApprovalStatus::Draft | ApprovalStatus::Rejected) | None => {
+            draft.record(Entry::Submitted { user });
+            Ok(())
+        }
+    }
+}
+
+/// What an admin decides.
+struct Review {
+    verdict: ReviewVerdict,
+    user: UserId,
+    comment: Option<String>,
+}
+
+impl Review {
+    fn apply(self, draft: &mut Draft<'_>, seen: Option<&str>, edition: Option<Edition>) -> Result<(), Refused> {
+        let Some(hash) = draft.state.plan.as_ref().map(|plan| plan.hash.clone()) else {
+            return Err(Refused::NotFound);
+        };
+        let wanted = edition.as_ref().map_or(hash.as_str(), |edition| edition.hash.as_str());
+        if self.is_done(draft, wanted) {
+            return Ok(());
+        }
+        if seen.is_some_and(|seen| seen != hash) {
+            return Err(conflict(
+                "it was changed since you looked at it: look at it again, then decide",
+            ));
+        }
+        let status = draft.state.approval.as_ref().map(|approval| approval.status);
+        if status != Some(ApprovalStatus::Submitted) {
+            let is = status.map_or("not submitted", ApprovalStatus::name);
+            return Err(conflict(format!(
+                "it does not wait for an approval (it is {is}): its author submits it first"
+            )));
+        }
+        if let Some(why) = untouchable(&draft.state) {
+            return Err(conflict(format!("it cannot be reviewed any more: {why}")));
+        }
+        let edited = edition.as_ref().is_some_and(|edition| edition.hash != hash);
+        if let Some(edition) = edition.filter(|_| edited) {
+            edit(draft, edition)?;
+            let user = self.user.clone();
+            draft.record(Entry::Submitted { user });
+        }
+        let hash = draft
+            .state
+            .plan
+            .as_ref()
+            .map(|plan| plan.hash.clone())
+            .unwrap_or_default();
+        let Self { verdict, user, comment } = self;
+        draft.record(Entry::Reviewed {
+            verdict,
+            user,
+            comment,
+            hash,
+            edited,
+        });
+        Ok(())
+    }
+
+    /// Whether the same reviewer has said the same of the same content: asked again, it is done.
+    fn is_done(&self, draft: &Draft<'_>, wanted: &str) -> bool {
+        let status = match self.verdict {
+            ReviewVerdict::Approved => ApprovalStatus::Approved,
+            ReviewVerdict::Rejected => ApprovalStatus::Rejected,
+        };
+        let is_wanted = draft.state.plan.as_ref().is_some_and(|plan| plan.hash == wanted);
+        let approval = draft.state.approval.as_ref();
+        is_wanted && approval.is_some_and(|is| is.status == status && is.reviewer.as_ref() == Some(&self.user))
+    }
 }
 
 fn remove(draft: &mut Draft<'_>) -> Result<(), Refused> {

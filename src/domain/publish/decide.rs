@@ -11,6 +11,7 @@ use crate::domain::publish::effect::{Decision, Effect, Hold};
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Refusal, Rest, WaitReason};
 use crate::domain::publish::event::{Circumstances, ClaimAnswer, Event, InsertAnswer, TokenState};
 use crate::domain::publish::evolve::evolve;
+use crate::domain::publish::news::UNAPPROVED;
 use crate::domain::publish::state::{Phase, State, Step, StepStatus};
 use crate::domain::retry::Backoff;
 use crate::domain::time::{Millis, Timestamp};
@@ -221,6 +222,7 @@ impl<'a> Draft<'a> {
                 }
             }
             ClaimAnswer::Unavailable { .. } => self.try_again_later(),
+            ClaimAnswer::Unapproved => self.unapproved(),
             ClaimAnswer::RowGone if self.state.nothing_is_out() => self.record(Entry::Removed {}),
             ClaimAnswer::RowGone => self.unclaimable("its row was deleted by another program".to_owned()),
             ClaimAnswer::RowChanged {
@@ -249,12 +251,25 @@ impl<'a> Draft<'a> {
                 self.wake_at(at);
             }
             ClaimAnswer::Unavailable { .. } => self.try_again_later(),
-            ClaimAnswer::RowGone | ClaimAnswer::RowChanged { .. } => {
+            ClaimAnswer::Unapproved | ClaimAnswer::RowGone | ClaimAnswer::RowChanged { .. } => {
                 self.rest(
                     Rest::ThreadPartial,
                     Some("another program changed its row: nothing more was deleted".to_owned()),
                 );
             }
+        }
+    }
+
+    /// Nobody approved it. There is time for that until it is due; then it is a draft again, and its author is told.
+    fn unapproved(&mut self) {
+        match self.state.scheduled_at {
+            Some(due) if due > self.now() => self.wake_at(due),
+            _ if self.state.nothing_is_out() && self.state.given_up().is_none() => {
+                self.record(Entry::Unscheduled {
+                    message: Some(UNAPPROVED.to_owned()),
+                });
+            }
+            _ => self.unclaimable("its approval was taken back while it was going out".to_owned()),
         }
     }
 

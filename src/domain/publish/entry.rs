@@ -1,8 +1,10 @@
 //! The facts. Their stored form is pinned by a test: a change needs a migration of journals in flight.
 
-use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
+use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken, UserId};
+use crate::domain::labels::Labels;
 use crate::domain::media::{Handle, Medium};
 use crate::domain::outcome::RejectionKind;
+use crate::domain::publish::approval::ReviewVerdict;
 use crate::domain::publish::plan::Plan;
 use crate::domain::publish::stored::Stored;
 use crate::domain::time::Timestamp;
@@ -59,6 +61,31 @@ pub enum Entry {
         options: Option<String>,
         /// The hash over all of it.
         hash: String,
+    },
+    /// What it is about, or where it belongs, is another thing than before.
+    Labelled {
+        /// All of its labels.
+        labels: Labels,
+    },
+    /// Somebody asks the hub's admins for approval.
+    Submitted {
+        /// Who.
+        user: UserId,
+    },
+    /// An admin of the hub has decided.
+    Reviewed {
+        /// What.
+        verdict: ReviewVerdict,
+        /// Who.
+        user: UserId,
+        /// What they said.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+        /// The hash of the content they decided about.
+        hash: String,
+        /// They changed the content before.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        edited: bool,
     },
     /// Cancelled by its user: nothing more leaves.
     CancelRequested {},

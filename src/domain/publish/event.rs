@@ -1,7 +1,9 @@
 //! What comes in: things that happened, and what people ask for.
 
-use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
+use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken, UserId};
+use crate::domain::labels::Labels;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation};
+use crate::domain::publish::approval::ReviewVerdict;
 use crate::domain::publish::entry::WaitReason;
 use crate::domain::publish::plan::{Edition, Plan, Policy};
 use crate::domain::time::Timestamp;
@@ -94,6 +96,26 @@ pub enum Command {
     Retry,
     /// Replace the content.
     Edit(Edition),
+    /// Say what it is about and where it belongs.
+    Label(Labels),
+    /// Ask for approval.
+    Submit {
+        /// Who asks.
+        user: UserId,
+    },
+    /// Decide about it, as an admin of its hub; whether they are one was asked before.
+    Review {
+        /// What.
+        verdict: ReviewVerdict,
+        /// Who.
+        user: UserId,
+        /// What they say.
+        comment: Option<String>,
+        /// The hash of the content they saw; `None` takes it as it is.
+        hash: Option<String>,
+        /// Content in place of it.
+        edition: Option<Edition>,
+    },
     /// Remove the post.
     Remove,
     /// Say what became of a part.
@@ -169,6 +191,8 @@ pub enum ClaimAnswer {
         /// Why, for the person.
         message: String,
     },
+    /// It belongs to a hub, and nobody has approved it; the row was not touched.
+    Unapproved,
     /// The row is no more.
     RowGone,
     /// Another program changed the row.

@@ -4,6 +4,7 @@ use crate::domain::hash::whole_hash;
 use crate::domain::id::{AccountId, RemoteId};
 use crate::domain::media::{Handle, set_handle};
 use crate::domain::outcome::RejectionKind;
+use crate::domain::publish::approval::{Approval, ApprovalStatus, ReviewVerdict};
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest, WaitReason};
 use crate::domain::publish::plan::Plan;
 use crate::domain::publish::state::{Doubt, Phase, Prepared, State, Step, StepStatus};
@@ -63,6 +64,7 @@ fn apply(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static
         | Entry::TombstoneSettled { .. }
         | Entry::Edited { .. }
         | Entry::Removed {} => apply_row(state, at, entry),
+        Entry::Labelled { .. } | Entry::Submitted { .. } | Entry::Reviewed { .. } => apply_approval(state, at, entry),
         Entry::Scheduled { .. }
         | Entry::Unscheduled { .. }
         | Entry::CancelRequested {}
@@ -199,6 +201,7 @@ fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'st
                 plan.hash.clone_from(hash);
             }
             state.steps = vec![Step::default(); parts.len()];
+            reset_approval(state, at);
         }
         Entry::Removed {} => {
             require(state.nothing_is_out(), "nothing is removed once a part may be out")?;
@@ -241,6 +244,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
             state.phase = Phase::Draft;
             state.cancel_requested = false;
             state.message.clone_from(message);
+            state.ended = state.len;
         }
         Entry::CancelRequested {} => {
             require(!state.is_resting(), "what rests is not cancelled")?;
@@ -315,9 +319,85 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
                 "published means that every part is out",
             )?;
             state.phase = Phase::Resting(*rest);
+            state.ended = state.len;
             state.message.clone_from(message);
         }
         _ => return Err("not an entry about the phase"),
+    }
+    Ok(())
+}
+
+/// What was approved is no more: it has to be submitted again.
+fn reset_approval(state: &mut State, at: Timestamp) {
+    let has_hub = state.plan.as_ref().is_some_and(|plan| plan.labels.hub_id.is_some());
+    if has_hub || state.approval.is_some() {
+        state.approval = Some(approval(state, at, ApprovalStatus::Draft));
+    }
+}
+
+fn approval(state: &State, at: Timestamp, status: ApprovalStatus) -> Approval {
+    Approval {
+        status,
+        reviewer: None,
+        comment: None,
+        at,
+        edited: false,
+        number: state.len,
+    }
+}
+
+fn apply_approval(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
+    let is_known = !matches!(
+        state.phase,
+        Phase::Nothing | Phase::Gone | Phase::Creating | Phase::Tombstone
+    );
+    require(is_known, "only what is there is labelled or reviewed")?;
+    match entry {
+        Entry::Labelled { labels } => {
+            let Some(plan) = &mut state.plan else {
+                return Err("the first entry creates or adopts");
+            };
+            let is_moved = plan.labels.hub_id != labels.hub_id;
+            plan.labels.clone_from(labels);
+            if is_moved {
+                reset_approval(state, at);
+            }
+        }
+        Entry::Submitted { .. } => {
+            require(
+                state.nothing_is_out() && state.given_up().is_none(),
+                "nothing is submitted once a part may be out",
+            )?;
+            state.approval = Some(approval(state, at, ApprovalStatus::Submitted));
+        }
+        Entry::Reviewed {
+            verdict,
+            user,
+            comment,
+            hash,
+            edited,
+        } => {
+            let waits = state.approval.as_ref().map(|approval| approval.status);
+            require(
+                waits == Some(ApprovalStatus::Submitted),
+                "only what was submitted is reviewed",
+            )?;
+            require(
+                state.plan.as_ref().is_some_and(|plan| plan.hash == *hash),
+                "what is approved is the content as it is (I10)",
+            )?;
+            let status = match verdict {
+                ReviewVerdict::Approved => ApprovalStatus::Approved,
+                ReviewVerdict::Rejected => ApprovalStatus::Rejected,
+            };
+            state.approval = Some(Approval {
+                reviewer: Some(user.clone()),
+                comment: comment.clone(),
+                edited: *edited,
+                ..approval(state, at, status)
+            });
+        }
+        _ => return Err("not an entry about an approval"),
     }
     Ok(())
 }

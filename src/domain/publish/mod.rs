@@ -20,8 +20,10 @@
 //! - **I7** attempts per step are bounded;
 //! - **I8** what cannot be known ends in needs review;
 //! - **I9** progress only grows, and every row write is conditional on the run's fence;
-//! - **I10** no call before `scheduled_at`, after a cancel, or with content whose hash differs from what was validated.
+//! - **I10** no call before `scheduled_at`, after a cancel, or with content whose hash differs from what was validated
+//!   and approved (whether it needs approval, the claim decides).
 
+pub mod approval;
 pub mod command;
 pub mod decide;
 pub mod effect;
@@ -29,6 +31,7 @@ pub mod entry;
 pub mod event;
 pub mod evolve;
 pub mod invariant;
+pub mod news;
 pub mod plan;
 pub mod preparation;
 pub mod state;
@@ -38,6 +41,7 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
+pub use approval::{Approval, ApprovalStatus, ReviewVerdict};
 pub use command::Refused;
 pub use decide::decide;
 pub use effect::{Decision, Effect, Hold};

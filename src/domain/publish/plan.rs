@@ -2,6 +2,7 @@
 
 use crate::domain::hash::whole_hash;
 use crate::domain::id::{AccountId, PostId, UserId};
+use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
@@ -34,6 +35,9 @@ pub struct Plan {
     /// What ties the posts of one request to several platforms together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_id: Option<String>,
+    /// What it is about and where it belongs.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// When it was asked for.
     pub created_at: Timestamp,
 }

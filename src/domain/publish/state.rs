@@ -2,6 +2,7 @@
 
 use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
 use crate::domain::media::Handle;
+use crate::domain::publish::approval::Approval;
 use crate::domain::publish::entry::{ConfirmedBy, Rest, WaitReason};
 use crate::domain::publish::plan::Plan;
 use crate::domain::time::Timestamp;
@@ -35,6 +36,10 @@ pub struct State {
     pub removed: bool,
     /// Its user cancelled while something was under way.
     pub cancel_requested: bool,
+    /// How far its approval has come; `None` where nobody asked for one.
+    pub approval: Option<Approval>,
+    /// The position in the journal of the entry that ended it last, for a rest or a draft: names this end for all time.
+    pub ended: u64,
     /// Why it stopped or waits, for the person.
     pub message: Option<String>,
     /// When the last part was confirmed, once all are.

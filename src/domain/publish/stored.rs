@@ -1,8 +1,10 @@
 //! Reading entries back. Their stored form is one object whose `kind` says which fields it has; it is read into one flat
 //! record and sorted from there, which takes a quarter of the code that a reader for each kind would take in the Worker.
 
-use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken};
+use crate::domain::id::{AccountId, AttemptId, RemoteId, RunToken, UserId};
+use crate::domain::labels::Labels;
 use crate::domain::media::{Handle, Medium};
+use crate::domain::publish::approval::ReviewVerdict;
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Refusal, Rest, WaitReason};
 use crate::domain::publish::plan::Plan;
 use crate::domain::time::Timestamp;
@@ -35,6 +37,11 @@ pub(super) struct Stored {
     id: Option<AttemptId>,
     remote_id: Option<RemoteId>,
     by: Option<ConfirmedBy>,
+    user: Option<UserId>,
+    verdict: Option<ReviewVerdict>,
+    comment: Option<String>,
+    edited: Option<bool>,
+    labels: Option<Labels>,
     duplicate: Option<bool>,
     look_at: Option<Timestamp>,
     readable: Option<bool>,
@@ -77,6 +84,17 @@ impl TryFrom<Stored> for Entry {
                 media: it.media.unwrap_or_default(),
                 options: it.options,
                 hash: need(it.hash)?,
+            },
+            "labelled" => Self::Labelled {
+                labels: need(it.labels)?,
+            },
+            "submitted" => Self::Submitted { user: need(it.user)? },
+            "reviewed" => Self::Reviewed {
+                verdict: need(it.verdict)?,
+                user: need(it.user)?,
+                comment: it.comment,
+                hash: need(it.hash)?,
+                edited: it.edited.unwrap_or_default(),
             },
             "cancel_requested" => Self::CancelRequested {},
             "unscheduled" => Self::Unscheduled { message: it.message },

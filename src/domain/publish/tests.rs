@@ -7,6 +7,7 @@ use super::entry::{ConfirmedBy, Refusal};
 use super::*;
 use crate::domain::hash::content_hash;
 use crate::domain::id::{AccountId, AttemptId, PostId, RemoteId, RunToken, UserId};
+use crate::domain::labels::Labels;
 use crate::domain::media::Handle;
 use crate::domain::outcome::{LookUp, Outcome, RejectionKind};
 use crate::domain::platform::Platform;
@@ -27,6 +28,7 @@ fn plan(parts: &[&str]) -> Plan {
         parts,
         scheduled_at: Some(NOW),
         group_id: None,
+        labels: Labels::default(),
         created_at: NOW,
     }
 }
@@ -58,6 +60,10 @@ fn stored() -> Vec<(Entry, &'static str)> {
         (Entry::TombstoneSettled { existed: true }, r#"{"kind":"tombstone_settled","existed":true}"#),
         (Entry::Scheduled { at }, r#"{"kind":"scheduled","at":#}"#),
         (Entry::Edited { parts: vec!["one".to_owned()], media: Vec::new(), options: None, hash: "00".to_owned() }, r#"{"kind":"edited","parts":["one"],"hash":"00"}"#),
+        (Entry::Labelled { labels: Labels { topic: Some("tea".to_owned()), ..Labels::default() } }, r#"{"kind":"labelled","labels":{"topic":"tea"}}"#),
+        (Entry::Submitted { user: UserId::from("u") }, r#"{"kind":"submitted","user":"u"}"#),
+        (Entry::Reviewed { verdict: ReviewVerdict::Approved, user: UserId::from("u"), comment: None, hash: "00".to_owned(), edited: false }, r#"{"kind":"reviewed","verdict":"approved","user":"u","hash":"00"}"#),
+        (Entry::Reviewed { verdict: ReviewVerdict::Rejected, user: UserId::from("u"), comment: Some("why".to_owned()), hash: "00".to_owned(), edited: true }, r#"{"kind":"reviewed","verdict":"rejected","user":"u","comment":"why","hash":"00","edited":true}"#),
         (Entry::CancelRequested {}, r#"{"kind":"cancel_requested"}"#),
         (Entry::Unscheduled { message: None }, r#"{"kind":"unscheduled","message":null}"#),
         (Entry::Removed {}, r#"{"kind":"removed"}"#),

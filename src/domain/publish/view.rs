@@ -3,6 +3,7 @@
 use crate::domain::id::{AccountId, RemoteId, RunToken};
 use crate::domain::outcome::RejectionKind;
 use crate::domain::post::{PartState, Status, SubStatus};
+use crate::domain::publish::approval::{Approval, ReviewVerdict};
 use crate::domain::publish::entry::{ConfirmedBy, Entry, Fact, Refusal, Rest, WaitReason};
 use crate::domain::publish::state::{Phase, State, StepStatus};
 use crate::domain::time::Timestamp;
@@ -27,6 +28,9 @@ pub struct PostView {
     pub account_id: Option<AccountId>,
     /// The fence of the latest run.
     pub run: Option<RunToken>,
+    /// How far its approval has come; `None` where nobody asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
     /// The parts, in order.
     pub parts: Vec<PartView>,
 }
@@ -70,6 +74,7 @@ pub fn view(state: &State) -> Option<PostView> {
         message: state.message.clone().filter(|_| status != Status::Published),
         account_id: state.account_id.clone(),
         run: state.run.clone(),
+        approval: state.approval.clone(),
         parts: parts
             .map(|(index, (text, step))| PartView {
                 index: index + 1,
@@ -191,6 +196,21 @@ fn describe(entry: &Entry) -> (&'static str, Option<usize>, String) {
         Entry::TombstoneSettled { existed: false } => ("tombstone_settled", None, "it was not stored".to_owned()),
         Entry::Scheduled { at } => ("scheduled", None, format!("due {at}")),
         Entry::Edited { parts, .. } => ("edited", None, parts_words(parts.len())),
+        Entry::Labelled { .. } => ("labelled", None, "it has other labels".to_owned()),
+        Entry::Submitted { user } => ("submitted", None, format!("`{user}` asks for approval")),
+        Entry::Reviewed {
+            verdict, user, comment, ..
+        } => {
+            let kind = match verdict {
+                ReviewVerdict::Approved => "approved",
+                ReviewVerdict::Rejected => "rejected",
+            };
+            let comment = comment
+                .as_ref()
+                .map(|comment| format!(": {comment}"))
+                .unwrap_or_default();
+            (kind, None, format!("{kind} by `{user}`{comment}"))
+        }
         Entry::CancelRequested {} => ("cancel_requested", None, "nothing more leaves".to_owned()),
         Entry::Unscheduled { message } => (
             "unscheduled",

@@ -12,10 +12,12 @@
 mod perform;
 pub mod row;
 pub mod spending;
+pub mod told;
 
 use crate::domain::account::HoldScope;
 use crate::domain::hash::{hex, whole_hash};
 use crate::domain::id::{AccountId, RemoteUserId};
+use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::domain::outcome::ReadBack;
 use crate::domain::publish::view::{timeline, view};
@@ -205,7 +207,25 @@ where
             PostRequest::Release => return self.event(Event::Released).await,
             PostRequest::Hold(hold) => return self.hold(hold).await,
             PostRequest::Create { plan } => return self.create(Command::Create(plan)).await,
-            PostRequest::Amend { content, schedule } => return self.amend(content, schedule).await,
+            PostRequest::Amend {
+                content,
+                schedule,
+                labels,
+            } => return self.amend(content, schedule, labels).await,
+            PostRequest::Submit { user } => Command::Submit { user },
+            PostRequest::Review {
+                verdict,
+                user,
+                comment,
+                hash,
+                edition,
+            } => Command::Review {
+                verdict,
+                user,
+                comment,
+                hash,
+                edition,
+            },
             PostRequest::Resolve { part, verdict } => {
                 if let Some(reply) = self.read_back(part, &verdict).await? {
                     return Ok(reply);
@@ -280,8 +300,14 @@ where
         self.show()
     }
 
-    async fn amend(&self, content: Option<Edition>, schedule: Option<Option<Timestamp>>) -> Result<PostReply, String> {
+    async fn amend(
+        &self,
+        content: Option<Edition>,
+        schedule: Option<Option<Timestamp>>,
+        labels: Option<Labels>,
+    ) -> Result<PostReply, String> {
         let mut commands = Vec::new();
+        commands.extend(labels.map(Command::Label));
         if let Some(edition) = content {
             if whole_hash(&edition.parts, &edition.media, edition.options.as_deref()) != edition.hash {
                 return Err("the hash is not that of the content".to_owned());

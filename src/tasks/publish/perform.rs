@@ -1,7 +1,7 @@
 //! Performing effects: calls to the platform, the database and the index.
 
 use super::row::{self, Row};
-use super::{Credentials, PostObject};
+use super::{Credentials, PostObject, told};
 use crate::domain::account::{Account, HoldScope};
 use crate::domain::id::{AccountId, RemoteId, RunToken, UserId};
 use crate::domain::limits;
@@ -437,6 +437,13 @@ where
             Ok(InsertResult::AmbiguousAccount(accounts)) => {
                 (InsertAnswer::Refused, Some(PostReply::Account { accounts }))
             }
+            Ok(InsertResult::SlotTaken) => {
+                let reply = PostReply::Unprocessable {
+                    field: "slot".to_owned(),
+                    message: "another post fills this slot by now: take another slot".to_owned(),
+                };
+                (InsertAnswer::Refused, Some(reply))
+            }
             Ok(InsertResult::IdTaken) => {
                 let message = "its id belongs to another row: try again with another idempotency key".to_owned();
                 (InsertAnswer::Refused, Some(PostReply::Conflict { message }))
@@ -503,6 +510,7 @@ where
             user: plan.user_id.clone(),
             token,
             content: stored.unwrap_or_else(|| content::encode(&plan.parts)),
+            hash: plan.hash.clone(),
             seq: state.len,
             now: self.now(),
             lead: plan.lead_ms(&self.around.settings.policy),
@@ -683,7 +691,7 @@ where
                 let message = "it names no account and there are several: create it again with an `account_id`";
                 self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, message)
             }
-            ClaimRefusal::Unapproved => self.held_for(WaitReason::Paused, CLAIM_AGAIN_MS, "it waits for an approval"),
+            ClaimRefusal::Unapproved => ClaimAnswer::Unapproved,
             ClaimRefusal::Stale
             | ClaimRefusal::Held
             | ClaimRefusal::NotPublishable
@@ -746,8 +754,21 @@ where
             return Ok(deleted);
         }
         let before: Option<Row> = before.and_then(|text| serde_json::from_str(&text).ok());
-        let new_content = before.is_some_and(|before| before.hash != row.hash);
-        let projection = projection(&state, plan, &row, new_content, self.now());
+        let new_content = before.as_ref().is_some_and(|before| before.hash != row.hash);
+        let username = self.table.get("username")?;
+        let projection = Projection {
+            // What was lost is written once more: what an earlier instance wrote is the same.
+            labels: before
+                .as_ref()
+                .is_some_and(|before| before.labels != row.labels)
+                .then(|| row.labels.clone()),
+            approval: row
+                .approval
+                .clone()
+                .filter(|_| before.as_ref().is_none_or(|before| before.approval != row.approval)),
+            notices: told::notices(&state, username.as_deref(), self.now()),
+            ..projection(&state, plan, &row, new_content, self.now())
+        };
         match self.around.store.post_project(&projection).await {
             Ok(Projected::Applied | Projected::Stale | Projected::Gone) => {
                 if new_content {
@@ -820,6 +841,7 @@ fn new_row(plan: &Plan) -> NewPostRow {
             None => crate::domain::post::Status::Draft,
         },
         scheduled_at: plan.scheduled_at,
+        labels: plan.labels.clone(),
         psn,
         now: plan.created_at,
     }
@@ -878,5 +900,9 @@ fn projection(
             .progress_total
             .map(|total| ThreadProgress::new(&row.remote_ids, total)),
         psn,
+        labels: None,
+        slot: row.labels.slot.is_some(),
+        approval: None,
+        notices: Vec::new(),
     }
 }

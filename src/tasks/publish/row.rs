@@ -1,7 +1,9 @@
 //! The row as a state wants it: what is mirrored to Neon.
 
 use crate::domain::id::{RemoteId, RunToken};
+use crate::domain::labels::Labels;
 use crate::domain::post::{Status, SubStatus};
+use crate::domain::publish::Approval;
 use crate::domain::publish::view::view;
 use crate::domain::publish::{Phase, State};
 use crate::domain::time::Timestamp;
@@ -26,6 +28,15 @@ pub struct Row {
     pub progress_total: Option<usize>,
     /// The hash of the content.
     pub hash: String,
+    /// What it is about and where it belongs.
+    #[serde(default)]
+    pub labels: Labels,
+    /// How far its approval has come.
+    #[serde(default)]
+    pub approval: Option<Approval>,
+    /// The entry that ended it last: an end that looks like the one before is another one.
+    #[serde(default)]
+    pub ended: u64,
     /// The run's fence.
     pub run: Option<RunToken>,
     /// Whether it is to be deleted.
@@ -63,6 +74,9 @@ pub fn of(state: &State) -> Option<Row> {
             remote_ids: Vec::new(),
             progress_total: None,
             hash: plan.hash.clone(),
+            labels: plan.labels.clone(),
+            approval: None,
+            ended: state.ended,
             run: None,
             gone,
         });
@@ -78,6 +92,9 @@ pub fn of(state: &State) -> Option<Row> {
         progress_total: unfinished.then_some(view.parts.len()),
         remote_ids,
         hash: plan.hash.clone(),
+        labels: plan.labels.clone(),
+        approval: view.approval,
+        ended: state.ended,
         run: view.run,
         gone,
     })

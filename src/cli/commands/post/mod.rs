@@ -1,7 +1,9 @@
 //! `psn post`: everything about posts, by the worker's HTTP routes.
 
 mod attach;
+mod labels;
 mod render;
+mod review;
 mod watch;
 mod write;
 
@@ -62,6 +64,15 @@ pub enum PostCommand {
         /// The post's id
         id: String,
     },
+    /// Ask the admins of its hub to approve a post
+    Submit {
+        /// The post's id
+        id: String,
+    },
+    /// Approve a post of a hub whose admin you are
+    Approve(review::ApproveArgs),
+    /// Reject a post of a hub whose admin you are
+    Reject(review::RejectArgs),
     /// Say what became of a part that psn cannot know about, or take a half thread back
     Resolve(ResolveArgs),
     /// List posts
@@ -162,6 +173,9 @@ impl PostCommand {
             Self::Now { id } => act(context, &worker()?, &id, "publish").await,
             Self::Cancel { id } => act(context, &worker()?, &id, "cancel").await,
             Self::Retry { id } => act(context, &worker()?, &id, "retry").await,
+            Self::Submit { id } => review::submit(context, &worker()?, &id).await,
+            Self::Approve(args) => review::approve(context, &worker()?, args).await,
+            Self::Reject(args) => review::reject(context, &worker()?, args).await,
             Self::Resolve(args) => resolve(context, &worker()?, args).await,
             Self::List(args) => list(context, &worker()?, args).await,
             Self::Show { id } => show(context, &worker()?, &id).await,

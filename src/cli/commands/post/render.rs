@@ -102,6 +102,12 @@ pub fn post(context: &Context, post: &Value) -> CliResult {
         text(post, "platform"),
         printer.paint(style(post), &state_words(post))
     ));
+    if let Some(line) = labels_line(post) {
+        printer.data(printer.paint(Style::Faint, &line));
+    }
+    if let Some(line) = approval_line(post) {
+        printer.data(line);
+    }
     for part in parts(post) {
         printer.data(part_line(printer, part, parts(post).len()));
     }
@@ -119,6 +125,45 @@ pub fn post(context: &Context, post: &Value) -> CliResult {
     warnings(printer, post);
     next_step(printer, post);
     Ok(())
+}
+
+/// What a post is about and where it belongs, in one line.
+fn labels_line(post: &Value) -> Option<String> {
+    let names = [
+        ("format", "format"),
+        ("topic", "topic"),
+        ("pillar", "pillar"),
+        ("language", "language"),
+        ("series_id", "series"),
+        ("idea_id", "idea"),
+        ("slot", "slot"),
+        ("hub_id", "hub"),
+    ];
+    let said = names.iter().filter(|(name, _)| !text(post, name).is_empty());
+    let said: Vec<String> = said
+        .map(|(name, shown)| format!("{shown} {}", text(post, name)))
+        .collect();
+    (!said.is_empty()).then(|| format!("  {}", said.join(", ")))
+}
+
+/// How far the approval of a post has come, in one line.
+fn approval_line(post: &Value) -> Option<String> {
+    let by = match text(post, "reviewer_id") {
+        "" => String::new(),
+        reviewer => format!(" by {reviewer}"),
+    };
+    let said = match text(post, "review_comment") {
+        "" => String::new(),
+        comment => format!(": {}", excerpt(comment, 300)),
+    };
+    let words = match text(post, "approval_status") {
+        "" => return None,
+        "submitted" => "waits for approval",
+        "approved" => "approved",
+        "rejected" => "rejected",
+        _ => "to be submitted for approval",
+    };
+    Some(format!("  {words}{by}{said}"))
 }
 
 /// What it costs, where the answer says so.
@@ -162,6 +207,7 @@ pub fn warnings(printer: &Printer, answer: &Value) {
 fn next_step(printer: &Printer, post: &Value) {
     let id = text(post, "id");
     let step = match (text(post, "status"), text(post, "sub_status")) {
+        ("draft", _) if text(post, "approval_status") == "draft" => format!("`psn post submit {id}` asks for approval"),
         ("draft", _) => format!("`psn post schedule {id} --at TIME` schedules it"),
         (_, "needs_reauth") => format!("`psn account connect {}` lets it go on", text(post, "platform")),
         (_, "needs_review") => format!(

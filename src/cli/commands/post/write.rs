@@ -1,6 +1,7 @@
 //! Creating, editing and validating posts.
 
 use super::attach::AttachArgs;
+use super::labels::LabelArgs;
 use super::{path, posts_of, render, time};
 use crate::cli::Context;
 use crate::cli::client::{Worker, field_error};
@@ -57,6 +58,8 @@ pub struct BodyArgs {
     /// The account's id, where the platform has several
     #[arg(long, value_name = "ID")]
     account: Option<String>,
+    #[command(flatten)]
+    labels: LabelArgs,
     /// What people write in the place of `--text`; refused with what to do
     #[arg(value_name = "TEXT", hide = true)]
     loose: Vec<String>,
@@ -95,6 +98,8 @@ pub struct EditArgs {
     /// Whether each part of a thread ends with ` 1/7`, ` 2/7`, …
     #[arg(long, value_name = "true|false")]
     numbering: Option<bool>,
+    #[command(flatten)]
+    labels: LabelArgs,
 }
 
 impl ContentArgs {
@@ -170,6 +175,7 @@ impl BodyArgs {
         if let Some(account) = &self.account {
             body.insert("account_id".to_owned(), json!(account));
         }
+        self.labels.put_into(&mut body);
         self.attached.put_into(&mut body, context, worker).await?;
         Ok(Value::Object(body))
     }
@@ -206,9 +212,10 @@ pub async fn edit(context: &Context, args: EditArgs) -> CliResult {
     if let Some(numbering) = args.numbering {
         body.insert("numbering".to_owned(), json!(numbering));
     }
+    args.labels.put_into(&mut body);
     if body.is_empty() && args.attached.is_empty() {
         return Err(CliError::input("nothing is to be changed")
-            .hint("give `--text`, `--file`, `--part`, `--media`, `--option`, `--at` or `--numbering`"));
+            .hint("give `--text`, `--file`, `--part`, `--media`, `--option`, `--at`, `--numbering` or a label"));
     }
     let worker = Worker::from_settings(&context.settings()?)?;
     args.attached.put_into(&mut body, context, &worker).await?;
