@@ -6,6 +6,8 @@ mod support;
 
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::ledger::judge;
+use psn::domain::id::{IdeaId, SeriesId};
+use psn::domain::labels::Labels;
 use psn::domain::post::{Status, SubStatus};
 use psn::domain::time::Millis;
 use std::sync::atomic::Ordering;
@@ -23,7 +25,8 @@ fn parts(run: &str) -> Vec<String> {
 async fn run(stage: &Stage, number: u8, fault: Option<(u64, Fault)>) -> (Status, Option<SubStatus>, u64) {
     let name = format!("run {number} {fault:?}");
     let parts = parts(&name);
-    let plan = stage.plan(number, &parts);
+    let mut plan = stage.plan(number, &parts);
+    plan.labels = labels();
     let id = plan.post_id.clone();
     let http = stage.world.http();
     http.calls.store(0, Ordering::SeqCst);
@@ -48,13 +51,41 @@ async fn run(stage: &Stage, number: u8, fault: Option<(u64, Fault)>) -> (Status,
         row.thread_progress().is_none() || post.view.status != Status::Published,
         "{name}: progress is left"
     );
+    let told = format!("select string_agg(event_type, ' ') from psn_outbox where post_id = '{id}'");
+    assert_eq!(stage.ask(&told).await, "post.published", "{name}");
+    let counted = "select episode_count - (select count(*) from posts where status = 'published') from series";
+    assert_eq!(stage.ask(counted).await, "0", "{name}: each post counts one episode");
+    let effects =
+        format!("select string_agg(effect, ' ' order by effect) from psn_post_effects where post_id = '{id}'");
+    assert_eq!(stage.ask(&effects).await, "series", "{name}");
+    assert_eq!(stage.ask("select status from ideas").await, "used", "{name}");
     (post.view.status, post.view.sub_status, calls)
+}
+
+fn labels() -> Labels {
+    Labels {
+        series_id: SeriesId::parse(SERIES),
+        idea_id: IdeaId::parse(SERIES),
+        ..Labels::default()
+    }
+}
+
+const SERIES: &str = "11111111-1111-4111-8111-111111111111";
+
+async fn things(stage: &Stage) {
+    stage
+        .ask(&format!(
+            "insert into series (id, user_id, name, platform, cadence) values ('{SERIES}', 'default', 's', 'x', 'weekly'); \
+             insert into ideas (id, user_id, title) values ('{SERIES}', 'default', 'i')"
+        ))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_may_fail_before_and_after_its_effect() {
     let postgres = support::postgres().await;
     let stage = support::stage(&postgres, "exactly_once", 1, XSettings::default()).await;
+    things(&stage).await;
     let (status, _, calls) = run(&stage, 1, None).await;
     assert_eq!(status, Status::Published);
     println!(
@@ -83,6 +114,7 @@ async fn a_platform_that_shows_posts_late_and_refuses_no_duplicates_changes_noth
         ..XSettings::default()
     };
     let stage = support::stage(&postgres, "late", 2, late).await;
+    things(&stage).await;
     for (number, nth) in (10_u8..).zip(3..=9) {
         for (offset, fault) in [Fault::Before, Fault::After].into_iter().enumerate() {
             let number = number + 20 * u8::try_from(offset).unwrap();

@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "scenarios/approval.rs"]
+mod approval;
 #[path = "scenarios/common.rs"]
 mod common;
 #[path = "scenarios/people.rs"]

@@ -770,7 +770,12 @@ where
             ..projection(&state, plan, &row, new_content, self.now())
         };
         match self.around.store.post_project(&projection).await {
-            Ok(Projected::Applied | Projected::Stale | Projected::Gone) => {
+            Ok(written) => {
+                if written == Projected::Applied && !projection.notices.is_empty() {
+                    // What is lost here is told by the next sweep of the outbox.
+                    let at = self.now();
+                    let _ = self.around.objects.index(IndexRequest::OutboxDue { at }).await;
+                }
                 if new_content {
                     self.table.delete("content")?;
                 }
