@@ -23,10 +23,11 @@ use files::{mp4, png};
 use http_body_util::BodyExt;
 use psn::api::auth::ApiToken;
 use psn::api::media::Web;
-use psn::api::rows::{Cursor, RowFilter, RowSummary, Rows, RowsError};
+use psn::api::rows::{Cursor, NamedThings, RowFilter, RowSummary, Rows, RowsError};
 use psn::api::store_accounts::NoAccounts;
 use psn::api::{ApiSettings, App, TaskAnswer, TaskRunner, router};
-use psn::domain::id::{AccountId, PostId, UserId};
+use psn::domain::id::{AccountId, HubId, PostId, UserId};
+use psn::domain::labels::{Labels, PlanSlotRef};
 use psn::domain::limits::CHUNK_BYTES;
 use psn::domain::platform::Platform;
 use psn::domain::time::Timestamp;
@@ -87,6 +88,18 @@ impl Rows for Nothing {
     }
 
     async fn time_zone(&self, _: &UserId) -> Result<Option<String>, RowsError> {
+        Err(RowsError::Unavailable("none here".to_owned()))
+    }
+
+    async fn named(&self, _: &UserId, _: &Labels) -> Result<NamedThings, RowsError> {
+        Err(RowsError::Unavailable("none here".to_owned()))
+    }
+
+    async fn reviews(&self, _: &UserId, _: &HubId) -> Result<bool, RowsError> {
+        Err(RowsError::Unavailable("none here".to_owned()))
+    }
+
+    async fn take_slot(&self, _: &UserId, _: &PlanSlotRef, _: &PostId, _: bool) -> Result<bool, RowsError> {
         Err(RowsError::Unavailable("none here".to_owned()))
     }
 

@@ -170,6 +170,7 @@ pub async fn take<O: Objects, R: Rows>(
     let request = PostRequest::Amend {
         content: None,
         schedule: Some(Some(at)),
+        labels: None,
     };
     posts::amended(&app, post, request, (Vec::new(), shown)).await
 }
@@ -188,6 +189,7 @@ pub async fn give_back<O: Objects, R: Rows>(
     let request = PostRequest::Amend {
         content: None,
         schedule: Some(None),
+        labels: None,
     };
     let answer = posts::amended(&app, post, request, (Vec::new(), None)).await?;
     store.slot_release(user, post).await?;

@@ -10,6 +10,7 @@ use crate::store::accounts::{TokenRow, read_token, token_columns};
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, param};
 use crate::store::posts::{PostRow, post_columns, read_post};
+use crate::store::row::row_seq;
 
 /// A claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,14 +78,6 @@ pub enum ClaimRefusal {
     /// Somebody changed it in this moment: claim again.
     Changed,
 }
-
-/// The length of the journal that last wrote a row, 0 where psn did not write it.
-macro_rules! row_seq {
-    () => {
-        "case when jsonb_typeof(metadata -> 'psn' -> 'seq') = 'number' then (metadata -> 'psn' ->> 'seq')::numeric else 0 end"
-    };
-}
-pub(crate) use row_seq;
 
 /// `$1` id, `$2` user, `$3` token, `$4` content, `$5` seq, `$6` latest time, `$7` take over, `$8` now, `$9` hash.
 ///

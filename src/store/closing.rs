@@ -6,8 +6,8 @@
 
 use crate::domain::id::{PostId, UserId};
 use crate::domain::time::Timestamp;
-use crate::store::claim::row_seq;
 use crate::store::neon::{Statement, param};
+use crate::store::row::{row_seq, uuid_of};
 
 /// The row as this journal published it, with whose it is. `$1` post, `$2` user, `$3` length of the journal, `$4` now.
 macro_rules! closed {
@@ -34,20 +34,6 @@ macro_rules! once {
         )
     };
 }
-
-/// A text that may be a UUID.
-macro_rules! uuid_of {
-    ($text:literal) => {
-        concat!(
-            "case when ",
-            $text,
-            " ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (",
-            $text,
-            ")::uuid end"
-        )
-    };
-}
-pub(crate) use uuid_of;
 
 /// Counts an episode once for each post (the legacy program read, added and wrote, and did so again for a post published
 /// twice). A post of no series, or of one that the user does not see, counts nothing and is not remembered.

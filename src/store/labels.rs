@@ -1,16 +1,15 @@
 //! Labels of posts in their rows, where the legacy program keeps them: two columns and keys of `metadata`; what it has
 //! no place for lies in psn's own keys.
 
-use crate::domain::id::{HubId, IdeaId, PostId, SeriesId, UserId};
+use crate::domain::id::{HubId, PostId, UserId};
 use crate::domain::labels::{Labels, PlanSlotRef};
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
-use crate::store::closing::uuid_of;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
-use crate::store::posts::PostRow;
+use crate::store::row::uuid_of;
 use serde_json::{Map, Value, json};
 
 /// The labels as a row holds them: `series_id` and `language` for the columns, `metadata` for the legacy program's keys,
@@ -37,24 +36,6 @@ pub fn stored(labels: &Labels) -> Value {
         psn.insert("slot".to_owned(), json!(slot));
     }
     json!({ "series_id": labels.series_id, "language": labels.language, "metadata": metadata, "psn": psn })
-}
-
-impl PostRow {
-    /// Its labels; what is of another form is left out.
-    #[must_use]
-    pub fn labels(&self) -> Labels {
-        let word = |key: &str| self.metadata.get(key).and_then(Value::as_str).map(str::to_owned);
-        Labels {
-            format: word("format"),
-            topic: word("topic"),
-            pillar: word("pillar"),
-            language: self.language.clone(),
-            series_id: self.series_id.as_deref().and_then(SeriesId::parse),
-            idea_id: self.psn_text("idea_id").and_then(IdeaId::parse),
-            hub_id: word("hubId").map(HubId),
-            slot: self.psn_text("slot").and_then(PlanSlotRef::parse),
-        }
-    }
 }
 
 /// What is known of that which labels name.

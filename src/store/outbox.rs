@@ -7,10 +7,9 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
-use crate::store::claim::row_seq;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
-use crate::store::row::{Row, Rows};
+use crate::store::row::{Row, Rows, row_seq};
 use serde_json::{Map, Value};
 
 /// Something a user is to be told.

@@ -1,8 +1,8 @@
 //! Rows of `posts`: insert, read, list, tombstone, delete. Every function acts on behalf of one user.
 
 use crate::domain::account::Account;
-use crate::domain::id::{AccountId, PostId, RemoteId, RunToken, UserId};
-use crate::domain::labels::Labels;
+use crate::domain::id::{AccountId, HubId, IdeaId, PostId, RemoteId, RunToken, SeriesId, UserId};
+use crate::domain::labels::{Labels, PlanSlotRef};
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
 use crate::domain::time::Timestamp;
@@ -131,6 +131,22 @@ impl PostRow {
             .as_deref()
             .and_then(|id| id.strip_prefix(RUN_PREFIX))
             .map(RunToken::from)
+    }
+
+    /// Its labels; what is of another form is left out.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        let word = |key: &str| self.metadata.get(key).and_then(Value::as_str).map(str::to_owned);
+        Labels {
+            format: word("format"),
+            topic: word("topic"),
+            pillar: word("pillar"),
+            language: self.language.clone(),
+            series_id: self.series_id.as_deref().and_then(SeriesId::parse),
+            idea_id: self.psn_text("idea_id").and_then(IdeaId::parse),
+            hub_id: word("hubId").map(HubId),
+            slot: self.psn_text("slot").and_then(PlanSlotRef::parse),
+        }
     }
 
     /// `metadata.threadProgress`, if there is one that can be read.

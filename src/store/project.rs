@@ -8,13 +8,12 @@ use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
-use crate::store::claim::row_seq;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::outbox::{NewNotice, notice_of_row_statement};
 use crate::store::plans::slot_statement;
 use crate::store::posts::{RUN_PREFIX, ThreadProgress};
-use crate::store::row::Rows;
+use crate::store::row::{Rows, row_seq};
 use crate::store::{closing, labels};
 use serde_json::{Map, Value, json};
 

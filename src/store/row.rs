@@ -236,6 +236,28 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The length of the journal that last wrote a row, 0 where psn did not write it.
+macro_rules! row_seq {
+    () => {
+        "case when jsonb_typeof(metadata -> 'psn' -> 'seq') = 'number' then (metadata -> 'psn' ->> 'seq')::numeric else 0 end"
+    };
+}
+pub(crate) use row_seq;
+
+/// A text that may be a UUID.
+macro_rules! uuid_of {
+    ($text:literal) => {
+        concat!(
+            "case when ",
+            $text,
+            " ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (",
+            $text,
+            ")::uuid end"
+        )
+    };
+}
+pub(crate) use uuid_of;
+
 /// SQL that turns a `timestamptz` column into whole milliseconds since 1970 under the same name. The session's
 /// `DateStyle` and `TimeZone` play no part in it, and `infinity`, which another program may have written, reads as NULL.
 macro_rules! millis_of {

@@ -21,6 +21,7 @@ use clap::Subcommand;
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and it is consumed at once")]
 pub enum Command {
     /// Write, schedule, watch and repair posts
     #[command(subcommand)]

@@ -229,10 +229,8 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
             state.scheduled_at = Some(*due);
             (state.owner_back_at, state.was_limited) = (None, false);
             state.phase = Phase::Scheduled;
-            state.run = None;
-            state.claimed = false;
-            state.cancel_requested = false;
-            state.tombstoned = false;
+            (state.run, state.claimed) = (None, false);
+            (state.cancel_requested, state.tombstoned) = (false, false);
             state.message = None;
         }
         Entry::Unscheduled { message } => {
