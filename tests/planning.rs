@@ -7,6 +7,10 @@ mod bench;
 mod calendar;
 #[path = "api/described.rs"]
 mod described;
+#[path = "planning/ideas.rs"]
+mod ideas;
+#[path = "planning/program.rs"]
+mod program;
 mod support;
 #[path = "planning/words.rs"]
 mod words;

@@ -20,10 +20,15 @@ mod accounts;
 mod calendar;
 mod commands;
 mod health;
+mod ideas;
 mod keys;
+mod listing;
 mod oauth;
 mod openapi;
+mod planned;
+mod plans;
 mod posts;
+mod series;
 pub mod served;
 mod settings;
 mod slots;
@@ -193,6 +198,21 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
             "/v1/settings",
             get(settings::show::<O, R>).patch(settings::amend::<O, R>),
         )
+        .route("/v1/ideas", get(ideas::list::<O, R>).post(ideas::create::<O, R>))
+        .route(
+            "/v1/ideas/{id}",
+            get(ideas::show::<O, R>)
+                .patch(ideas::amend::<O, R>)
+                .delete(ideas::remove::<O, R>),
+        )
+        .route("/v1/ideas/{id}/move", post(ideas::step::<O, R>))
+        .route("/v1/ideas/{id}/rate", post(ideas::rate::<O, R>))
+        .route("/v1/series", get(series::list::<O, R>).post(series::create::<O, R>))
+        .route(
+            "/v1/series/{id}",
+            get(series::show::<O, R>).patch(series::amend::<O, R>),
+        )
+        .route("/v1/plans/{week}", get(plans::show::<O, R>).put(plans::save::<O, R>))
         .route("/v1/calendar", get(calendar::show::<O, R>))
         .route(
             "/v1/calendar/slots/{id}",

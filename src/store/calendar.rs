@@ -43,15 +43,13 @@ pub struct Whereabouts {
     pub account: AccountId,
 }
 
-/// What is published stands where it was published, everything else where it is due.
+/// A post stands where it is or was due. (What the legacy program published at once has no such time, and is left out.)
 const WEEK: &str = concat!(
     "select id, platform, status, sub_status, approval_status, left(content, 400) as content, \
        metadata -> 'psn' ->> 'account_id' as account_id, ",
-    millis_of!("shown_at"),
-    " from (select *, coalesce(scheduled_at, published_at) as shown_at from posts where user_id = $1 \
-       and (scheduled_at >= $2::timestamptz and scheduled_at < $3::timestamptz \
-         or scheduled_at is null and published_at >= $2::timestamptz and published_at < $3::timestamptz)) p \
-     order by p.shown_at, platform, id limit $4::int"
+    millis_of!("scheduled_at"),
+    " from posts p where user_id = $1 and scheduled_at >= $2::timestamptz and scheduled_at < $3::timestamptz \
+     order by p.scheduled_at, platform, id limit $4::int"
 );
 
 /// A claim counts for ten minutes, in which the post's row follows, and then for as long as the row says the same.
@@ -160,7 +158,7 @@ fn read_calendar_post(row: Row<'_>) -> Result<CalendarPost, StoreError> {
         sub_status: row.opt_string("sub_status")?,
         approval_status: row.opt_string("approval_status")?,
         text: first_part(stored),
-        at: row.instant("shown_at")?,
+        at: row.instant("scheduled_at")?,
     })
 }
 

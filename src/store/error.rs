@@ -88,6 +88,12 @@ impl StoreError {
         matches!(self, Self::Refused { constraint: Some(constraint), .. } if constraint == name)
     }
 
+    /// Whether row-level security or a missing right forbade it (SQLSTATE 42501).
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused { sqlstate, .. } if sqlstate == "42501")
+    }
+
     pub(crate) fn malformed(what: impl Into<String>) -> Self {
         Self::Malformed { what: what.into() }
     }

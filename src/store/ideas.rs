@@ -1,7 +1,7 @@
 //! Rows of `ideas`. A user sees their own and those of the hubs they belong to.
 
 use crate::domain::id::{HubId, IdeaId, UserId};
-use crate::domain::idea::{IdeaStatus, Rating};
+use crate::domain::idea::{IdeaStatus, Rating, STALE_AFTER};
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -14,6 +14,16 @@ use serde_json::{Map, Value, json};
 
 /// Why the task ended an idea.
 pub const EXPIRED: &str = "expired";
+
+/// `$5` statuses, `$6` text, `$7` and `$8` since when sparks and seeds are stale.
+macro_rules! wanted_idea {
+    () => {
+        "($5::text is null or t.status = any ($5::text[])) and ($6::text is null \
+           or strpos(lower(t.title || ' ' || coalesce(t.notes, '') || ' ' || coalesce(t.tags::text, '')), lower($6)) > 0) \
+         and ($7::text is null or t.status = 'spark' and t.last_touched_at <= $7::timestamptz \
+           or t.status = 'seed' and t.last_touched_at <= $8::timestamptz)"
+    };
+}
 
 macro_rules! idea_columns {
     () => {
@@ -140,6 +150,19 @@ impl IdeaMove {
     }
 }
 
+/// Which ideas a list holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdeaFilter {
+    /// Those of this hub; without one the user's own.
+    pub hub: Option<HubId>,
+    /// Those of these statuses; all where none is named.
+    pub statuses: Vec<IdeaStatus>,
+    /// Those whose title, notes or tags hold this text, in whatever case.
+    pub text: Option<String>,
+    /// Those that count as stale at that time (see [`STALE_AFTER`]).
+    pub stale_at: Option<Timestamp>,
+}
+
 /// An idea that is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpiredIdea {
@@ -231,25 +254,26 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         rows.first().map(read_idea).transpose()
     }
 
-    /// Ideas, newest first: those of the hub, or the user's own; of these statuses, all where none is named.
+    /// Ideas, newest first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn idea_list(
         &self,
         user: &UserId,
-        hub: Option<&HubId>,
-        statuses: &[IdeaStatus],
+        filter: &IdeaFilter,
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<Idea>, StoreError> {
-        let whose = match hub {
-            Some(_) => "t.hub_id = $4 and ($5::text is null or t.status = any ($5::text[]))",
-            None => "t.user_id = $4 and t.hub_id is null and ($5::text is null or t.status = any ($5::text[]))",
+        let whose = match &filter.hub {
+            Some(_) => concat!("t.hub_id = $4 and ", wanted_idea!()),
+            None => concat!("t.user_id = $4 and t.hub_id is null and ", wanted_idea!()),
         };
-        let whom = hub.map_or(user.as_str(), HubId::as_str);
-        let wanted = (!statuses.is_empty()).then(|| names(statuses));
-        let list = page_statement((idea_columns!(), "ideas", whose), after, limit, [param(whom), wanted]);
+        let whom = filter.hub.as_ref().map_or(user.as_str(), HubId::as_str);
+        let statuses = (!filter.statuses.is_empty()).then(|| names(&filter.statuses));
+        let [spark, seed] = STALE_AFTER.map(|(_, age)| opt_param(filter.stale_at.map(|now| now - age)));
+        let parameters = [param(whom), statuses, filter.text.clone(), spark, seed];
+        let list = page_statement((idea_columns!(), "ideas", whose), after, limit, parameters);
         let rows = self.read_one(Who::User(user.clone()), list).await?;
         read_page(Some(&rows), read_idea)
     }

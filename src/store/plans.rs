@@ -1,7 +1,8 @@
 //! Weekly plans and the calendar's slots.
 //!
 //! The legacy table allows several rows for a week and its program inserts one at each save; the newest counts here, and
-//! saving again replaces it.
+//! saving again replaces it. Weeks begin at midnight of the user's zone, those of the legacy program at that of UTC: what
+//! begins within a day of the other is the same week.
 
 use crate::domain::id::{AccountId, PostId, UserId, WeekPlanId};
 use crate::domain::platform::Platform;
@@ -110,13 +111,13 @@ const GET: &str = concat!(
     millis_of!("week_start"),
     ", ",
     millis_of!("week_end"),
-    " from weekly_plans where user_id = $1 and week_start = $2::timestamptz order by weekly_plans.created_at desc, id desc limit 1"
+    " from weekly_plans where user_id = $1 and week_start between $2::timestamptz - interval '26 hours' and $2::timestamptz + interval '26 hours' order by weekly_plans.created_at desc, id desc limit 1"
 );
 
 /// `$1` user, `$2` start, `$3` end, `$4` slots, `$5` how many, `$6` how many are done, `$7` now.
-const SAVE: &str = "with newest as (select id from weekly_plans where user_id = $1 and week_start = $2::timestamptz \
+const SAVE: &str = "with newest as (select id from weekly_plans where user_id = $1 and week_start between $2::timestamptz - interval '26 hours' and $2::timestamptz + interval '26 hours' \
       order by created_at desc, id desc limit 1), \
-    replaced as (update weekly_plans p set week_end = $3::timestamptz, slots = $4::jsonb, total_slots = $5::int, \
+    replaced as (update weekly_plans p set week_start = $2::timestamptz, week_end = $3::timestamptz, slots = $4::jsonb, total_slots = $5::int, \
       completed_slots = $6::int, updated_at = $7::timestamptz from newest where p.id = newest.id returning p.id) \
     insert into weekly_plans (user_id, week_start, week_end, slots, total_slots, completed_slots, created_at, updated_at) \
     select $1, $2::timestamptz, $3::timestamptz, $4::jsonb, $5::int, $6::int, $7::timestamptz, $7::timestamptz \

@@ -125,6 +125,11 @@ impl Client {
         })))
     }
 
+    /// What answers.
+    pub fn router(&self) -> Router {
+        self.0.clone()
+    }
+
     /// Sends a request; question and answer are held against the description.
     pub async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
         let request = Request::builder()

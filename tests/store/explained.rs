@@ -3,7 +3,7 @@
 use crate::isolation::projection;
 use crate::setup::{Ground, NOW, Waits, new_post, post_id, user};
 use psn::dev::postgres::Version;
-use psn::domain::id::{HubId, IdeaId, RunToken, SeriesId};
+use psn::domain::id::{AccountId, HubId, IdeaId, RunToken, SeriesId};
 use psn::domain::idea::IdeaStatus;
 use psn::domain::labels::Labels;
 use psn::domain::platform::Platform;
@@ -13,8 +13,10 @@ use psn::net::Client;
 use psn::ports::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use psn::ports::memory::{ManualClock, SeededEntropy};
 use psn::ports::pause::Surroundings;
+use psn::store::calendar::Whereabouts;
 use psn::store::claim::Claim;
 use psn::store::due::Grace;
+use psn::store::ideas::IdeaFilter;
 use psn::store::posts::PostFilter;
 use psn::store::project::Projection;
 use psn::store::{Neon, Secret, Store};
@@ -201,11 +203,27 @@ async fn requests(store: &ExplainedStore) {
             .unwrap();
         store.metrics_of(&who, &post_id(1)).await.unwrap();
         store
-            .idea_list(&who, None, &[IdeaStatus::Spark], None, 20)
+            .idea_list(
+                &who,
+                &IdeaFilter {
+                    statuses: vec![IdeaStatus::Spark],
+                    ..IdeaFilter::default()
+                },
+                None,
+                20,
+            )
             .await
             .unwrap();
         store
-            .idea_list(&who, Some(&HubId::from("hub7")), &[], None, 20)
+            .idea_list(
+                &who,
+                &IdeaFilter {
+                    hub: Some(HubId::from("hub7")),
+                    ..IdeaFilter::default()
+                },
+                None,
+                20,
+            )
             .await
             .unwrap();
         store.series_list(&who, None, None, None, 20).await.unwrap();
@@ -214,6 +232,17 @@ async fn requests(store: &ExplainedStore) {
             .slots_taken(&who, NOW, NOW + Millis::from_secs(86_400))
             .await
             .unwrap();
+        let week = (NOW - Millis::from_secs(7 * 86_400), NOW);
+        assert!(!store.calendar_posts(&who, week.0, week.1).await.unwrap().is_empty());
+        let place = Whereabouts {
+            platform: Platform::X,
+            account: AccountId::from("a"),
+        };
+        store
+            .times_taken(&who, &place, week, Some(&post_id(1)), NOW)
+            .await
+            .unwrap();
+        store.slot_of_post(&who, &post_id(1)).await.unwrap();
         store
             .post_project(&Projection {
                 seq: 1_000,

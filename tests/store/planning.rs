@@ -9,7 +9,7 @@ use psn::domain::series::{Cadence, Tracking};
 use psn::domain::time::Millis;
 use psn::store::Changed;
 use psn::store::cursor::Cursor;
-use psn::store::ideas::{EXPIRED, Idea, IdeaMove, NewIdea};
+use psn::store::ideas::{EXPIRED, Idea, IdeaFilter, IdeaMove, NewIdea};
 use psn::store::plans::{CalendarSlot, PlanSave, PlanSlot};
 use psn::store::series::NewSeries;
 use serde_json::{Map, Value, json};
@@ -152,14 +152,25 @@ pub async fn ideas_of_a_hub_are_its_members(bed: Bed) {
     bed.owner("insert into team_members (user_id, hub_id) values ('ada', 'hub_1'), ('bob', 'hub_1')")
         .await;
     store.idea_create(&new).await.unwrap();
-    let seen = store.idea_list(&bob, Some(&hub), &[], None, 10).await.unwrap();
+    let seen = store
+        .idea_list(
+            &bob,
+            &IdeaFilter {
+                hub: Some(hub.clone()),
+                ..IdeaFilter::default()
+            },
+            None,
+            10,
+        )
+        .await
+        .unwrap();
     assert_eq!(seen.items.len(), 1);
     let seed = IdeaMove::to(IdeaStatus::Seed);
     done(store.idea_move(&bob, &new.id, &seed, NOW).await.unwrap());
     // It is nobody's own, and who has left sees it no more.
     assert!(
         store
-            .idea_list(&ada, None, &[], None, 10)
+            .idea_list(&ada, &IdeaFilter::default(), None, 10)
             .await
             .unwrap()
             .items
@@ -179,7 +190,15 @@ pub async fn ideas_come_page_by_page_and_end(bed: Bed) {
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let page = store
-            .idea_list(&ada, None, &[IdeaStatus::Spark], after.as_ref(), 3)
+            .idea_list(
+                &ada,
+                &IdeaFilter {
+                    statuses: vec![IdeaStatus::Spark],
+                    ..IdeaFilter::default()
+                },
+                after.as_ref(),
+                3,
+            )
             .await
             .unwrap();
         seen.extend(page.items.iter().map(|idea| (idea.created_at, idea.id.clone())));
@@ -194,7 +213,7 @@ pub async fn ideas_come_page_by_page_and_end(bed: Bed) {
     assert_eq!((seen.len(), &seen), (7, &sorted));
     // A page of large rows ends early.
     bed.owner("update ideas set notes = repeat('x', 400000)").await;
-    let page = store.idea_list(&ada, None, &[], None, 100).await.unwrap();
+    let page = store.idea_list(&ada, &IdeaFilter::default(), None, 100).await.unwrap();
     assert!((1..7).contains(&page.items.len()) && page.next.is_some());
 
     bed.owner(

@@ -78,7 +78,12 @@ fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice)
 }
 
-/// A week in 80 columns: a line for each post and each free time.
+/// The platform and the account of a slot.
+fn of_account(slot: &Value) -> (&str, &str) {
+    (text(slot, "platform"), text(slot, "account_id"))
+}
+
+/// A week in 80 columns: a line for each post, and one with the free times of each account.
 fn week(printer: &Printer, calendar: &Value) {
     let head = format!(
         "{} to {}, {}",
@@ -89,38 +94,38 @@ fn week(printer: &Printer, calendar: &Value) {
     printer.data(printer.paint(Style::Strong, &head));
     for day in list(calendar, "days") {
         let date = text(day, "date");
-        let name = excerpt(text(day, "weekday"), 3);
-        let mut name = format!("{} {}", name.trim_end_matches('…'), date.get(5..).unwrap_or_default());
-        let posts = list(day, "posts")
-            .iter()
-            .map(|post| (text(post, "local_time"), Some(post), text(post, "platform")));
-        let free = list(day, "free_slots")
-            .iter()
-            .map(|slot| (text(slot, "local_time"), None, text(slot, "platform")));
-        let mut entries: Vec<_> = posts.chain(free).collect();
-        entries.sort_by_key(|(time, ..)| *time);
-        if entries.is_empty() {
+        let mut name: String = text(day, "weekday").chars().take(3).collect();
+        name.push_str(&format!(" {}", date.get(5..).unwrap_or_default()));
+        let (posts, free) = (list(day, "posts"), list(day, "free_slots"));
+        if posts.is_empty() && free.is_empty() {
             printer.data(printer.paint(Style::Faint, &format!("{name}  -")));
         }
-        for (time, post, platform) in entries {
-            let begin = format!("{}  {time}  {}", cell(&name, 8), cell(platform, 9));
-            printer.data(match post {
-                None => printer.paint(Style::Faint, &format!("{begin}  free")),
-                Some(post) => {
-                    let status = match text(post, "approval_status") {
-                        "submitted" => "to approve",
-                        _ => text(post, "status"),
-                    };
-                    let style = match text(post, "status") {
-                        "published" => Style::Good,
-                        "failed" => Style::Bad,
-                        "retry" | "partially_posted" => Style::Warn,
-                        _ => Style::Plain,
-                    };
-                    let status = printer.paint(style, &cell(status, 10));
-                    format!("{begin}  {status}  {}", excerpt(text(post, "text"), 39))
-                }
-            });
+        for post in posts {
+            let (time, platform) = (text(post, "local_time"), cell(text(post, "platform"), 9));
+            let status = match text(post, "approval_status") {
+                "submitted" => "to approve",
+                _ => text(post, "status"),
+            };
+            let style = match text(post, "status") {
+                "published" => Style::Good,
+                "failed" => Style::Bad,
+                "retry" | "partially_posted" => Style::Warn,
+                _ => Style::Plain,
+            };
+            let status = printer.paint(style, &cell(status, 10));
+            let words = excerpt(text(post, "text"), 38);
+            printer.data(format!("{}  {time}  {platform}  {status}  {words}", cell(&name, 9)));
+            name.clear();
+        }
+        // A line for each account: the times that are free.
+        let mut accounts: Vec<(&str, &str)> = free.iter().map(of_account).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        for account in accounts {
+            let times = free.iter().filter(|slot| of_account(slot) == account);
+            let times: Vec<&str> = times.map(|slot| text(slot, "local_time")).collect();
+            let line = format!("free   {}  {}", cell(account.0, 9), times.join(" "));
+            printer.data(format!("{}  {}", cell(&name, 9), printer.paint(Style::Faint, &line)));
             name.clear();
         }
     }

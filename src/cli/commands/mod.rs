@@ -8,10 +8,13 @@ pub mod calendar;
 pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
+pub mod idea;
 pub mod keys;
 pub mod media;
 pub mod migrate;
+pub mod plan;
 pub mod post;
+pub mod series;
 pub mod settings;
 pub mod task;
 
@@ -32,6 +35,15 @@ pub enum Command {
     /// Accounts that posts go out from
     #[command(subcommand)]
     Account(account::AccountCommand),
+    /// What may become a post
+    #[command(subcommand)]
+    Idea(idea::IdeaCommand),
+    /// What appears again and again
+    #[command(subcommand)]
+    Series(series::SeriesCommand),
+    /// What is planned for a week
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
     /// A week of posts and the times that are free
     Calendar(calendar::CalendarArgs),
     /// What you set once, such as your time zone
@@ -66,6 +78,9 @@ impl Command {
             Self::Post(command) => command.run(context).await,
             Self::Media(command) => command.run(context).await,
             Self::Account(command) => command.run(context).await,
+            Self::Idea(command) => command.run(context).await,
+            Self::Series(command) => command.run(context).await,
+            Self::Plan(command) => command.run(context).await,
             Self::Calendar(args) => calendar::run(context, args).await,
             Self::Settings(command) => command.run(context).await,
             Self::Keys(command) => command.run(context).await,
