@@ -17,7 +17,7 @@ pub mod key {
     /// What happened: one sentence.
     pub const MESSAGE: &str = "message";
     /// What to do, where the event alone does not tell: one sentence.
-    pub const TODO: &str = "todo";
+    pub const WHAT_TO_DO: &str = "todo";
     /// When the post is due (RFC 3339).
     pub const SCHEDULED_AT: &str = "scheduled_at";
     /// The account, as people know it.
@@ -110,7 +110,7 @@ pub fn message(source: &Source<'_>) -> Message {
     lines.extend(get(key::COMMENT).map(|comment| format!("Comment: {comment}")));
     lines.extend(get(key::URL));
     lines.extend(source.lines.iter().cloned());
-    lines.extend(get(key::TODO).map(sentence).or_else(|| todo(source)));
+    lines.extend(get(key::WHAT_TO_DO).map(sentence).or_else(|| todo(source)));
     lines.extend(source.answers.then(|| answers(source)).flatten());
     Message {
         title: title(source),
