@@ -102,3 +102,6 @@ const _: () = assert!(MEDIUM_BYTES_MAX / CHUNK_BYTES < 10_000);
 
 /// Weighted length that a part may have on X where the account pays for long posts (X's changelog, 2024-08-20).
 pub const LONG_WEIGHTED_LENGTH_MAX: u32 = 25_000;
+
+/// Counts of posts of the last 90 days are what is learnt from.
+pub const LEARN_FROM_MS: Millis = Millis(90 * 24 * 3_600_000);

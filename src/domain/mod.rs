@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod platform;
 pub mod post;
 pub mod publish;
+pub mod reading;
 pub mod renewal;
 pub mod retry;
 pub mod secret;

@@ -285,6 +285,16 @@ pub trait PlatformClient: Send + Sync {
         query: &MetricsQuery<'_>,
     ) -> impl Future<Output = Result<Vec<(RemoteId, Metrics)>, MetricsError>> + Send;
 
+    /// Asks how many follow the account; `None` where the platform does not tell this token.
+    ///
+    /// # Errors
+    /// [`MetricsError`] says whether another token or another time would help.
+    fn followers(
+        &self,
+        token: &AccessToken,
+        remote_user_id: &RemoteUserId,
+    ) -> impl Future<Output = Result<Option<u64>, MetricsError>> + Send;
+
     /// Asks whose token it is.
     ///
     /// # Errors
@@ -382,6 +392,8 @@ pub struct Prices {
     pub read_micro_usd: u64,
     /// A post that is deleted.
     pub delete_micro_usd: u64,
+    /// An account that is read.
+    pub read_account_micro_usd: u64,
 }
 
 /// The prices of a platform whose calls are paid for one by one.
@@ -390,6 +402,18 @@ pub const fn prices(platform: Platform) -> Option<Prices> {
     match platform {
         Platform::X => Some(x::PRICES),
         Platform::LinkedIn | Platform::Instagram | Platform::TikTok => None,
+    }
+}
+
+/// How many calls [`PlatformClient::metrics`] makes at most for so many posts with the same options.
+#[must_use]
+pub fn metrics_calls_max(platform: Platform, ids: usize) -> usize {
+    match platform {
+        // Those whose clicks are told no more are asked for apart, and either may be asked in X's other vocabulary.
+        Platform::X => 2 * (ids.div_ceil(x::METRICS_IDS_MAX) + usize::from(ids > 1)),
+        Platform::LinkedIn => ids * linkedin::METRICS_CALLS_MAX,
+        Platform::Instagram => ids,
+        Platform::TikTok => ids.div_ceil(tiktok::METRICS_IDS_MAX),
     }
 }
 
@@ -504,6 +528,15 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             Self::LinkedIn(client) => client.metrics(token, query).await,
             Self::Instagram(client) => client.metrics(token, query).await,
             Self::TikTok(client) => client.metrics(token, query).await,
+        }
+    }
+
+    async fn followers(&self, token: &AccessToken, remote_user_id: &RemoteUserId) -> Result<Option<u64>, MetricsError> {
+        match self {
+            Self::X(client) => client.followers(token, remote_user_id).await,
+            Self::LinkedIn(client) => client.followers(token, remote_user_id).await,
+            Self::Instagram(client) => client.followers(token, remote_user_id).await,
+            Self::TikTok(client) => client.followers(token, remote_user_id).await,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::domain::platform::Platform;
 use crate::domain::publish::view::{PostView, TimelineItem};
 use crate::domain::publish::{Edition, Hold, Plan, ReviewVerdict, Verdict};
 use crate::domain::time::Timestamp;
+use crate::ports::readings::{ReadingsReply, ReadingsRequest};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -346,6 +347,8 @@ pub enum IndexRequest {
         /// Whether the database was looked through for what nobody told of.
         swept: bool,
     },
+    /// About readings of counts.
+    Readings(ReadingsRequest),
     /// A request with an idempotency key begins.
     Begin {
         /// User, route and key.
@@ -491,6 +494,8 @@ pub enum IndexReply {
         /// Names the turn.
         turn: u64,
     },
+    /// About readings of counts.
+    Readings(ReadingsReply),
     /// Go on: the key is new.
     Fresh,
     /// A request with this key is still running.

@@ -175,6 +175,13 @@ const READ: &str = concat!(
     " from oauth_tokens where id::text = $1 and user_id = $2"
 );
 
+const ROWS: &str = concat!(
+    "select ",
+    token_columns!(),
+    " from oauth_tokens where user_id = $1 and platform in ('x', 'linkedin', 'instagram', 'tiktok') \
+     order by platform, created_at, id limit 100"
+);
+
 const FIND: &str = concat!(
     "select id from oauth_tokens where user_id = $1 and platform = $2 and ",
     remote_user_id!(),
@@ -231,6 +238,15 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             .and_then(|rows| rows.first())
             .map(read_token)
             .transpose()
+    }
+
+    /// The sealed tokens of all of the user's accounts, platform by platform, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn token_rows(&self, user: &UserId) -> Result<Vec<TokenRow>, StoreError> {
+        let statement = Statement::new(ROWS, [param(user)]);
+        self.read_one(Who::User(user.clone()), statement).await?.map(read_token)
     }
 
     /// The row that holds, or is going to hold, the tokens of that remote account.

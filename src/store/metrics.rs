@@ -8,10 +8,11 @@ use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
-use crate::store::Store;
+use crate::store::cursor::{Cursor, Page};
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::{Row, Rows, millis_of};
+use crate::store::{Store, content, learning, preferences};
 use serde_json::json;
 
 /// The counts of a whole post, all its parts together.
@@ -53,20 +54,12 @@ pub struct PostCounts {
     pub post: PostId,
     /// Where it is, by name.
     pub platform: String,
-    /// The counts as the legacy shape has them: what is not told is 0.
-    pub impressions: u64,
-    /// Likes or reactions.
-    pub likes: u64,
-    /// Shares.
-    pub shares: u64,
-    /// Shares with words.
-    pub quotes: u64,
-    /// Comments.
-    pub comments: u64,
-    /// Saves.
-    pub saves: u64,
-    /// Clicks on links, where told.
-    pub clicks: Option<u64>,
+    /// The account it went out with, where its row says so.
+    pub account: Option<AccountId>,
+    /// The text of its first part.
+    pub text: String,
+    /// The counts; what was not told is missing. Of a post that the legacy program read, that is 0.
+    pub counts: Metrics,
     /// The weighed sum of the reactions.
     pub score: u64,
     /// Reactions for each 10,000 times it was seen.
@@ -79,10 +72,21 @@ pub struct PostCounts {
     pub pillar: Option<String>,
     /// In which language.
     pub language: Option<String>,
-    /// When it went out, if its row is still there.
-    pub published_at: Option<Timestamp>,
+    /// When it went out.
+    pub published_at: Timestamp,
     /// When this was counted.
     pub collected_at: Timestamp,
+}
+
+/// Which posts; `None` means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountsFilter {
+    /// Only those of that platform.
+    pub platform: Option<Platform>,
+    /// Only those of that account.
+    pub account: Option<AccountId>,
+    /// Only those published from then on.
+    pub since: Option<Timestamp>,
 }
 
 /// One collection of a post.
@@ -132,46 +136,65 @@ const HISTORY: &str = "insert into psn_metrics_history (user_id, post_id, collec
     jsonb_to_record(n.counts) as c (views bigint, impressions bigint, reach bigint, likes bigint, comments bigint, \
       shares bigint, quotes bigint, saves bigint, clicks bigint) on conflict do nothing";
 
-/// `$1` from when on, `$2` and `$3` the place to go on after, `$4` how many.
-const COUNTABLE: &str = concat!(
-    "select p.id, p.user_id, p.platform, p.platform_post_ids, p.external_post_id, \
-     p.metadata -> 'psn' ->> 'account_id' as account_id, ",
-    millis_of!("published_at"),
-    ", ",
-    millis_of!("collected_at"),
-    " from posts p left join post_metrics m on m.post_id = p.id and m.platform = p.platform \
-     where p.status in ('published', 'partially_posted') and p.published_at >= $1::timestamptz \
-     and p.platform in ('x', 'linkedin', 'instagram', 'tiktok') \
-     and ($2::text is null or (p.published_at, p.id) > ($2::timestamptz, $3::uuid)) \
-     order by p.published_at, p.id limit $4::int"
-);
-
-macro_rules! counts_columns {
+macro_rules! countable {
     () => {
         concat!(
-            "m.post_id, m.platform, impression_count, like_count, retweet_count, quote_count, reply_count, \
-             bookmark_count, url_link_clicks, engagement_score, engagement_rate_bps, post_format, post_topic, post_pillar, \
-             m.language, ",
+            "select p.id, p.user_id, p.platform, p.platform_post_ids, p.external_post_id, \
+             p.metadata -> 'psn' ->> 'account_id' as account_id, ",
             millis_of!("published_at"),
             ", ",
             millis_of!("collected_at"),
-            " from post_metrics m left join posts p on p.id = m.post_id"
+            " from posts p left join post_metrics m on m.post_id = p.id and m.platform = p.platform \
+             where p.status in ('published', 'partially_posted') and p.published_at >= $1::timestamptz \
+             and p.platform in ('x', 'linkedin', 'instagram', 'tiktok')"
         )
     };
 }
 
-const LATEST: &str = concat!(
-    "select ",
-    counts_columns!(),
-    " where m.user_id = $1 and ($2::text is null or m.platform = $2) and m.collected_at >= $3::timestamptz \
-     order by m.collected_at desc, m.post_id desc limit $4::int"
+/// `$1` from when on, `$2` and `$3` the place to go on after, `$4` how many.
+const COUNTABLE: &str = concat!(
+    countable!(),
+    " and ($2::text is null or (p.published_at, p.id) > ($2::timestamptz, $3::uuid)) \
+     order by p.published_at, p.id limit $4::int"
 );
 
-const OF_POST: &str = concat!(
-    "select ",
-    counts_columns!(),
-    " where m.post_id = $2::uuid and m.user_id = $1"
+/// `$1` from when on, `$2` the posts.
+const COUNTABLE_OF: &str = concat!(
+    countable!(),
+    " and p.id = any(array(select value::uuid from jsonb_array_elements_text($2::jsonb)))"
 );
+
+/// Published posts with their newest counts; the history knows what was not told.
+macro_rules! counted {
+    () => {
+        concat!(
+            "select p.id as post_id, p.id as page_id, p.platform, p.content, p.metadata -> 'psn' ->> 'account_id' as account_id, \
+             h.collected_at is not null as is_known, m.impression_count, m.like_count, m.retweet_count, m.quote_count, \
+             m.reply_count, m.bookmark_count, m.url_link_clicks, m.engagement_score, m.engagement_rate_bps, m.post_format, \
+             m.post_topic, m.post_pillar, m.language, h.views, h.impressions, h.reach, h.likes, h.comments, h.shares, \
+             h.quotes, h.saves, h.clicks, \
+             to_char(p.published_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as published_exact, \
+             floor(extract(epoch from p.published_at) * 1000)::bigint as published_at, \
+             floor(extract(epoch from m.collected_at) * 1000)::bigint as collected_at \
+             from posts p join post_metrics m on m.post_id = p.id and m.platform = p.platform \
+             left join lateral (select * from psn_metrics_history h where h.user_id = p.user_id and h.post_id = p.id \
+               and h.collected_at >= m.collected_at order by h.collected_at desc limit 1) h on true \
+             where p.user_id = $1 and p.status in ('published', 'partially_posted') and isfinite(p.published_at)"
+        )
+    };
+}
+
+/// `$2` platform, `$3` account, `$4` since when, `$5` and `$6` the place to go on after, `$7` how many.
+const PAGE: &str = concat!(
+    counted!(),
+    " and ($2::text is null or p.platform = $2) \
+      and ($3::text is null or p.metadata -> 'psn' ->> 'account_id' = $3) \
+      and ($4::text is null or p.published_at >= $4::timestamptz) \
+      and ($5::text is null or (p.published_at, p.id) < ($5::timestamptz, $6::uuid)) \
+      order by p.published_at desc, p.id desc limit $7::int"
+);
+
+const OF_POST: &str = concat!(counted!(), " and p.id = $2::uuid");
 
 const CURVE: &str = concat!(
     "select views, impressions, reach, likes, comments, shares, quotes, saves, clicks, ",
@@ -183,6 +206,12 @@ const CURVE: &str = concat!(
 const FOLLOWERS: &str = "insert into psn_followers (user_id, account_id, day, platform, followers) \
     values ($1, $2::uuid, ($5::timestamptz at time zone 'UTC')::date, $3, $4::bigint) \
     on conflict (user_id, account_id, day) do update set followers = excluded.followers";
+
+/// `$1` now, `$2` the place to go on after, `$3` how many.
+const UNCOUNTED: &str = "select t.id, t.user_id, t.platform from oauth_tokens t \
+    where ($2::text is null or t.id > $2::uuid) and t.platform in ('x', 'linkedin', 'instagram', 'tiktok') \
+    and not exists (select from psn_followers f where f.user_id = t.user_id and f.account_id = t.id \
+      and f.day = ($1::timestamptz at time zone 'UTC')::date) order by t.id limit $3::int";
 
 const FOLLOWED: &str = "select to_char(day, 'YYYY-MM-DD') as day, followers from \
     (select day, followers from psn_followers where user_id = $1 and account_id = $2::uuid \
@@ -197,20 +226,33 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     pub async fn posts_countable(
         &self,
         since: Timestamp,
-        after: Option<&Countable>,
+        after: Option<(Timestamp, &PostId)>,
         limit: u32,
     ) -> Result<Vec<Countable>, StoreError> {
         let params = [
             param(since),
-            opt_param(after.map(|post| post.published_at)),
-            opt_param(after.map(|post| &post.post)),
+            opt_param(after.map(|(published_at, _)| published_at)),
+            opt_param(after.map(|(_, post)| post)),
             param(limit.clamp(1, 500)),
         ];
         let rows = self.read_one(Who::Task, Statement::new(COUNTABLE, params)).await?;
         rows.map(read_countable)
     }
 
-    /// Writes what was collected of a user's posts at one time: the newest counts, and a place in the history of each.
+    /// Those of these posts, of whatever user, that are out since `since` or later. Reads as `psn_task`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn posts_countable_of(&self, posts: &[PostId], since: Timestamp) -> Result<Vec<Countable>, StoreError> {
+        // An index may remember what no database holds.
+        let ids = posts.iter().filter(|post| uuid::Uuid::try_parse(post.as_str()).is_ok());
+        let ids: Vec<&PostId> = ids.collect();
+        let read = Statement::new(COUNTABLE_OF, [param(since), param(json!(ids))]);
+        self.read_one(Who::Task, read).await?.map(read_countable)
+    }
+
+    /// Writes what was collected of a user's posts at one time: the newest counts, and a place in the history of each; and
+    /// what is to be learnt from all of theirs.
     /// Posts that are not theirs are left out.
     ///
     /// # Errors
@@ -229,30 +271,49 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let batch = [
             Statement::new(SNAPSHOT, params.clone()),
             Statement::new(HISTORY, params),
+            learning::learn_statement(user, at),
         ];
         self.write(Who::User(user.clone()), &batch).await.map(|_| ())
     }
 
-    /// The newest counts of a user's posts that were collected from `since` on, the last collected first, at most `limit`
-    /// (1 to 500).
+    /// A page of a user's posts with their newest counts, the last published first, at most `limit` (1 to 100).
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn metrics_latest(
+    pub async fn metrics_page(
         &self,
         user: &UserId,
-        platform: Option<Platform>,
-        since: Timestamp,
+        filter: &CountsFilter,
+        after: Option<&Cursor>,
         limit: u32,
-    ) -> Result<Vec<PostCounts>, StoreError> {
+    ) -> Result<Page<PostCounts>, StoreError> {
+        let limit = limit.clamp(1, 100);
         let params = [
             param(user),
-            opt_param(platform),
-            param(since),
-            param(limit.clamp(1, 500)),
+            opt_param(filter.platform),
+            opt_param(filter.account.as_ref()),
+            opt_param(filter.since),
+            after.map(|cursor| cursor.created_exact.clone()),
+            opt_param(after.map(|cursor| &cursor.id)),
+            // One more tells whether there is more.
+            param(limit + 1),
         ];
-        let rows = self.read_one(Who::User(user.clone()), Statement::new(LATEST, params));
-        rows.await?.map(read_counts)
+        let rows = self
+            .read_one(Who::User(user.clone()), Statement::new(PAGE, params))
+            .await?;
+        let mut items = rows.map(read_counts)?;
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let is_more = items.len() > most;
+        items.truncate(most);
+        let last = rows.iter().nth(most - 1).filter(|_| is_more);
+        let next = last.map(|row| {
+            Ok::<_, StoreError>(Cursor {
+                created_exact: row.string("published_exact")?,
+                id: row.string("page_id")?,
+            })
+        });
+        let next = next.transpose()?;
+        Ok(Page { items, next })
     }
 
     /// The newest counts of one post, and all there were, oldest first.
@@ -274,27 +335,58 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         Ok((latest, curve.map(read_point)?))
     }
 
-    /// Notes an account's followers; the last count of a day counts.
+    /// Notes the followers of a user's accounts on a day; the last count of a day counts. Those on X also go to where the
+    /// legacy program keeps them.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; writing again is always right.
     pub async fn followers_record(
         &self,
         user: &UserId,
-        account: &AccountId,
-        platform: Platform,
-        followers: u64,
+        counted: &[(AccountId, Platform, u64)],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let params = [
-            param(user),
-            param(account),
-            param(platform),
-            param(followers.min(i64::MAX as u64)),
-            param(at),
-        ];
-        let note = Statement::new(FOLLOWERS, params);
-        self.write_one(Who::User(user.clone()), note).await.map(|_| ())
+        let mut batch = Vec::new();
+        for (account, platform, followers) in counted {
+            let followers = (*followers).min(i64::MAX as u64);
+            let params = [
+                param(user),
+                param(account),
+                param(platform),
+                param(followers),
+                param(at),
+            ];
+            batch.push(Statement::new(FOLLOWERS, params));
+            if *platform == Platform::X {
+                batch.push(preferences::followers_statement(user, followers, at));
+            }
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.write(Who::User(user.clone()), &batch).await.map(|_| ())
+    }
+
+    /// Accounts of all users whose followers were not noted on the day of `now`, by id, at most `limit` (1 to 200), from
+    /// behind `after` on. Reads as `psn_task`, which sees no token.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn accounts_uncounted(
+        &self,
+        now: Timestamp,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<(UserId, AccountId, Platform)>, StoreError> {
+        let params = [param(now), opt_param(after), param(limit.clamp(1, 200))];
+        let rows = self.read_one(Who::Task, Statement::new(UNCOUNTED, params)).await?;
+        rows.map(|row| {
+            let platform = Platform::parse(row.text("platform")?);
+            let platform =
+                platform.ok_or_else(|| StoreError::malformed("column `platform` names no known platform"))?;
+            let account = AccountId::from(row.text("id")?);
+            Ok((UserId::from(row.text("user_id")?), account, platform))
+        })
     }
 
     /// An account's followers of the last `days` days that were counted (1 to 1,000), oldest first.
@@ -369,40 +461,57 @@ fn read_countable(row: Row<'_>) -> Result<Countable, StoreError> {
 
 fn read_counts(row: Row<'_>) -> Result<PostCounts, StoreError> {
     let known = |column| Ok::<_, StoreError>(count(row, column)?.unwrap_or(0));
+    let counts = if row.bool("is_known")? {
+        read_metrics(row)?
+    } else {
+        Metrics {
+            impressions: count(row, "impression_count")?,
+            likes: count(row, "like_count")?,
+            shares: count(row, "retweet_count")?,
+            quotes: count(row, "quote_count")?,
+            comments: count(row, "reply_count")?,
+            saves: count(row, "bookmark_count")?,
+            clicks: count(row, "url_link_clicks")?,
+            ..Metrics::default()
+        }
+    };
     Ok(PostCounts {
         post: PostId::from(row.text("post_id")?),
         platform: row.string("platform")?,
-        impressions: known("impression_count")?,
-        likes: known("like_count")?,
-        shares: known("retweet_count")?,
-        quotes: known("quote_count")?,
-        comments: known("reply_count")?,
-        saves: known("bookmark_count")?,
-        clicks: count(row, "url_link_clicks")?,
+        account: row.opt("account_id")?.map(AccountId::from),
+        text: content::decode(row.text("content")?)
+            .into_iter()
+            .next()
+            .unwrap_or_default(),
+        counts,
         score: known("engagement_score")?,
         rate_bps: known("engagement_rate_bps")?,
         format: row.opt_string("post_format")?,
         topic: row.opt_string("post_topic")?,
         pillar: row.opt_string("post_pillar")?,
         language: row.opt_string("language")?,
-        published_at: row.opt_instant("published_at")?,
+        published_at: row.instant("published_at")?,
         collected_at: row.instant("collected_at")?,
+    })
+}
+
+fn read_metrics(row: Row<'_>) -> Result<Metrics, StoreError> {
+    Ok(Metrics {
+        views: count(row, "views")?,
+        impressions: count(row, "impressions")?,
+        reach: count(row, "reach")?,
+        likes: count(row, "likes")?,
+        comments: count(row, "comments")?,
+        shares: count(row, "shares")?,
+        quotes: count(row, "quotes")?,
+        saves: count(row, "saves")?,
+        clicks: count(row, "clicks")?,
     })
 }
 
 fn read_point(row: Row<'_>) -> Result<CountsAt, StoreError> {
     Ok(CountsAt {
         collected_at: row.instant("collected_at")?,
-        counts: Metrics {
-            views: count(row, "views")?,
-            impressions: count(row, "impressions")?,
-            reach: count(row, "reach")?,
-            likes: count(row, "likes")?,
-            comments: count(row, "comments")?,
-            shares: count(row, "shares")?,
-            quotes: count(row, "quotes")?,
-            saves: count(row, "saves")?,
-            clicks: count(row, "clicks")?,
-        },
+        counts: read_metrics(row)?,
     })
 }

@@ -20,6 +20,7 @@ pub mod error;
 pub mod ideas;
 pub mod idempotency;
 pub mod labels;
+pub mod learning;
 pub mod media_rows;
 pub mod metrics;
 pub mod migrate;

@@ -7,9 +7,9 @@ use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::neon::{Statement, Who, opt_param, param};
+use crate::store::neon::{Statement, Who, param};
 use crate::store::row::{Row, millis_of};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// A row of `preference_model`; JSON as it is, empty where there is none.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,17 +32,6 @@ pub struct PreferenceModel {
     pub updated_at: Timestamp,
 }
 
-/// What was learnt; `None` leaves what is there.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Learnt {
-    /// `[{format, avgScore}]`.
-    pub top_formats: Option<Vec<Value>>,
-    /// `[{pillar, avgScore}]`.
-    pub top_pillars: Option<Vec<Value>>,
-    /// `[{hour, dayOfWeek, avgScore}]`.
-    pub best_posting_times: Option<Vec<Value>>,
-}
-
 const GET: &str = concat!(
     "select top_formats, top_pillars, best_posting_times, fatigued_topics, locked_settings, killed_idea_patterns, \
      follower_history, ",
@@ -50,16 +39,6 @@ const GET: &str = concat!(
     " from preference_model where user_id = $1"
 );
 
-/// What its owner has locked stays.
-const LEARN: &str = "insert into preference_model as m (user_id, top_formats, top_pillars, best_posting_times, created_at, \
-      updated_at) values ($1, $2::jsonb, $3::jsonb, $4::jsonb, $5::timestamptz, $5::timestamptz) \
-    on conflict (user_id) do update set updated_at = excluded.updated_at, \
-      top_formats = case when m.locked_settings @> '[{\"field\": \"top_formats\"}]' then m.top_formats \
-        else coalesce(excluded.top_formats, m.top_formats) end, \
-      top_pillars = case when m.locked_settings @> '[{\"field\": \"top_pillars\"}]' then m.top_pillars \
-        else coalesce(excluded.top_pillars, m.top_pillars) end, \
-      best_posting_times = case when m.locked_settings @> '[{\"field\": \"best_posting_times\"}]' then m.best_posting_times \
-        else coalesce(excluded.best_posting_times, m.best_posting_times) end";
 
 /// One count a day, the newest 400 (the legacy program's list grows for ever). `$1` whose, `$2` count, `$3` now.
 const FOLLOWERS: &str = "insert into preference_model as m (user_id, follower_history, created_at, updated_at) \
@@ -82,38 +61,12 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         rows.first().map(read_model).transpose()
     }
 
-    /// Writes what was learnt from counts, but nothing that its owner has locked.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn preference_learn(
-        &self,
-        user: &UserId,
-        whose: &str,
-        learnt: &Learnt,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let list = |list: &Option<Vec<Value>>| opt_param(list.as_ref().map(|list| json!(list)));
-        let params = [
-            param(whose),
-            list(&learnt.top_formats),
-            list(&learnt.top_pillars),
-            list(&learnt.best_posting_times),
-            param(now),
-        ];
-        let learn = Statement::new(LEARN, params);
-        self.write_one(Who::User(user.clone()), learn).await.map(|_| ())
-    }
+}
 
-    /// Adds a count to the followers that the legacy program knows of; the last of a day counts.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn preference_followers(&self, user: &UserId, followers: u64, now: Timestamp) -> Result<(), StoreError> {
-        let params = [param(user), param(followers.min(i64::MAX as u64)), param(now)];
-        let note = Statement::new(FOLLOWERS, params);
-        self.write_one(Who::User(user.clone()), note).await.map(|_| ())
-    }
+/// The statement that adds a count to the followers that the legacy program knows of; the last of a day counts.
+#[must_use]
+pub fn followers_statement(user: &UserId, followers: u64, now: Timestamp) -> Statement {
+    Statement::new(FOLLOWERS, [param(user), param(followers), param(now)])
 }
 
 fn read_model(row: Row<'_>) -> Result<PreferenceModel, StoreError> {

@@ -4,10 +4,12 @@
 //! waits, what it did not spend is free again.
 //!
 //! Keys of the index's table → value: `spent/{platform}/{month}` → what was spent or set aside in the month;
-//! `spent_by/{month}/{post}` → [`Share`]. Amounts are millionths of a US dollar, months such as `2026-11`.
+//! `spent_by/{month}/{post}` → [`Share`]; `reads/{platform}/{month}` → how much of what was spent in the month went into
+//! reading counts. Amounts are millionths of a US dollar, months such as `2026-11`.
 
 use crate::domain::account::HoldScope;
 use crate::domain::id::PostId;
+use crate::domain::platform::Platform;
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::Spend;
@@ -18,6 +20,9 @@ use serde::{Deserialize, Serialize};
 const AGAIN_MS: Millis = Millis(3_600_000);
 /// What single posts cost is remembered for two months at least: longer than they take.
 const KEPT_MS: Millis = Millis(62 * 24 * 3_600_000);
+
+/// Reading counts may take the month's budget divided by this.
+const READS_DIVISOR: u64 = 4;
 
 /// A post's share of a month.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
@@ -49,8 +54,7 @@ impl Budget<'_> {
     }
 
     fn month_total(&self, spend: &Spend, month: &str) -> Result<u64, String> {
-        let stored = self.table.get(&format!("spent/{}/{month}", spend.platform))?;
-        Ok(stored.and_then(|text| text.parse().ok()).unwrap_or(0))
+        self.amount(&format!("spent/{}/{month}", spend.platform))
     }
 
     fn put(&self, spend: &Spend, month: &str, post_id: &PostId, share: Share, month_total: u64) -> Result<(), String> {
@@ -131,6 +135,58 @@ impl Budget<'_> {
         Ok(())
     }
 
+    /// Takes down what reading counts costs, for as many things as may be read: no more than is left of the month, and no
+    /// more than a part of it, so that numbers never keep a post from going out.
+    ///
+    /// # Errors
+    /// In words, when the storage fails.
+    pub fn charge_reads(
+        &self,
+        platform: Platform,
+        units: u64,
+        price_micro_usd: u64,
+        budget_micro_usd: Option<u64>,
+    ) -> Result<u64, String> {
+        let [spent, reads] = self.read_keys(platform);
+        let [spent_micro_usd, reads_micro_usd] = [self.amount(&spent)?, self.amount(&reads)?];
+        let units = match budget_micro_usd {
+            None => units,
+            Some(budget) => {
+                let for_reads = (budget / READS_DIVISOR).saturating_sub(reads_micro_usd);
+                let left = for_reads.min(budget.saturating_sub(spent_micro_usd));
+                units.min(left / price_micro_usd.max(1))
+            }
+        };
+        let cost = units * price_micro_usd;
+        if cost > 0 {
+            self.table.put(&spent, &(spent_micro_usd + cost).to_string())?;
+            self.table.put(&reads, &(reads_micro_usd + cost).to_string())?;
+        }
+        Ok(units)
+    }
+
+    /// Frees what was charged for things that were not read.
+    ///
+    /// # Errors
+    /// In words, when the storage fails.
+    pub fn refund_reads(&self, platform: Platform, micro_usd: u64) -> Result<(), String> {
+        for key in self.read_keys(platform) {
+            let left = self.amount(&key)?.saturating_sub(micro_usd);
+            self.table.put(&key, &left.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn read_keys(&self, platform: Platform) -> [String; 2] {
+        let month = month_of(self.now);
+        ["spent", "reads"].map(|what| format!("{what}/{platform}/{month}"))
+    }
+
+    fn amount(&self, key: &str) -> Result<u64, String> {
+        let stored = self.table.get(key)?;
+        Ok(stored.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
     /// Forgets what single posts cost in months gone by; the months' totals stay.
     ///
     /// # Errors
@@ -175,7 +231,6 @@ fn usd(micro: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::platform::Platform;
     use crate::ports::memory::MemoryTable;
 
     const NOVEMBER: &str = "2026-11-23T09:00:00Z";
@@ -278,6 +333,31 @@ mod tests {
         bench.budget("2027-03-05T00:00:00Z").prune().expect("a table");
         assert_eq!(bench.0.scan("spent_by/", "spent_by0", 10), Ok(vec![]));
         assert_eq!(bench.total("2026-11").as_deref(), Some("15000"));
+    }
+
+    #[test]
+    fn reading_counts_takes_a_quarter_at_most_and_nothing_that_posts_need() {
+        let bench = Bench(MemoryTable::default());
+        let charge = |units, budget| {
+            let charged = bench.budget(NOVEMBER).charge_reads(Platform::X, units, 5_000, budget);
+            charged.expect("a table")
+        };
+        assert_eq!(charge(1_000, None), 1_000);
+        bench
+            .budget(NOVEMBER)
+            .refund_reads(Platform::X, 5_000_000)
+            .expect("a table");
+        let budget = Some(100_000);
+        assert_eq!((charge(3, budget), charge(3, budget), charge(3, budget)), (3, 2, 0));
+        // What was not read is free again, for posts too.
+        bench
+            .budget(NOVEMBER)
+            .refund_reads(Platform::X, 10_000)
+            .expect("a table");
+        assert_eq!(bench.total("2026-11").as_deref(), Some("15000"));
+        assert_eq!(bench.asks("a", NOVEMBER, 0, 80_000, budget), None);
+        assert_eq!((charge(9, budget), charge(9, budget)), (1, 0));
+        assert!(bench.asks("b", NOVEMBER, 0, 15_000, budget).is_some());
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! - `swept_at` → when the database was last swept to its end
 //! - `swept_until` → the last row that a sweep read which did not come to the end
 //! - `account/{account}` → [`StoredAccount`]
+//! - `reading/…`, `read_at/…`, `readings_swept` → `crate::tasks::readings`
 //! - `renew/{time}/{account}` → `""`, the same accounts by the time of their renewal
 //! - `accounts_swept` → [`StoredSweep`]
 
@@ -27,6 +28,7 @@ use crate::ports::table::Table;
 use crate::tasks::budget::Budget;
 use crate::tasks::chores::Chores;
 use crate::tasks::consent::Consents;
+use crate::tasks::readings::Readings;
 use serde::{Deserialize, Serialize};
 
 /// A post is past its time for the watchdog when it should have been woken so long ago.
@@ -92,11 +94,13 @@ pub struct Index<'a> {
     pub now: Timestamp,
 }
 
-fn time_key(at: Timestamp) -> String {
+/// An instant as a part of a key: such keys sort by time.
+pub(crate) fn time_key(at: Timestamp) -> String {
     format!("{:016}", at.0.max(0))
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<String, String> {
+/// A value as it is stored.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<String, String> {
     serde_json::to_string(value).map_err(|error| error.to_string())
 }
 
@@ -185,6 +189,13 @@ impl Index<'_> {
                 next_at,
                 swept,
             } => self.chores().done(chore, turn, next_at, swept),
+            IndexRequest::Readings(request) => {
+                let readings = Readings {
+                    table: self.table,
+                    now: self.now,
+                };
+                readings.answer(request).map(IndexReply::Readings)
+            }
             IndexRequest::Begin { key, body_hash } => self.begin(&key, body_hash),
             IndexRequest::End { key, answer } => self.end(&key, answer),
             IndexRequest::ConsentExpect { state } => self.consents().expect(&state),

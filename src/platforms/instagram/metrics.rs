@@ -45,6 +45,16 @@ pub fn read(body: &[u8], kind: Option<Kind>) -> Result<Metrics, Fault> {
     Ok(metrics)
 }
 
+/// How many follow the account, as a 2xx answer tells it.
+///
+/// # Errors
+/// [`Fault`], when it cannot be read.
+pub fn followers(body: &[u8]) -> Result<Option<u64>, Fault> {
+    let told = serde_json::from_slice::<wire::Me>(body);
+    told.map(|me| me.followers_count)
+        .map_err(|_| Fault::new(Class::Retry, "Instagram's numbers could not be read"))
+}
+
 /// What no numbers mean.
 pub fn failed(fault: Fault, now: Timestamp) -> MetricsError {
     match fault.class {

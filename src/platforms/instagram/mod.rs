@@ -322,6 +322,18 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         Ok(all)
     }
 
+    async fn followers(&self, token: &AccessToken, remote_user_id: &RemoteUserId) -> Result<Option<u64>, MetricsError> {
+        let node = match is_of_facebook(token) {
+            true => escape(remote_user_id.as_str()).to_string(),
+            false => "me".to_owned(),
+        };
+        let told = match self.get(token, &format!("/{node}?fields=followers_count")).await {
+            Ok(body) => metrics::followers(&body),
+            Err(fault) => Err(fault),
+        };
+        told.map_err(|fault| metrics::failed(fault, self.clock.now()))
+    }
+
     async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {
         let is_of_facebook = is_of_facebook(token);
         let path = if is_of_facebook {

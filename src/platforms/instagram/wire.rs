@@ -131,6 +131,7 @@ pub struct Me {
     #[serde(default, deserialize_with = "id")]
     pub user_id: Option<String>,
     pub username: Option<String>,
+    pub followers_count: Option<u64>,
 }
 
 /// The pages of a token of Facebook Login, with their Instagram accounts.

@@ -18,6 +18,9 @@ const NEWER: &str = "202604";
 /// A number of a member's post, where it belongs, and whether only newer versions tell it.
 type Number = (&'static str, fn(&mut Metrics) -> &mut Option<u64>, bool);
 
+/// Calls that one post takes, at most.
+pub const CALLS_MAX: usize = NUMBERS.len();
+
 const NUMBERS: [Number; 7] = [
     ("IMPRESSION", |metrics| &mut metrics.impressions, false),
     ("MEMBERS_REACHED", |metrics| &mut metrics.reach, false),
@@ -61,6 +64,16 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
             }
         }
         Ok(all)
+    }
+
+    /// Told to apps with a permission of its own
+    /// (<https://learn.microsoft.com/en-us/linkedin/marketing/community-management/members/follower-statistics>).
+    pub(super) async fn read_followers(&self, token: &AccessToken) -> Result<Option<u64>, Trouble> {
+        if !token.has_scope("r_member_profileAnalytics") {
+            return Ok(None);
+        }
+        let answer: wire::Elements<wire::Followers> = self.read(token, "/rest/memberFollowersCount?q=me").await?;
+        Ok(answer.elements.first().map(|element| element.member_followers_count))
     }
 
     /// `None` for what is named in a way that LinkedIn does not count by.

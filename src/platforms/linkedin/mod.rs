@@ -11,6 +11,7 @@ mod rules;
 mod urn;
 mod wire;
 
+pub use metrics::CALLS_MAX as METRICS_CALLS_MAX;
 pub use options::{Article, LinkedInOptions, Visibility};
 pub use publish::classify;
 pub use rules::plan;
@@ -395,6 +396,14 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
         query: &MetricsQuery<'_>,
     ) -> Result<Vec<(RemoteId, Metrics)>, MetricsError> {
         self.read_metrics(token, query).await.map_err(metrics::failed)
+    }
+
+    async fn followers(
+        &self,
+        token: &AccessToken,
+        _remote_user_id: &RemoteUserId,
+    ) -> Result<Option<u64>, MetricsError> {
+        self.read_followers(token).await.map_err(metrics::failed)
     }
 
     async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {

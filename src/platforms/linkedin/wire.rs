@@ -152,6 +152,13 @@ pub struct Elements<T> {
     pub elements: Vec<T>,
 }
 
+/// How many follow a member.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Followers {
+    pub member_followers_count: u64,
+}
+
 /// One number of a member's post.
 #[derive(Deserialize)]
 pub struct Count {

@@ -14,6 +14,7 @@ mod rules;
 mod wire;
 
 pub use media::{CHUNK_BYTES, WHOLE_BYTES_MAX};
+pub use metrics::IDS_MAX as METRICS_IDS_MAX;
 pub use rules::plan;
 
 use crate::domain::id::{RemoteId, RemoteUserId};
@@ -275,6 +276,20 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             all.extend(metrics::read(page));
         }
         Ok(all)
+    }
+
+    async fn followers(
+        &self,
+        token: &AccessToken,
+        _remote_user_id: &RemoteUserId,
+    ) -> Result<Option<u64>, MetricsError> {
+        // A field whose scope was not granted fails the whole call.
+        if !token.has_scope("user.info.stats") {
+            return Ok(None);
+        }
+        let path = "/v2/user/info/?fields=open_id,follower_count";
+        let who = self.call::<Who>(Method::GET, path, token, Bytes::new()).await;
+        who.map(|who| who.user.follower_count).map_err(metrics::failed)
     }
 
     async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {

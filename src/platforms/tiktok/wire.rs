@@ -189,6 +189,7 @@ pub struct Who {
 pub struct User {
     pub open_id: String,
     pub display_name: Option<String>,
+    pub follower_count: Option<u64>,
 }
 
 /// An id, which may come as a text or as a whole number.

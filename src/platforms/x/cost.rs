@@ -15,6 +15,7 @@ const METADATA_MICRO_USD: u64 = 5_000;
 pub const PRICES: Prices = Prices {
     read_micro_usd: 5_000,
     delete_micro_usd: 10_000,
+    read_account_micro_usd: 10_000,
 };
 
 /// What publishing one part costs.

@@ -80,6 +80,22 @@ pub fn read(body: &[u8]) -> Result<Vec<(RemoteId, Metrics)>, Trouble> {
     }
 }
 
+/// Address of the account with its own counts.
+pub const FOLLOWERS_PATH: &str = "/2/users/me?user.fields=public_metrics";
+
+/// How many follow the account, as a 2xx answer tells it.
+///
+/// # Errors
+/// [`Trouble`], when it cannot be read.
+pub fn followers(body: &[u8]) -> Result<Option<u64>, Trouble> {
+    let answer = serde_json::from_slice::<wire::One<wire::User>>(body).ok();
+    let user = answer.and_then(|answer| answer.data).ok_or_else(|| Trouble::Later {
+        message: "X's answer does not say how many follow the account".to_owned(),
+        retry_at: None,
+    })?;
+    Ok(user.public_metrics.and_then(|counts| counts.followers_count))
+}
+
 fn counts(post: &wire::Counted, media: &[wire::CountedMedia]) -> Metrics {
     let public = post.public_metrics.as_ref();
     let keys = post

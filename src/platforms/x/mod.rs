@@ -17,6 +17,7 @@ mod wire;
 pub use allowance::{Allowance, Premium};
 pub use cost::{PRICES, part_cost_micro_usd};
 pub use media::{SEGMENT_BYTES, SEGMENTS_MAX};
+pub use metrics::IDS_MAX as METRICS_IDS_MAX;
 pub use publish::classify;
 pub use rules::{Rules, plan};
 
@@ -258,6 +259,15 @@ impl<H: HttpClient, C: Clock> PlatformClient for Client<H, C> {
             all.extend(end.and_then(|body| metrics::read(&body)).map_err(metrics::failed)?);
         }
         Ok(all)
+    }
+
+    async fn followers(
+        &self,
+        token: &AccessToken,
+        _remote_user_id: &RemoteUserId,
+    ) -> Result<Option<u64>, MetricsError> {
+        let end = self.ask(Method::GET, metrics::FOLLOWERS_PATH, token).await;
+        end.and_then(|body| metrics::followers(&body)).map_err(metrics::failed)
     }
 
     async fn who_am_i(&self, token: &AccessToken) -> Result<WhoAmI, WhoError> {

@@ -162,6 +162,12 @@ pub struct Deleted {
 pub struct User {
     pub id: String,
     pub username: Option<String>,
+    pub public_metrics: Option<UserCounts>,
+}
+
+#[derive(Deserialize)]
+pub struct UserCounts {
+    pub followers_count: Option<u64>,
 }
 
 // One field per name rather than an alias: an answer may carry both.

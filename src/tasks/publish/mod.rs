@@ -9,6 +9,7 @@
 //! an adopted row; `waits_for` → the scope of the hold it waits for; `reads` → how many look-ups it made;
 //! `addresses` → where people find what is out, where the platform had to be asked.
 
+mod counting;
 mod perform;
 pub mod row;
 pub mod spending;
@@ -622,6 +623,9 @@ where
             spend: (waits || state.is_resting()).then(|| self.spend(state)).flatten(),
         };
         let _ = self.around.objects.index(request).await;
+        if let Some(reading) = counting::first_reading(state) {
+            let _ = self.around.objects.index(IndexRequest::Readings(reading)).await;
+        }
     }
 }
 

@@ -198,6 +198,7 @@ fn run(mut call: Call<'_>) -> Answer {
             checked(Node::Media, "children")?;
             view::children(call, id)
         }
+        ("GET", [id]) if *id == call.account => me(call),
         ("GET", [id]) => object(call, id),
         (method, _) => Err(problems::unsupported(method)),
     }
@@ -213,10 +214,10 @@ fn may(call: &Call<'_>, scope: &str) -> Result<(), Problem> {
     }
 }
 
-/// `/me?fields=user_id,username`: the account's own id is `user_id`; `id` is the app's name for it.
+/// `/me?fields=user_id,username`, or the account by its id: the account's own id is `user_id`; `id` is the app's name for it.
 fn me(call: &Call<'_>) -> Answer {
     may(call, "instagram_business_basic")?;
-    let fields = spec::fields(Node::User, false, call.text("fields"), "id")?;
+    let fields = spec::fields(Node::User, call.is_facebook, call.text("fields"), "id")?;
     let account = call.state.accounts.get(call.account);
     let username = account.map(|account| account.username.as_str()).unwrap_or_default();
     let mut body = json!({"id": app_scoped_id(call.account).to_string()});
@@ -225,6 +226,7 @@ fn me(call: &Call<'_>) -> Answer {
             "user_id" => body[field] = call.account.into(),
             "username" | "name" => body[field] = username.into(),
             "account_type" => body[field] = "Business".into(),
+            "followers_count" => body[field] = call.settings.followers.into(),
             "media_count" => body[field] = view::standing(call).count().into(),
             _ => {}
         }

@@ -19,6 +19,8 @@ pub struct Settings {
     pub http_loopback: bool,
     /// How long a fetch of media may take, in ms.
     pub fetch_deadline_ms: u64,
+    /// How many follow each account.
+    pub followers: u64,
     /// How long a container is in progress once its media are there, in ms.
     pub processing_ms: i64,
     /// The error (`CODE/SUBCODE`) that the processing of containers made meanwhile ends with.
@@ -78,6 +80,7 @@ impl Default for Settings {
             oauth: oauth::Settings::default(),
             http_loopback: true,
             fetch_deadline_ms: 60_000,
+            followers: 0,
             processing_ms: 0,
             processing_error: None,
             container_visible_after_ms: 0,

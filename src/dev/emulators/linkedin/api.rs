@@ -191,6 +191,7 @@ fn route(call: &Call<'_>) -> Outcome {
         ("GET", ["posts"]) if ["", "FINDER"].contains(&method) => posts::by_author(call),
         ("GET", ["organizationAcls"]) => reports::acls(call),
         ("GET", ["memberCreatorPostAnalytics"]) => reports::of_member(call),
+        ("GET", ["memberFollowersCount"]) => reports::followers(call),
         ("GET", ["organizationalEntityShareStatistics"]) => reports::of_organization(call),
         ("POST", [name]) if asset(name).is_some() => match (asset(name), call.raw("action")) {
             (Some(kind), Some("initializeUpload")) => assets::initialize(call, kind),

@@ -99,6 +99,16 @@ pub(super) fn of_member(call: &Call<'_>) -> Outcome {
     ]))
 }
 
+/// `GET /rest/memberFollowersCount?q=me`
+/// (<https://learn.microsoft.com/en-us/linkedin/marketing/community-management/members/follower-statistics>).
+pub(super) fn followers(call: &Call<'_>) -> Outcome {
+    needs(call, "q", "me")?;
+    if !call.has_scope("r_member_profileAnalytics") {
+        return Err(errors::denied("memberFollowersCount.FINDER-me", call.version));
+    }
+    Ok(all(&[json!({"memberFollowersCount": call.settings().followers})]))
+}
+
 /// `GET /rest/organizationalEntityShareStatistics?q=organizationalEntity`.
 pub(super) fn of_organization(call: &Call<'_>) -> Outcome {
     needs(call, "q", "organizationalEntity")?;

@@ -47,6 +47,8 @@ pub struct Settings {
     pub app_calls_per_day_max: Option<u64>,
     /// What posts have got, by URN; `*` for those that are not named.
     pub metrics: BTreeMap<String, Metrics>,
+    /// How many follow each member.
+    pub followers: u64,
     /// Lives of codes and tokens, and how they are renewed.
     pub oauth: oauth::Settings,
 }
@@ -107,6 +109,7 @@ impl Default for Settings {
             member_calls_per_day_max: None,
             app_calls_per_day_max: None,
             metrics: BTreeMap::new(),
+            followers: 0,
             oauth: oauth::Settings::default(),
         }
     }

@@ -226,8 +226,11 @@ fn user_info(state: &State, moment: &Moment<'_>, request: &Request) -> (u16, Val
         let message = "The access token is invalid or not found in the request.";
         return (401, error("access_token_invalid", message, moment.n));
     };
+    let fields = request.field("fields").unwrap_or_default();
     let scopes = bearer.scopes.as_deref();
-    if scopes.is_some_and(|had| !had.iter().any(|had| had == "user.info.basic")) {
+    let lacks = |scope: &str| scopes.is_some_and(|had| !had.iter().any(|had| had == scope));
+    let asks_counts = fields.split(',').any(|field| field == "follower_count");
+    if lacks("user.info.basic") || asks_counts && lacks("user.info.stats") {
         let message = "The user did not authorize the scope required for completing this request.";
         return (401, error("scope_not_authorized", message, moment.n));
     }
@@ -236,12 +239,13 @@ fn user_info(state: &State, moment: &Moment<'_>, request: &Request) -> (u16, Val
         .get(&bearer.account)
         .map(|account| account.username.as_str());
     let mut user = Map::new();
-    for field in request.field("fields").unwrap_or_default().split(',') {
+    for field in fields.split(',') {
         let value = match field {
-            "open_id" => bearer.account.clone(),
-            "union_id" => format!("union-{}", bearer.account),
-            "display_name" => name.unwrap_or_default().to_owned(),
-            "avatar_url" => String::new(),
+            "open_id" => Value::from(bearer.account.clone()),
+            "union_id" => format!("union-{}", bearer.account).into(),
+            "display_name" => name.unwrap_or_default().into(),
+            "avatar_url" => "".into(),
+            "follower_count" => state.plan.settings.followers.into(),
             _ => {
                 return (
                     400,
@@ -249,7 +253,7 @@ fn user_info(state: &State, moment: &Moment<'_>, request: &Request) -> (u16, Val
                 );
             }
         };
-        user.insert(field.to_owned(), value.into());
+        user.insert(field.to_owned(), value);
     }
     let error = json!({"code": "ok", "message": "", "log_id": log_id(moment.n)});
     (200, json!({"data": {"user": user}, "error": error}))

@@ -49,6 +49,8 @@ pub struct Settings {
     pub posts_24h_max: usize,
     /// Drafts of one creator in 24 h; then `spam_risk_too_many_pending_share`.
     pub drafts_24h_max: usize,
+    /// How many follow each creator.
+    pub followers: u64,
     /// Counters of videos: `view_count`, `like_count`, `comment_count`, `share_count`.
     pub counters: BTreeMap<String, u64>,
 }
@@ -108,6 +110,7 @@ impl Default for Settings {
             rate_window_ms: 60_000,
             posts_24h_max: 15,
             drafts_24h_max: 5,
+            followers: 0,
             counters: counters.map(|(name, value)| (name.to_owned(), value)).into(),
         }
     }

@@ -132,7 +132,15 @@ fn run(
         Operation::Create => create(state, now, account, &body.unwrap_or_default()),
         Operation::Delete(id) => delete(state, account, id),
         Operation::Me => {
-            let user = view::user(account, state).unwrap_or_default();
+            let mut user = view::user(account, state).unwrap_or_default();
+            let asked = query.iter().filter(|(name, _)| name == "user.fields");
+            if asked
+                .flat_map(|(_, list)| list.split(','))
+                .any(|field| field == "public_metrics")
+            {
+                user["public_metrics"] = json!({"followers_count": settings.followers, "following_count": 0,
+                    "tweet_count": state.own.posts.len(), "listed_count": 0});
+            }
             Ok((200, json!({"data": user}), Change::Read))
         }
         Operation::One(id) => Ok(one(state, reader, id, &query)),

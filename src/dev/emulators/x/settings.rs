@@ -52,6 +52,8 @@ pub struct Settings {
     pub segment_bytes_max: u64,
     /// What posts have got, by their ids; `*` for those that are not named.
     pub metrics: BTreeMap<String, Metrics>,
+    /// How many follow each account.
+    pub followers: u64,
     /// Suspended accounts: 403; `*` for all.
     pub suspended: Vec<String>,
     /// Accounts that may publish long posts; `*` for all.
@@ -167,6 +169,7 @@ impl Default for Settings {
             video_bytes_max: 512 * 1024 * 1024,
             segment_bytes_max: 8 * 1024 * 1024,
             metrics: BTreeMap::new(),
+            followers: 0,
             suspended: Vec::new(),
             long_posts: Vec::new(),
             credits_depleted: false,
