@@ -104,6 +104,8 @@ const CASES: &[Case] = cases![
     counts::what_may_be_counted_is_found,
     counts::followers_are_counted_by_day,
     counts::what_worked_is_learnt,
+    counts::averages_and_hours_are_learnt,
+    counts::pages_of_counts_are_filtered,
     notices::an_event_is_told_once,
     notices::others_are_told_too,
     notices::a_message_is_tried_until_it_is_sent_or_dead,

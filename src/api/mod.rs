@@ -23,6 +23,7 @@ mod health;
 mod ideas;
 mod keys;
 mod listing;
+mod metrics;
 mod oauth;
 mod openapi;
 mod planned;
@@ -181,6 +182,9 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/posts/{id}/reject", post(review::reject::<O, R>))
         .route("/v1/posts/{id}/resolve", post(commands::resolve::<O, R>))
         .route("/v1/posts/{id}/events", get(commands::events::<O, R>))
+        .route("/v1/posts/{id}/metrics", get(metrics::of_post::<O, R>))
+        .route("/v1/metrics", get(metrics::list::<O, R>))
+        .route("/v1/metrics/summary", get(metrics::summary::<O, R>))
         .route("/v1/validate", post(validate::validate::<O, R>))
         .route("/v1/accounts", get(accounts::list::<O, R>))
         .route(

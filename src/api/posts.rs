@@ -395,11 +395,11 @@ impl Page {
 }
 
 /// As much of a text as is worth repeating.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-fn bad_cursor() -> Problem {
+pub(super) fn bad_cursor() -> Problem {
     Problem::field(
         "cursor",
         "`cursor` is not one that a list gave out: start again without it",

@@ -73,6 +73,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(25, "audit", "0025_audit.sql"),
     migration!(26, "post_indexes", "0026_post_indexes.sql"),
     migration!(30, "approval", "0030_approval.sql"),
+    migration!(33, "counting", "0033_counting.sql"),
     migration!(38, "user_zones", "0038_user_zones.sql"),
 ];
 

@@ -10,7 +10,7 @@ use crate::platforms::oauth;
 use crate::ports::media::MediumRange;
 use crate::store::{Neon, Secret, Store};
 use crate::tasks::settings::{Missing, Settings};
-use crate::tasks::{token_refresher, watchdog};
+use crate::tasks::{analytics_collector, token_refresher, watchdog};
 use crate::worker::ambient::Runtime;
 use crate::worker::buffer::inbound;
 use crate::worker::media::R2Media;
@@ -27,11 +27,32 @@ use worker::{Context, Env, IntoResponse, ResponseBuilder, ScheduleContext, Sched
 type Database = Store<net::Client, Runtime>;
 
 /// The tasks and their cron strings, in the order of `wrangler.toml`.
-const TASKS: [(&str, &str); 2] = [("watchdog", "*/15 * * * *"), ("token_refresher", "7 * * * *")];
+const TASKS: [(&str, &str); 3] = [
+    ("watchdog", "*/15 * * * *"),
+    ("token_refresher", "7 * * * *"),
+    ("analytics_collector", "22 * * * *"),
+];
 
 /// Runs a task; `None` when there is none of that name. `by_person`: whether or not the database is due to be asked.
-async fn run_task(name: &str, store: &Database, objects: &Bindings, by_person: bool) -> Option<serde_json::Value> {
+async fn run_task(
+    name: &str,
+    store: &Database,
+    objects: &Bindings,
+    settings: &Settings,
+    by_person: bool,
+) -> Option<serde_json::Value> {
     match name {
+        "analytics_collector" => {
+            let around = analytics_collector::Surroundings {
+                http: net::Client::new().ok()?,
+                ambient: Runtime,
+                store,
+                objects,
+                platforms: &settings.platforms,
+                sealer: &settings.sealer().ok()?,
+            };
+            serde_json::to_value(analytics_collector::run(&around, by_person).await).ok()
+        }
         "watchdog" => serde_json::to_value(watchdog::run(store, objects, by_person).await).ok(),
         "token_refresher" => serde_json::to_value(token_refresher::run(store, objects, by_person).await).ok(),
         _ => None,
@@ -40,6 +61,7 @@ async fn run_task(name: &str, store: &Database, objects: &Bindings, by_person: b
 
 struct Tasks {
     store: Option<Arc<Database>>,
+    settings: Option<Settings>,
     objects: Bindings,
 }
 
@@ -50,8 +72,8 @@ impl TaskRunner for Tasks {
 
     fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a> {
         Box::pin(SendFuture::new(async move {
-            let store = self.store.as_ref()?;
-            run_task(name, store, &self.objects, true).await
+            let (store, settings) = (self.store.as_ref()?, self.settings.as_ref()?);
+            run_task(name, store, &self.objects, settings, true).await
         }))
     }
 }
@@ -94,6 +116,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
         missing: Vec::new(),
     };
     let mut database = None;
+    let mut known = None;
     let mut accounts: Box<dyn Accounts> = Box::new(NoAccounts);
     match settings(&env) {
         Ok(settings) => {
@@ -106,6 +129,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
                 Ok(store) => {
                     accounts = connected(&settings, Arc::clone(&store)).map_err(worker::Error::RustError)?;
                     database = Some(store);
+                    known = Some(settings.clone());
                 }
                 Err(hint) => api_settings.missing.push(MissingVariable {
                     name: "DATABASE_URL".to_owned(),
@@ -128,6 +152,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     let app = App {
         tasks: Box::new(Tasks {
             store: database.clone(),
+            settings: known,
             objects: objects.clone(),
         }),
         accounts,
@@ -186,7 +211,7 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     };
     match store(settings.database_url.clone(), settings.sql_url.as_deref()) {
         Ok(store) => {
-            let report = run_task(name, &store, &Bindings::new(env), false).await;
+            let report = run_task(name, &store, &Bindings::new(env), &settings, false).await;
             worker::console_log!("{name}: {}", report.unwrap_or_default());
         }
         Err(message) => worker::console_error!("{name} cannot run: {message}"),

@@ -3,12 +3,13 @@
 use crate::isolation::projection;
 use crate::setup::{Ground, NOW, Waits, new_post, post_id, user};
 use psn::dev::postgres::Version;
-use psn::domain::id::{AccountId, HubId, IdeaId, RunToken, SeriesId};
+use psn::domain::id::{AccountId, HubId, IdeaId, RemoteId, RunToken, SeriesId};
 use psn::domain::idea::IdeaStatus;
 use psn::domain::labels::Labels;
+use psn::domain::metrics::Metrics;
 use psn::domain::platform::Platform;
 use psn::domain::post::Status;
-use psn::domain::time::{Millis, Timestamp};
+use psn::domain::time::Millis;
 use psn::net::Client;
 use psn::ports::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use psn::ports::memory::{ManualClock, SeededEntropy};
@@ -17,6 +18,7 @@ use psn::store::calendar::Whereabouts;
 use psn::store::claim::Claim;
 use psn::store::due::Grace;
 use psn::store::ideas::IdeaFilter;
+use psn::store::metrics::{Collected, CountsFilter};
 use psn::store::posts::PostFilter;
 use psn::store::project::Projection;
 use psn::store::{Neon, Secret, Store};
@@ -39,6 +41,11 @@ insert into post_metrics (user_id, post_id, platform, external_post_id, like_cou
   select user_id, id, platform, external_post_id, 1, published_at + interval '1 hour' from posts where status = 'published';
 insert into psn_metrics_history (user_id, post_id, collected_at, platform, likes)
   select user_id, id, published_at + interval '1 hour', platform, 1 from posts where status = 'published';
+insert into psn_followers (user_id, account_id, day, platform, followers)
+  select 'user' || n % 1000, md5('token' || n % 1000)::uuid, date '2026-11-22' - n / 1000, 'x', n from generate_series(1, 50000) n;
+insert into psn_settings (user_id, name, value, updated_at)
+  select 'user' || n, 'time_zone', '\"UTC\"', '2026-11-22Z' from generate_series(1, 1000) n;
+insert into notification_preferences (user_id) select 'user' || n from generate_series(1, 1000) n;
 insert into ideas (user_id, hub_id, title, urgency, status, expires_at, created_at)
   select 'user' || n % 1000, case when n % 10 = 0 then 'hub' || n % 100 end, 'i' || n, case n % 3 when 0 then 'timely' else 'evergreen' end,
     case when n % 7 = 0 then 'killed' else 'spark' end, timestamptz '2026-11-22Z' + n * interval '1 hour', '2026-11-01Z'
@@ -149,6 +156,16 @@ async fn tasks(store: &ExplainedStore) {
         .await
         .unwrap();
     assert_eq!(countable.len(), 100);
+    let ids: Vec<_> = countable.iter().map(|post| post.post.clone()).collect();
+    assert_eq!(
+        store
+            .posts_countable_of(&ids, NOW - Millis::from_secs(30 * 86_400))
+            .await
+            .unwrap()
+            .len(),
+        100
+    );
+    assert_eq!(store.accounts_uncounted(NOW, None, 10).await.unwrap().len(), 10);
     assert!(!store.ideas_expired(NOW, 50).await.unwrap().is_empty());
     let lease = Millis::from_secs(60);
     assert_eq!(store.notices_claim("t", NOW, lease, 10).await.unwrap().len(), 10);
@@ -158,6 +175,29 @@ async fn tasks(store: &ExplainedStore) {
     store.told_lately(&user("user1"), "k1", NOW).await.unwrap();
     store.destinations_of(&user("user1")).await.unwrap();
     assert!(store.api_token_look_up("d77", NOW).await.unwrap().is_some());
+}
+
+/// What counts say all together, and learning from them: whoever has half of all posts reads half of them.
+async fn counting(store: &ExplainedStore) {
+    let who = user("user7");
+    store
+        .metrics_summary(&who, &CountsFilter::default(), NOW)
+        .await
+        .unwrap();
+    let page = store
+        .metrics_page(&who, &CountsFilter::default(), None, 1)
+        .await
+        .unwrap();
+    let counted = Collected {
+        post: page.items[0].post.clone(),
+        platform: Platform::parse(&page.items[0].platform).unwrap(),
+        remote_id: RemoteId::from("r"),
+        counts: Metrics {
+            likes: Some(2),
+            ..Metrics::default()
+        },
+    };
+    store.metrics_record(&who, &[counted], NOW).await.unwrap();
 }
 
 /// What publishing a post asks, and what people ask all the time.
@@ -198,9 +238,10 @@ async fn requests(store: &ExplainedStore) {
         store.post_list(&who, &group, None, 20).await.unwrap();
         store.account_rows(&who).await.unwrap();
         store
-            .metrics_latest(&who, Some(Platform::X), Timestamp(0), 50)
+            .metrics_page(&who, &CountsFilter::default(), None, 50)
             .await
             .unwrap();
+        store.token_rows(&who).await.unwrap();
         store.metrics_of(&who, &post_id(1)).await.unwrap();
         store
             .idea_list(
@@ -285,6 +326,7 @@ async fn nothing_hot_reads_a_whole_table_of_100_000_posts() {
     let store = Store::new(neon, surroundings);
     tasks(&store).await;
     requests(&store).await;
+    counting(&store).await;
 
     let mut broken = Vec::new();
     let plans = plans.lock().unwrap();

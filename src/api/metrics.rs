@@ -1,0 +1,253 @@
+//! What posts have got: a page of posts with their counts, all of them together, and the history of one.
+
+use crate::api::Shared;
+use crate::api::posts::{bad_cursor, short};
+use crate::api::problem::Problem;
+use crate::api::rows::Rows;
+use crate::domain::id::{AccountId, PostId};
+use crate::domain::limits::LEARN_FROM_MS;
+use crate::domain::metrics::Metrics;
+use crate::domain::platform::Platform;
+use crate::domain::time::{Millis, Timestamp};
+use crate::ports::objects::Objects;
+use crate::store::cursor::Cursor;
+use crate::store::learning::{Followed, HourScore, KindScore, PlatformTotal};
+use crate::store::metrics::{CountsFilter, PostCounts};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+const PAGE_DEFAULT: u32 = 50;
+const PAGE_MAX: u32 = 100;
+/// Characters of a text that is shown beside its counts.
+const TEXT_CHARS: usize = 80;
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Days of the week as they are numbered.
+const DAYS: [&str; 7] = [
+    "sunday",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+];
+
+/// What a list of counts is asked for.
+struct Asked {
+    filter: CountsFilter,
+    limit: u32,
+    cursor: Option<Cursor>,
+}
+
+impl Asked {
+    /// Reads a query; a parameter that is not among `known` is refused.
+    fn read(query: Vec<(String, String)>, known: &[&str], now: Timestamp) -> Result<Self, Problem> {
+        let mut asked = Self {
+            filter: CountsFilter::default(),
+            limit: PAGE_DEFAULT,
+            cursor: None,
+        };
+        for (name, value) in query {
+            let given = short(&value);
+            match name.as_str() {
+                name if !known.contains(&name) => {
+                    let all: Vec<String> = known.iter().map(|one| format!("`{one}`")).collect();
+                    let name = short(name);
+                    let message = format!("`{name}` is not a parameter of this list: expected {}", all.join(", "));
+                    return Err(Problem::field(&name, message));
+                }
+                "platform" => {
+                    let platform = Platform::parse(&value).ok_or_else(|| {
+                        let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
+                        Problem::field(
+                            "platform",
+                            format!("`{given}` is not a platform: expected one of {all}"),
+                        )
+                    })?;
+                    asked.filter.platform = Some(platform);
+                }
+                "account_id" => asked.filter.account = Some(AccountId(given)),
+                "since" => {
+                    let since = since(&value, now);
+                    let message = format!(
+                        "`{given}` is not a time: expected days back such as `30d`, a date, or RFC 3339 such as `2026-11-23T09:00:00Z`"
+                    );
+                    asked.filter.since = Some(since.ok_or_else(|| Problem::field("since", message))?);
+                }
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+                    let message = format!("`{given}` is not a number of posts: expected 1 to {PAGE_MAX}");
+                    asked.limit = limit.ok_or_else(|| Problem::field("limit", message))?;
+                }
+                _ => {
+                    let text = URL_SAFE_NO_PAD.decode(&value).ok();
+                    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+                    asked.cursor = Some(text.and_then(|text| Cursor::parse(&text)).ok_or_else(bad_cursor)?);
+                }
+            }
+        }
+        Ok(asked)
+    }
+}
+
+/// `30d`, a date (which begins in UTC), or an instant.
+fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u16>().ok());
+    let days = days.map(|days| now - Millis(i64::from(days) * DAY_MS));
+    let date = || Timestamp::parse(&format!("{text}T00:00:00Z")).ok();
+    days.or_else(|| Timestamp::parse(text).ok()).or_else(date)
+}
+
+/// `GET /v1/metrics`
+pub async fn list<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let known = ["platform", "account_id", "since", "limit", "cursor"];
+    let asked = Asked::read(query, &known, app.clock.now())?;
+    let (store, user) = (app.rows.store()?, &app.settings.user_id);
+    let page = store
+        .metrics_page(user, &asked.filter, asked.cursor.as_ref(), asked.limit)
+        .await?;
+    let items: Vec<Value> = page.items.iter().map(post).collect();
+    let next = page.next.map(|next| URL_SAFE_NO_PAD.encode(next.to_string()));
+    Ok(Json(json!({ "items": items, "next_cursor": next })).into_response())
+}
+
+/// `GET /v1/metrics/summary`
+pub async fn summary<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let now = app.clock.now();
+    let mut filter = Asked::read(query, &["platform", "account_id", "since"], now)?.filter;
+    let since = *filter.since.get_or_insert(now - LEARN_FROM_MS);
+    let store = app.rows.store()?;
+    let summary = store.metrics_summary(&app.settings.user_id, &filter, now).await?;
+    Ok(Json(json!({
+        "since": since.to_rfc3339(),
+        "time_zone": summary.time_zone,
+        "platforms": summary.platforms.iter().map(total).collect::<Vec<_>>(),
+        "formats": summary.formats.iter().map(kind).collect::<Vec<_>>(),
+        "pillars": summary.pillars.iter().map(kind).collect::<Vec<_>>(),
+        "best_times": summary.best_times.iter().map(hour).collect::<Vec<_>>(),
+        "followers": summary.followers.iter().map(followed).collect::<Vec<_>>(),
+    }))
+    .into_response())
+}
+
+/// `GET /v1/posts/{id}/metrics`
+pub async fn of_post<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
+    let (latest, curve) = app.rows.store()?.metrics_of(&app.settings.user_id, &id).await?;
+    if latest.is_none() && curve.is_empty() {
+        // A post that was not read yet has no numbers; one that is not there is not found.
+        super::posts::find(&app, id.as_str()).await?;
+    }
+    let items = curve.iter().map(|point| {
+        let mut item = counts(&point.counts);
+        item["collected_at"] = point.collected_at.to_rfc3339().into();
+        item
+    });
+    let items: Vec<Value> = items.collect();
+    let latest = latest.as_ref().map(post);
+    Ok(Json(json!({ "latest": latest, "items": items, "next_cursor": null })).into_response())
+}
+
+/// What a platform does not tell is null, never 0.
+fn counts(counts: &Metrics) -> Value {
+    json!({
+        "views": counts.views,
+        "impressions": counts.impressions,
+        "reach": counts.reach,
+        "likes": counts.likes,
+        "comments": counts.comments,
+        "shares": counts.shares,
+        "quotes": counts.quotes,
+        "saves": counts.saves,
+        "clicks": counts.clicks,
+    })
+}
+
+fn post(post: &PostCounts) -> Value {
+    json!({
+        "post_id": post.post,
+        "platform": post.platform,
+        "account_id": post.account,
+        "text": post.text.chars().take(TEXT_CHARS).collect::<String>(),
+        "format": post.format,
+        "topic": post.topic,
+        "pillar": post.pillar,
+        "language": post.language,
+        "published_at": post.published_at.to_rfc3339(),
+        "collected_at": post.collected_at.to_rfc3339(),
+        "counts": counts(&post.counts),
+        "score": post.score,
+        "rate_bps": post.rate_bps,
+    })
+}
+
+fn total(total: &PlatformTotal) -> Value {
+    json!({
+        "platform": total.platform,
+        "posts": total.posts,
+        "seen": total.seen,
+        "reactions": total.reactions,
+        "score": total.score,
+        "rate_bps": total.rate_bps,
+    })
+}
+
+fn kind(kind: &KindScore) -> Value {
+    json!({ "name": kind.name, "posts": kind.posts, "score": kind.score })
+}
+
+fn hour(hour: &HourScore) -> Value {
+    let day = usize::try_from(hour.day_of_week).unwrap_or(0);
+    json!({
+        "weekday": DAYS.get(day).copied().unwrap_or("sunday"),
+        "hour": hour.hour,
+        "posts": hour.posts,
+        "score": hour.score,
+    })
+}
+
+fn followed(followed: &Followed) -> Value {
+    let days = followed
+        .days
+        .iter()
+        .map(|on| json!({ "day": on.day, "followers": on.followers }));
+    json!({
+        "account_id": followed.account,
+        "platform": followed.platform,
+        "days": days.collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_read_in_three_ways() {
+        let now = Timestamp(1_795_424_400_000);
+        for (text, expected) in [
+            ("2d", Some("2026-11-21T09:00:00.000Z")),
+            ("2026-11-20", Some("2026-11-20T00:00:00.000Z")),
+            ("2026-11-20T10:00:00+01:00", Some("2026-11-20T09:00:00.000Z")),
+            ("lately", None),
+            ("-3d", None),
+        ] {
+            let found = since(text, now).map(Timestamp::to_rfc3339);
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+}
