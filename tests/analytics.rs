@@ -32,7 +32,7 @@ const DAY: Millis = Millis(24 * 3_600_000);
 struct Bench {
     world: World,
     x: XHandle,
-    linkedin: LinkedInHandle,
+    _linkedin: LinkedInHandle,
     accounts: [AccountId; 2],
     neon: NeonEndpoint,
     _postgres: Arc<psn::dev::postgres::Postgres>,
@@ -83,7 +83,7 @@ impl Bench {
         Self {
             world,
             x,
-            linkedin,
+            _linkedin: linkedin,
             accounts: [ada, ann],
             neon,
             _postgres: postgres,
