@@ -39,7 +39,6 @@ const GET: &str = concat!(
     " from preference_model where user_id = $1"
 );
 
-
 /// One count a day, the newest 400 (the legacy program's list grows for ever). `$1` whose, `$2` count, `$3` now.
 const FOLLOWERS: &str = "insert into preference_model as m (user_id, follower_history, created_at, updated_at) \
     values ($1, jsonb_build_array(jsonb_build_object('count', $2::bigint, 'date', $3::text)), $3::timestamptz, $3::timestamptz) \
@@ -60,7 +59,6 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let rows = self.read_one(Who::User(user.clone()), get).await?;
         rows.first().map(read_model).transpose()
     }
-
 }
 
 /// The statement that adds a count to the followers that the legacy program knows of; the last of a day counts.
