@@ -1,8 +1,14 @@
 //! The analytics collector over weeks of virtual time: the real task, index, drivers, database and emulated platforms.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[allow(dead_code, reason = "another test uses the rest of it")]
+#[path = "planning/bench.rs"]
+mod bench;
+#[path = "api/described.rs"]
+mod described;
 mod support;
 
+use bench::Client;
 use psn::dev::emulators::engine::{self, Account, Options};
 use psn::dev::emulators::linkedin::settings::Settings as LinkedInSettings;
 use psn::dev::emulators::linkedin::{LinkedInHandle, LinkedInOptions};
@@ -100,6 +106,7 @@ impl Bench {
             hash: content_hash(&parts),
             parts,
             media: Vec::new(),
+            labels: Default::default(),
             options: None,
             scheduled_at: Some(self.world.now() + Millis(1_000)),
             group_id: None,
@@ -393,4 +400,85 @@ async fn more_than_one_run_can_do_goes_on_in_the_next() {
     let rest = [bench.collect().await.read, bench.collect().await.read];
     assert_eq!(first.read + rest[0] + rest[1], 12);
     assert_eq!(bench.collect().await.read, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_posts_have_got_is_asked_over_the_api() {
+    let bench = Bench::start("analytics_api", &[]).await;
+    let thread = bench.publish(1, Platform::X, &["one", "two"]).await;
+    let text = bench.publish(2, Platform::LinkedIn, &["hello"]).await;
+    let api = Client::new(&bench.world, "default");
+    let empty = api.get(&format!("/v1/posts/{text}/metrics")).await.ok();
+    assert_eq!(empty, json!({"latest": null, "items": [], "next_cursor": null}));
+    bench.days(3).await;
+
+    let all = api.get("/v1/metrics").await.ok();
+    let ids = |page: &Value| {
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["post_id"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&all), [json!(text), json!(thread)]);
+    let x = &all["items"][1];
+    assert_eq!(
+        (&x["text"], &x["score"], &x["rate_bps"]),
+        (&json!("1 one"), &json!(14), &json!(1_000))
+    );
+    let missing = (&x["counts"]["views"], &x["counts"]["reach"], &x["counts"]["likes"]);
+    assert_eq!(missing, (&json!(null), &json!(null), &json!(6)));
+    let first = api.get("/v1/metrics?limit=1").await.ok();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = api.get(&format!("/v1/metrics?limit=1&cursor={cursor}")).await.ok();
+    assert_eq!((ids(&rest), &rest["next_cursor"]), (vec![json!(thread)], &json!(null)));
+    let of_account = format!("/v1/metrics?account_id={}&platform=x&since=30d", bench.accounts[0]);
+    assert_eq!(ids(&api.get(&of_account).await.ok()), [json!(thread)]);
+    assert!(ids(&api.get("/v1/metrics?since=1d").await.ok()).is_empty());
+
+    let history = api.get(&format!("/v1/posts/{thread}/metrics")).await.ok();
+    assert_eq!(history["items"].as_array().unwrap().len(), 2);
+    assert_eq!(history["latest"]["counts"]["impressions"], 100);
+
+    let summary = api.get("/v1/metrics/summary").await.ok();
+    assert_eq!(summary["time_zone"], "UTC");
+    let platforms = [
+        json!({"platform": "linkedin", "posts": 1, "seen": 50, "reactions": 6, "score": 8, "rate_bps": 1_200}),
+        json!({"platform": "x", "posts": 1, "seen": 100, "reactions": 10, "score": 14, "rate_bps": 1_000}),
+    ];
+    assert_eq!(summary["platforms"], json!(platforms));
+    assert_eq!(summary["formats"], json!([{"name": "text", "posts": 2, "score": 11}]));
+    assert_eq!(summary["best_times"].as_array().unwrap().len(), 1);
+    assert_eq!(summary["followers"][0]["days"].as_array().unwrap().len(), 4);
+
+    // Another user has none of it, and what is asked wrongly is said.
+    let bob = Client::new(&bench.world, "bob");
+    assert_eq!(bob.get("/v1/metrics").await.ok()["items"], json!([]));
+    assert_eq!(bob.get("/v1/metrics/summary").await.ok()["followers"], json!([]));
+    assert_eq!(bob.get(&format!("/v1/posts/{thread}/metrics")).await.status, 404);
+    for (path, refusal) in [
+        (
+            "/v1/metrics?platform=myspace",
+            "422 [platform] `myspace` is not a platform: expected one of `x`, `linkedin`, `instagram`, `tiktok`",
+        ),
+        (
+            "/v1/metrics?since=lately",
+            "422 [since] `lately` is not a time: expected days back such as `30d`, a date, or RFC 3339 such as `2026-11-23T09:00:00Z`",
+        ),
+        (
+            "/v1/metrics?limit=0",
+            "422 [limit] `0` is not a number of posts: expected 1 to 100",
+        ),
+        (
+            "/v1/metrics?cursor=x",
+            "422 [cursor] `cursor` is not one that a list gave out: start again without it",
+        ),
+        (
+            "/v1/metrics/summary?limit=1",
+            "422 [limit] `limit` is not a parameter of this list: expected `platform`, `account_id`, `since`",
+        ),
+    ] {
+        assert_eq!(api.get(path).await.refusal(), refusal);
+    }
 }

@@ -92,7 +92,7 @@ impl Answer {
 }
 
 impl Client {
-    fn new(world: &World, user: &str) -> Self {
+    pub fn new(world: &World, user: &str) -> Self {
         let store = Arc::new(world.store());
         let oauth = oauth::Client::new(
             world.http().clone(),
