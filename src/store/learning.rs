@@ -9,7 +9,7 @@ use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::metrics::{CountsFilter, FollowersOn};
+use crate::store::metrics::{Collected, CountsFilter, FollowersOn, record_statements};
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::{Row, Rows};
 
@@ -195,14 +195,27 @@ const FOLLOWED: &str = "select account_id, platform, to_char(day, 'YYYY-MM-DD') 
       and ($4::text is null or f.platform = $4) and ($5::text is null or f.account_id::text = $5) \
     order by f.platform, f.account_id, f.day limit 2000";
 
-/// The statement that writes what is to be learnt from a user's counts, but nothing that they have locked.
-#[must_use]
-pub fn learn_statement(user: &UserId, now: Timestamp) -> Statement {
-    let since = now - LEARN_FROM_MS;
-    Statement::new(LEARN, [param(user), param(since), param(now)])
-}
-
 impl<H: HttpClient, A: Ambient> Store<H, A> {
+    /// Writes what was collected of a user's posts at one time: the newest counts, and a place in the history of each; and
+    /// what is to be learnt from all of theirs, but nothing that they have locked. Posts that are not theirs are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`]; writing again is always right.
+    pub async fn metrics_record(
+        &self,
+        user: &UserId,
+        collected: &[Collected],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if collected.is_empty() {
+            return Ok(());
+        }
+        let [snapshot, history] = record_statements(user, collected, at);
+        let learn = Statement::new(LEARN, [param(user), param(at - LEARN_FROM_MS), param(at)]);
+        let batch = [snapshot, history, learn];
+        self.write(Who::User(user.clone()), &batch).await.map(|_| ())
+    }
+
     /// What a user's counts say of the posts since `filter.since`, which is 90 days ago where it is left out.
     ///
     /// # Errors

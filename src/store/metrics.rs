@@ -12,7 +12,7 @@ use crate::store::cursor::{Cursor, Page};
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::{Row, Rows, millis_of};
-use crate::store::{Store, content, learning, preferences};
+use crate::store::{Store, content, preferences};
 use serde_json::json;
 
 /// The counts of a whole post, all its parts together.
@@ -251,31 +251,6 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         self.read_one(Who::Task, read).await?.map(read_countable)
     }
 
-    /// Writes what was collected of a user's posts at one time: the newest counts, and a place in the history of each; and
-    /// what is to be learnt from all of theirs.
-    /// Posts that are not theirs are left out.
-    ///
-    /// # Errors
-    /// [`StoreError`]; writing again is always right.
-    pub async fn metrics_record(
-        &self,
-        user: &UserId,
-        collected: &[Collected],
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        if collected.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<_> = collected.iter().map(to_json).collect();
-        let params = [param(json!(rows)), param(user), param(at)];
-        let batch = [
-            Statement::new(SNAPSHOT, params.clone()),
-            Statement::new(HISTORY, params),
-            learning::learn_statement(user, at),
-        ];
-        self.write(Who::User(user.clone()), &batch).await.map(|_| ())
-    }
-
     /// A page of a user's posts with their newest counts, the last published first, at most `limit` (1 to 100).
     ///
     /// # Errors
@@ -410,6 +385,17 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             })
         })
     }
+}
+
+/// What writes what was collected of a user's posts at one time: the newest counts, and a place in the history of each.
+/// Posts that are not theirs are left out.
+pub(crate) fn record_statements(user: &UserId, collected: &[Collected], at: Timestamp) -> [Statement; 2] {
+    let rows: Vec<_> = collected.iter().map(to_json).collect();
+    let params = [param(json!(rows)), param(user), param(at)];
+    [
+        Statement::new(SNAPSHOT, params.clone()),
+        Statement::new(HISTORY, params),
+    ]
 }
 
 /// The columns of the legacy shape are 32 bits wide.

@@ -28,6 +28,7 @@ use crate::ports::table::Table;
 use crate::tasks::budget::Budget;
 use crate::tasks::chores::Chores;
 use crate::tasks::consent::Consents;
+use crate::tasks::keys::{encode, time_key};
 use crate::tasks::readings::Readings;
 use serde::{Deserialize, Serialize};
 
@@ -92,16 +93,6 @@ pub struct Index<'a> {
     pub table: &'a dyn Table,
     /// The time.
     pub now: Timestamp,
-}
-
-/// An instant as a part of a key: such keys sort by time.
-pub(crate) fn time_key(at: Timestamp) -> String {
-    format!("{:016}", at.0.max(0))
-}
-
-/// A value as it is stored.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Result<String, String> {
-    serde_json::to_string(value).map_err(|error| error.to_string())
 }
 
 impl Index<'_> {

@@ -8,6 +8,7 @@ pub mod connected;
 pub mod consent;
 pub mod index;
 pub mod journal;
+mod keys;
 pub mod publish;
 pub mod readings;
 pub mod settings;

@@ -10,7 +10,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::ports::readings::{ReadingsReply, ReadingsRequest, SweepPlace};
 use crate::ports::table::Table;
 use crate::tasks::budget::Budget;
-use crate::tasks::index::{encode, time_key};
+use crate::tasks::keys::{encode, time_key};
 use serde::{Deserialize, Serialize};
 
 /// The database is swept once a day; a little earlier, so that a task that runs on the hour stays on its hour.

@@ -61,7 +61,7 @@ async fn run_task(
 
 struct Tasks {
     store: Option<Arc<Database>>,
-    settings: Option<Settings>,
+    settings: Option<Arc<Settings>>,
     objects: Bindings,
 }
 
@@ -129,7 +129,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
                 Ok(store) => {
                     accounts = connected(&settings, Arc::clone(&store)).map_err(worker::Error::RustError)?;
                     database = Some(store);
-                    known = Some(settings.clone());
+                    known = Some(Arc::clone(&settings));
                 }
                 Err(hint) => api_settings.missing.push(MissingVariable {
                     name: "DATABASE_URL".to_owned(),
