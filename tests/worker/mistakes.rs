@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 async fn people_and_their_mistakes() {
     let site = Site::start("500,1500,3000", "2500", XSettings::default()).await;
     mistakes(&site).await;
+    times_in_words(&site).await;
     the_answer_to_the_insert_is_lost_once(&site).await;
     the_answer_to_the_insert_is_lost_for_good(&site).await;
     people::play(&site).await;
@@ -43,6 +44,40 @@ fn ids(text: &str) -> Vec<String> {
 
 fn create(site: &Site, body: &Value) -> RequestBuilder {
     site.request(Method::POST, "/v1/posts", Some(body))
+}
+
+/// The runtime's own tables say what the clocks of a place show.
+async fn times_in_words(site: &Site) {
+    let patch = async |body: Value| site.call(Method::PATCH, "/v1/settings", Some(&body)).await;
+    assert_eq!(patch(json!({"time_zone": "Europe/Atlantis"})).await.status, 422);
+    let set = patch(json!({"time_zone": "europe/berlin"})).await;
+    assert_eq!((set.status, &set.body["time_zone"]), (200, &json!("Europe/Berlin")));
+    let make = async |at: &str| {
+        let body = json!({"platform": "x", "content": format!("said {at}"), "scheduled_at": at});
+        site.call(Method::POST, "/v1/posts", Some(&body)).await
+    };
+    let gap = make("2031-03-30 02:30").await;
+    assert_eq!(
+        (gap.status, gap.body["detail"].as_str().unwrap()),
+        (
+            422,
+            "2031-03-30 02:30 does not exist in Europe/Berlin, where clocks are set forward then: expected a time such as \
+             2031-03-30T01:30:00+01:00 or 2031-03-30T03:30:00+02:00"
+        )
+    );
+    let made = make("2031-06-02 09:00").await.body["posts"][0].clone();
+    assert_eq!(made["scheduled_at"], "2031-06-02T07:00:00.000Z");
+    assert_eq!(made["scheduled_as"], "Mon 2031-06-02 09:00 Europe/Berlin = 07:00Z");
+    let slot = make("next_free_slot").await.body["posts"][0].clone();
+    assert!(
+        slot["scheduled_as"].as_str().unwrap().contains(":00 Europe/Berlin = "),
+        "{slot}"
+    );
+    for post in [made, slot] {
+        let path = format!("/v1/posts/{}", post["id"].as_str().unwrap());
+        assert_eq!(site.call(Method::DELETE, &path, None).await.status, 204);
+    }
+    assert_eq!(patch(json!({ "time_zone": null })).await.status, 200);
 }
 
 async fn mistakes(site: &Site) {
