@@ -25,8 +25,10 @@ use psn::domain::post::{PartState, Status, SubStatus};
 use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::Millis;
 use psn::ports::objects::{
-    AccountReply, AccountRequest, ConsentAnswer, IndexRequest, ObjectError, PostReply, PostRequest,
+    AccountReply, AccountRequest, ConsentAnswer, IndexRequest, ObjectError, PostReply, PostRequest, TaskEnd,
 };
+use psn::tasks::TASKS;
+use psn::tasks::runs::Runs;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -677,6 +679,61 @@ async fn accounts_wake_and_tasks_run() {
     );
     let run = client.call("POST", "/v1/tasks/watchdog/run", Value::Null).await;
     assert_eq!((run.status, run.body), (StatusCode::OK, json!({ "woken": 0 })));
+    let busy = client.call("POST", "/v1/tasks/token_refresher/run", Value::Null).await;
+    let said = "`token_refresher` is running since 2026-11-23T09:00:00.000Z: ask again when it has ended";
+    assert_eq!(
+        (busy.status, &busy.body["detail"]),
+        (StatusCode::CONFLICT, &json!(said))
+    );
+}
+
+#[tokio::test]
+async fn tasks_tell_how_their_last_runs_went() {
+    let mut client = Client::new();
+    let ended = TaskEnd {
+        at: NOW,
+        problem: Some("the database did not answer: it is tried again".to_owned()),
+        more: Some(String::new()),
+        report: json!({ "woken": 2 }),
+    };
+    {
+        let world = client.fake.0.lock().unwrap();
+        let (table, now) = (&world.runs, NOW);
+        let runs = Runs { table, now };
+        runs.begin("watchdog".to_owned(), NOW, "a".to_owned()).unwrap();
+        runs.end("watchdog", "a", ended).unwrap();
+        runs.begin("token_refresher".to_owned(), NOW, "b".to_owned()).unwrap();
+    }
+    let listed = client.call("GET", "/v1/tasks", Value::Null).await;
+    assert_eq!(
+        (listed.status, &listed.body["next_cursor"]),
+        (StatusCode::OK, &Value::Null)
+    );
+    let items = listed.body["items"].as_array().unwrap();
+    assert_eq!(items.len(), TASKS.len());
+    let at = "2026-11-23T09:00:00.000Z";
+    assert_eq!(
+        items[0],
+        json!({
+            "name": "watchdog",
+            "cron": "*/15 * * * *",
+            "purpose": TASKS[0].purpose,
+            "last_run": at,
+            "last_result": {
+                "status": "failed",
+                "message": "the database did not answer: it is tried again",
+                "ended_at": at,
+                "more": true,
+                "report": { "woken": 2 },
+            },
+            "next_run": "2026-11-23T09:07:00.000Z",
+        })
+    );
+    assert_eq!(items[1]["last_result"]["status"], "running");
+    assert_eq!(
+        (&items[2]["last_run"], &items[2]["last_result"]),
+        (&Value::Null, &Value::Null)
+    );
 }
 
 #[tokio::test]

@@ -109,10 +109,6 @@ impl Rows for Nothing {
 }
 
 impl TaskRunner for Nothing {
-    fn names(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
     fn run<'a>(&'a self, _: &'a str) -> TaskAnswer<'a> {
         Box::pin(async { None })
     }

@@ -114,7 +114,6 @@ const CASES: &[Case] = cases![
     access::a_token_speaks_for_its_user_until_it_ends,
     access::an_invite_lets_one_in,
     access::whoever_leaves_is_out_at_once,
-    access::a_task_runs_once_and_never_beside_itself,
     access::one_key_one_answer,
     access::settings_deeds_and_media,
     faults::retries_what_did_not_run,

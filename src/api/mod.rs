@@ -46,6 +46,7 @@ use crate::ports::media::MediaStore;
 use crate::ports::objects::Objects;
 use crate::ports::zone::Zones;
 use crate::store::seal::{AddressSigner, Sealer};
+use crate::tasks::Ran;
 use crate::tasks::connected::{AccountReport, Revocation};
 use auth::ApiToken;
 use axum::Router;
@@ -136,13 +137,10 @@ impl From<&Sealer> for KeyNames {
 }
 
 /// What a task run by hand answers, in time.
-pub type TaskAnswer<'a> = Pin<Box<dyn Future<Output = Option<serde_json::Value>> + Send + 'a>>;
+pub type TaskAnswer<'a> = Pin<Box<dyn Future<Output = Option<Ran>> + Send + 'a>>;
 
 /// Runs cron tasks by name.
 pub trait TaskRunner: Send + Sync {
-    /// The names there are.
-    fn names(&self) -> Vec<&'static str>;
-
     /// Runs the task of that name; `None` when there is none.
     fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a>;
 }
@@ -227,6 +225,7 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/oauth/result", post(oauth::result::<O, R>))
         .route("/oauth/callback", get(oauth::callback::<O, R>))
         .route("/media/{id}", get(served::show::<O, R>))
+        .route("/v1/tasks", get(tasks::list::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         // `guard` measures bodies: what reaches a handler is short enough for it.
         .layer(DefaultBodyLimit::disable())

@@ -1,14 +1,61 @@
-//! Running a cron task by hand.
+//! The cron tasks: how their last runs went, and running one by hand.
 
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{Shared, body};
-use crate::ports::objects::Objects;
+use crate::domain::time::Timestamp;
+use crate::ports::objects::{IndexReply, IndexRequest, Objects, TaskRun};
+use crate::tasks::runs::LEASE_MS;
+use crate::tasks::{Ran, TASKS, Task};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// `GET /v1/tasks`
+pub async fn list<O: Objects, R: Rows>(State(app): Shared<O, R>) -> Result<Response, Problem> {
+    let Ok(IndexReply::TaskRuns { runs }) = app.objects.index(IndexRequest::TaskRuns).await else {
+        return Err(Problem::object_away());
+    };
+    let now = app.clock.now();
+    let item = |task| item(task, runs.iter().find(|run| run.name == task.name), now);
+    let items: Vec<Value> = TASKS.iter().map(item).collect();
+    Ok(Json(json!({ "items": items, "next_cursor": null })).into_response())
+}
+
+fn item(task: &Task, run: Option<&TaskRun>, now: Timestamp) -> Value {
+    let has_more = run.is_some_and(|run| run.progress.is_some());
+    json!({
+        "name": task.name,
+        "cron": task.cron,
+        "purpose": task.purpose,
+        "last_run": run.map(|run| run.began_at.to_rfc3339()),
+        "last_result": run.map(|run| result(run, now)),
+        "next_run": task.next(now, has_more).map(Timestamp::to_rfc3339),
+    })
+}
+
+fn result(run: &TaskRun, now: Timestamp) -> Value {
+    let (status, message) = match &run.end {
+        None if now.since(run.began_at) < LEASE_MS => ("running", None),
+        None => (
+            "failed",
+            Some("it died before it ended: the next run does what it left".to_owned()),
+        ),
+        Some(end) if end.problem.is_some() => ("failed", end.problem.clone()),
+        Some(_) => ("done", None),
+    };
+    let end = run.end.as_ref();
+    json!({
+        "status": status,
+        "message": message,
+        "ended_at": end.map(|end| end.at.to_rfc3339()),
+        "more": end.is_some_and(|end| end.more.is_some()),
+        "report": end.map(|end| &end.report),
+    })
+}
 
 /// `POST /v1/tasks/{name}/run`
 pub async fn run<O: Objects, R: Rows>(
@@ -18,12 +65,18 @@ pub async fn run<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    if let Some(report) = app.tasks.run(&name).await {
-        return Ok(Json(report).into_response());
+    match app.tasks.run(&name).await {
+        Some(Ran::Done(outcome)) => Ok(Json(outcome.report).into_response()),
+        Some(Ran::Busy { since }) => Err(Problem::new(
+            ProblemKind::Conflict,
+            format!("`{name}` is running since {since}: ask again when it has ended"),
+        )),
+        None => {
+            let known: Vec<String> = TASKS.iter().map(|task| format!("`{}`", task.name)).collect();
+            Err(Problem::new(
+                ProblemKind::NotFound,
+                format!("there is no task of that name: expected one of {}", known.join(", ")),
+            ))
+        }
     }
-    let known: Vec<String> = app.tasks.names().iter().map(|name| format!("`{name}`")).collect();
-    Err(Problem::new(
-        ProblemKind::NotFound,
-        format!("there is no task of that name: expected one of {}", known.join(", ")),
-    ))
 }

@@ -2,7 +2,6 @@
 
 pub mod bucket;
 pub mod capnp;
-pub mod cron;
 pub mod emulators;
 pub mod faults;
 pub mod guard;

@@ -16,9 +16,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::bucket;
-use super::cron::{Cron, CronError};
 use super::guard::Guarded;
 use super::runtime_config::{Layout, Wrangler, render};
+use crate::domain::cron::{Cron, CronError};
 
 /// A runtime that lived shorter than this is started again only after a pause, which doubles up to the maximum.
 const LIFE_MS_MIN: u128 = 1_000;

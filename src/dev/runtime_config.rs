@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::bucket::{self, Bucket};
 use super::capnp::quote;
-use super::cron::{Cron, CronError};
+use crate::domain::cron::{Cron, CronError};
 
 /// The parts of `wrangler.toml` that the local runtime follows.
 #[derive(Debug, Deserialize)]

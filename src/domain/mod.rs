@@ -6,6 +6,7 @@
 pub mod account;
 pub mod calendar;
 pub mod content;
+pub mod cron;
 pub mod engagement;
 pub mod hash;
 pub mod health;

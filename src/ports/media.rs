@@ -1,7 +1,9 @@
 //! Where media lie: their bytes under the hash of these, and what is known of them beside.
 
 use crate::domain::media::{MediaId, Medium};
+use crate::domain::time::Timestamp;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -37,6 +39,15 @@ pub fn described_by(key: &str) -> Option<MediaId> {
 /// What every name of a medium begins with.
 pub const KEY_PREFIX: &str = "media/";
 const DESCRIPTION_SUFFIX: &str = ".json";
+
+/// A medium that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Which.
+    pub id: MediaId,
+    /// When it was last described.
+    pub since: Timestamp,
+}
 
 /// One chunk of an upload, as the store names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +127,7 @@ pub trait MediaStore: MediaBytes {
         chunks: &'a [ChunkTag],
     ) -> Boxed<'a, Result<u64, MediaError>>;
 
-    /// Writes down what is known of a medium whose bytes are there.
+    /// Writes down what is known of a medium whose bytes are there; its age counts from then.
     ///
     /// # Errors
     /// [`MediaError`] when the store did not take it.
@@ -126,7 +137,7 @@ pub trait MediaStore: MediaBytes {
     ///
     /// # Errors
     /// [`MediaError`] when the store did not answer.
-    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>>;
+    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<Kept>, MediaError>>;
 
     /// Removes a medium; what is not there counts as removed.
     ///
@@ -174,7 +185,7 @@ impl MediaStore for NoMedia {
         not_set_up()
     }
 
-    fn list<'a>(&'a self, _: Option<&'a MediaId>, _: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>> {
+    fn list<'a>(&'a self, _: Option<&'a MediaId>, _: usize) -> Boxed<'a, Result<Vec<Kept>, MediaError>> {
         not_set_up()
     }
 

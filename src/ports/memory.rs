@@ -6,13 +6,13 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::journal::{AppendError, Journal, Record};
-use crate::ports::media::{Boxed, ChunkTag, MediaBytes, MediaError, MediaStore, MediumRange};
+use crate::ports::media::{Boxed, ChunkTag, Kept, MediaBytes, MediaError, MediaStore, MediumRange};
 use crate::ports::table::Table;
 use crate::ports::waker::Waker;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -145,22 +145,34 @@ impl Waker for MemoryWaker {
     }
 }
 
-/// Media in memory.
-#[derive(Debug, Default)]
-pub struct MemoryMedia(Mutex<Shelf>);
+/// Media in memory. Without a clock all of them are as old as time.
+#[derive(Default)]
+pub struct MemoryMedia {
+    shelf: Mutex<Shelf>,
+    clock: Option<Arc<dyn Clock>>,
+}
 
 #[derive(Debug, Default)]
 struct Shelf {
     bytes: BTreeMap<MediaId, Bytes>,
-    described: BTreeMap<MediaId, Medium>,
+    described: BTreeMap<MediaId, (Medium, Timestamp)>,
     uploads: BTreeMap<String, BTreeMap<u16, Bytes>>,
     uploads_begun: u64,
 }
 
 impl MemoryMedia {
+    /// Media whose age that clock tells.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock: Some(clock),
+            ..Self::default()
+        }
+    }
+
     /// Keeps bytes, whatever they are named.
     pub fn keep(&self, id: MediaId, bytes: Bytes) {
-        lock(&self.0).bytes.insert(id, bytes);
+        lock(&self.shelf).bytes.insert(id, bytes);
     }
 }
 
@@ -171,7 +183,7 @@ fn now<'a, T: Send + 'a>(answer: Result<T, MediaError>) -> Boxed<'a, Result<T, M
 
 impl MediaBytes for MemoryMedia {
     fn read<'a>(&'a self, range: &'a MediumRange) -> Boxed<'a, Result<Bytes, MediaError>> {
-        let shelf = lock(&self.0);
+        let shelf = lock(&self.shelf);
         let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         let (first, end) = (bound(range.first), bound(range.first.saturating_add(range.length)));
         let found = shelf.bytes.get(&range.id);
@@ -182,7 +194,10 @@ impl MediaBytes for MemoryMedia {
 
 impl MediaStore for MemoryMedia {
     fn find<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<Option<Medium>, MediaError>> {
-        now(Ok(lock(&self.0).described.get(id).cloned()))
+        now(Ok(lock(&self.shelf)
+            .described
+            .get(id)
+            .map(|(medium, _)| medium.clone())))
     }
 
     fn put<'a>(&'a self, id: &'a MediaId, bytes: Bytes) -> Boxed<'a, Result<(), MediaError>> {
@@ -191,12 +206,12 @@ impl MediaStore for MemoryMedia {
                 "the bytes are not those of the hash".to_owned(),
             )));
         }
-        lock(&self.0).bytes.insert(id.clone(), bytes);
+        lock(&self.shelf).bytes.insert(id.clone(), bytes);
         now(Ok(()))
     }
 
     fn begin<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<String, MediaError>> {
-        let mut shelf = lock(&self.0);
+        let mut shelf = lock(&self.shelf);
         shelf.uploads_begun += 1;
         let name = format!("{id}-{}", shelf.uploads_begun);
         shelf.uploads.insert(name.clone(), BTreeMap::new());
@@ -210,7 +225,7 @@ impl MediaStore for MemoryMedia {
         number: u16,
         bytes: Bytes,
     ) -> Boxed<'a, Result<ChunkTag, MediaError>> {
-        let mut shelf = lock(&self.0);
+        let mut shelf = lock(&self.shelf);
         let Some(chunks) = shelf.uploads.get_mut(upload) else {
             return now(Err(MediaError::NotFound));
         };
@@ -225,7 +240,7 @@ impl MediaStore for MemoryMedia {
         upload: &'a str,
         chunks: &'a [ChunkTag],
     ) -> Boxed<'a, Result<u64, MediaError>> {
-        let mut shelf = lock(&self.0);
+        let mut shelf = lock(&self.shelf);
         let Some(kept) = shelf.uploads.get(upload) else {
             return now(Err(MediaError::NotFound));
         };
@@ -244,22 +259,27 @@ impl MediaStore for MemoryMedia {
     }
 
     fn describe<'a>(&'a self, medium: &'a Medium) -> Boxed<'a, Result<(), MediaError>> {
-        let mut shelf = lock(&self.0);
-        shelf.described.insert(medium.id.clone(), medium.clone());
+        let mut shelf = lock(&self.shelf);
+        let since = self.clock.as_ref().map_or(Timestamp(0), |clock| clock.now());
+        shelf.described.insert(medium.id.clone(), (medium.clone(), since));
         now(Ok(()))
     }
 
-    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>> {
-        let shelf = lock(&self.0);
-        let ids = shelf
+    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<Kept>, MediaError>> {
+        let shelf = lock(&self.shelf);
+        let behind = shelf
             .described
-            .keys()
-            .filter(|id| after.is_none_or(|after| *id > after));
-        now(Ok(ids.take(limit.min(1_000)).cloned().collect()))
+            .iter()
+            .filter(|(id, _)| after.is_none_or(|after| *id > after));
+        let kept = behind.map(|(id, (_, since))| Kept {
+            id: id.clone(),
+            since: *since,
+        });
+        now(Ok(kept.take(limit.min(1_000)).collect()))
     }
 
     fn remove<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<(), MediaError>> {
-        let mut shelf = lock(&self.0);
+        let mut shelf = lock(&self.shelf);
         shelf.described.remove(id);
         shelf.bytes.remove(id);
         now(Ok(()))

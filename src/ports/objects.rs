@@ -349,6 +349,26 @@ pub enum IndexRequest {
     },
     /// About readings of counts.
     Readings(ReadingsRequest),
+    /// A run of a cron task wants to begin: never beside another of the same task.
+    TaskBegin {
+        /// The task.
+        name: String,
+        /// The time for which it runs.
+        due_at: Timestamp,
+        /// Names the run.
+        token: String,
+    },
+    /// It ended.
+    TaskEnd {
+        /// The task.
+        name: String,
+        /// Names the run.
+        token: String,
+        /// How.
+        end: TaskEnd,
+    },
+    /// The last run of each task.
+    TaskRuns,
     /// A request with an idempotency key begins.
     Begin {
         /// User, route and key.
@@ -380,6 +400,38 @@ pub enum IndexRequest {
         /// The state.
         state: String,
     },
+}
+
+/// A run of a cron task: the last one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRun {
+    /// The task.
+    pub name: String,
+    /// The time for which it ran.
+    pub due_at: Timestamp,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// Names it.
+    pub token: String,
+    /// Where the next one goes on, when this or an earlier one did not come to its end.
+    pub progress: Option<String>,
+    /// How many runs before it died.
+    pub unfinished: u32,
+    /// How it ended; `None` while it runs, and for ever when it died.
+    pub end: Option<TaskEnd>,
+}
+
+/// How a run of a task ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskEnd {
+    /// When.
+    pub at: Timestamp,
+    /// What kept it from its work, if something did: one sentence.
+    pub problem: Option<String>,
+    /// There is more to do than one run may: where the next one goes on.
+    pub more: Option<String>,
+    /// What it did.
+    pub report: serde_json::Value,
 }
 
 /// What became of a question for consent. `Debug` shows no code.
@@ -496,6 +548,21 @@ pub enum IndexReply {
     },
     /// About readings of counts.
     Readings(ReadingsReply),
+    /// The run is the asker's.
+    TaskBegun {
+        /// Where to go on, when the one before did not come to its end.
+        progress: Option<String>,
+    },
+    /// Another run of the task has not ended.
+    TaskBusy {
+        /// When that one began.
+        since: Timestamp,
+    },
+    /// The last run of each task.
+    TaskRuns {
+        /// They.
+        runs: Vec<TaskRun>,
+    },
     /// Go on: the key is new.
     Fresh,
     /// A request with this key is still running.

@@ -43,6 +43,12 @@ const FORGET: &str = "with candidates as (select distinct media_id from \
     gone as (delete from psn_media m using candidates c where m.media_id = c.media_id returning m.media_id) \
     select distinct media_id from gone order by media_id";
 
+/// Which of these are needed by a post: whatever is not out yet may still go out. `$1` names as posts have them, `$2` since
+/// when a published post needs them still.
+const NEEDED: &str = "select wanted.name from unnest($1::text[]) as wanted (name) where exists (select from posts p \
+    where p.media_urls ? wanted.name \
+      and (p.status <> 'published' or coalesce(p.published_at, p.updated_at) > $2::timestamptz))";
+
 impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// Notes that a user has a medium, or has used it again; `last_used_at` counts.
     ///
@@ -76,6 +82,19 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
                 last_used_at: row.instant("last_used_at")?,
             })
         })
+    }
+
+    /// Which of these media, by the names that posts have for them, are needed: by a post that is not out, or has been since
+    /// then. Reads as `psn_task`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn media_needed(&self, names: &[String], since: Timestamp) -> Result<Vec<String>, StoreError> {
+        // Names are a fixed word and hexadecimal digits: nothing of a Postgres array needs quotes.
+        let names = format!("{{{}}}", names.join(","));
+        let needed = Statement::new(NEEDED, [param(names), param(since)]);
+        let rows = self.read_one(Who::Task, needed).await?;
+        rows.map(|row| row.string("name"))
     }
 
     /// Forgets media that nobody has used since then, those unused longest first; which, so that their bytes can go.

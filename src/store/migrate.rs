@@ -72,6 +72,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(24, "media", "0024_media.sql"),
     migration!(25, "audit", "0025_audit.sql"),
     migration!(26, "post_indexes", "0026_post_indexes.sql"),
+    migration!(27, "no_task_runs", "0027_no_task_runs.sql"),
+    migration!(28, "post_media", "0028_post_media.sql"),
     migration!(30, "approval", "0030_approval.sql"),
     migration!(33, "counting", "0033_counting.sql"),
     migration!(38, "user_zones", "0038_user_zones.sql"),

@@ -37,7 +37,6 @@ pub mod row;
 pub mod seal;
 pub mod series;
 pub mod settings;
-pub mod task_runs;
 pub mod teams;
 
 pub use crate::domain::secret::Secret;

@@ -12,6 +12,7 @@
 //! - `spent/…`, `spent_by/…` → `crate::tasks::budget`
 //! - `chore/…`, `chore_swept/…` → `crate::tasks::chores`
 //! - `consent/{state}` → `crate::tasks::consent`
+//! - `task/{name}` → `crate::tasks::runs`
 //! - `swept_at` → when the database was last swept to its end
 //! - `swept_until` → the last row that a sweep read which did not come to the end
 //! - `account/{account}` → [`StoredAccount`]
@@ -30,6 +31,7 @@ use crate::tasks::chores::Chores;
 use crate::tasks::consent::Consents;
 use crate::tasks::keys::{encode, time_key};
 use crate::tasks::readings::Readings;
+use crate::tasks::runs::Runs;
 use serde::{Deserialize, Serialize};
 
 /// A post is past its time for the watchdog when it should have been woken so long ago.
@@ -187,6 +189,9 @@ impl Index<'_> {
                 };
                 readings.answer(request).map(IndexReply::Readings)
             }
+            IndexRequest::TaskBegin { name, due_at, token } => self.runs().begin(name, due_at, token),
+            IndexRequest::TaskEnd { name, token, end } => self.runs().end(&name, &token, end),
+            IndexRequest::TaskRuns => self.runs().all(),
             IndexRequest::Begin { key, body_hash } => self.begin(&key, body_hash),
             IndexRequest::End { key, answer } => self.end(&key, answer),
             IndexRequest::ConsentExpect { state } => self.consents().expect(&state),
@@ -204,6 +209,13 @@ impl Index<'_> {
 
     fn chores(&self) -> Chores<'_> {
         Chores {
+            table: self.table,
+            now: self.now,
+        }
+    }
+
+    fn runs(&self) -> Runs<'_> {
+        Runs {
             table: self.table,
             now: self.now,
         }

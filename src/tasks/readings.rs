@@ -108,7 +108,7 @@ impl Readings<'_> {
         // What is due at this very instant is due.
         let mut found = scan(self.now + Millis(1))?;
         if !found.is_empty() && found.len() < limit {
-            found = scan(self.now + EARLY_MS_MAX)?;
+            found = scan(self.now + EARLY_MS_MAX + Millis(1))?;
         }
         let may_be_read = |key: &str, early_ms: &str| {
             let at: Option<i64> = key.split('/').nth(1).and_then(|time| time.parse().ok());

@@ -8,6 +8,7 @@ use crate::ports::objects::{AccountCursor, AccountReply, AccountRequest, IndexRe
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::renewal::Ending;
+use crate::tasks::{Context, Outcome, Wake};
 use serde::Serialize;
 
 /// Accounts asked per run; the rest is left to the next.
@@ -32,8 +33,18 @@ pub struct Report {
     pub failed: usize,
     /// Whether the database was asked.
     pub swept: bool,
+    /// Whether there is more than one run does: the next goes on behind it, which the index knows.
+    pub more: bool,
     /// Why the database could not be asked, if it could not.
     pub message: Option<String>,
+}
+
+/// Runs it as a task of the table.
+pub async fn work<H: HttpClient, A: Ambient, O: Objects>(context: &Context<H, A, O>, wake: &Wake) -> Outcome {
+    let report = run(&context.store, &context.objects, wake.by_person).await;
+    let mut outcome = Outcome::new(&report, report.message.clone());
+    outcome.more = report.more.then(String::new);
+    outcome
 }
 
 /// Runs the refresher once. `sweep` asks the database even when it is not yet time to: for a person.
@@ -48,6 +59,7 @@ pub async fn run<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, obj
         ask(store, objects, user, account, &mut report).await;
     }
     let left = ASK_MAX - accounts.len();
+    report.more = left == 0;
     if (is_time || sweep) && left > 0 {
         sweep_rows(store, objects, after, left, &accounts, &mut report).await;
     }
@@ -123,6 +135,7 @@ async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(
     }
     report.swept = true;
     let last = endings.last().filter(|_| endings.len() >= limit);
+    report.more |= last.is_some();
     let after = last.map(|ending| AccountCursor {
         expires_at: ending.expires_at,
         account_id: ending.account.clone(),

@@ -14,6 +14,7 @@ use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::due::Grace;
 use crate::store::posts::{PostRow, ThreadProgress};
+use crate::tasks::{Context, Outcome, Wake};
 use serde::Serialize;
 
 /// Posts woken per run; the rest is left to the next.
@@ -39,8 +40,18 @@ pub struct Report {
     pub adopted: usize,
     /// Objects or rows that could not be reached; the next run tries again.
     pub failed: usize,
+    /// Whether there is more than one run does: the next goes on behind it, which the index knows.
+    pub more: bool,
     /// Why the database could not be asked, if it could not.
     pub message: Option<String>,
+}
+
+/// Runs it as a task of the table.
+pub async fn work<H: HttpClient, A: Ambient, O: Objects>(context: &Context<H, A, O>, wake: &Wake) -> Outcome {
+    let report = run(&context.store, &context.objects, wake.by_person).await;
+    let mut outcome = Outcome::new(&report, report.message.clone());
+    outcome.more = report.more.then(String::new);
+    outcome
 }
 
 /// Runs the watchdog once. `sweep` asks the database even when it is not yet time to: for a person.
@@ -55,6 +66,7 @@ pub async fn run<H: HttpClient, A: Ambient, O: Objects>(store: &Store<H, A>, obj
         }) => (post_ids, sweep, swept_until),
         Ok(_) | Err(_) => (Vec::new(), true, None),
     };
+    report.more = post_ids.len() == WAKE_MAX;
     for post_id in post_ids {
         match objects.post(&post_id, PostRequest::Wake).await {
             Ok(PostReply::NotFound) => forget(objects, post_id).await,
@@ -110,6 +122,7 @@ async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(
         }
     }
     report.swept = true;
+    report.more |= after.is_some();
     let _ = objects.index(IndexRequest::Swept { until: after }).await;
 }
 

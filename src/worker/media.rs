@@ -1,9 +1,10 @@
 //! Media in a bucket of R2.
 
 use crate::domain::media::{MediaId, Medium};
+use crate::domain::time::Timestamp;
 use crate::net::reqwest::{open, stream};
 use crate::ports::media::{
-    Boxed, ChunkTag, KEY_PREFIX, MediaBytes, MediaError, MediaStore, MediumRange, bytes_key, described_by,
+    Boxed, ChunkTag, KEY_PREFIX, Kept, MediaBytes, MediaError, MediaStore, MediumRange, bytes_key, described_by,
     description_key,
 };
 use crate::worker::binding;
@@ -80,6 +81,16 @@ fn sha256(id: &MediaId) -> Vec<u8> {
     let pairs = id.as_str().as_bytes().chunks(2);
     let bytes = pairs.map(|pair| pair.iter().fold(0, |value, byte| value * 16 + digit(*byte)));
     bytes.map(|byte| u8::try_from(byte).unwrap_or(0)).collect()
+}
+
+/// The medium that an object of the bucket describes.
+fn medium_of(object: &worker::Object) -> Option<Kept> {
+    let id = described_by(&object.key())?;
+    let since = i64::try_from(object.uploaded().as_millis()).unwrap_or(i64::MAX);
+    Some(Kept {
+        id,
+        since: Timestamp(since),
+    })
 }
 
 impl MediaBytes for R2Media {
@@ -163,26 +174,26 @@ impl MediaStore for R2Media {
         })
     }
 
-    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>> {
+    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<Kept>, MediaError>> {
         boxed(async move {
-            let (bucket, mut ids) = (self.bucket()?, Vec::new());
+            let (bucket, mut kept) = (self.bucket()?, Vec::new());
             let mut last = after.map(description_key);
             // Bytes have names too, so that a page of R2 holds fewer media than names.
-            while ids.len() < limit {
+            while kept.len() < limit {
                 let mut page = bucket.list().prefix(KEY_PREFIX).limit(LIST_KEYS_MAX);
                 if let Some(last) = &last {
                     page = page.start_after(last.clone());
                 }
                 let page = page.execute().await.map_err(unavailable)?;
-                let keys: Vec<String> = page.objects().iter().map(worker::Object::key).collect();
-                ids.extend(keys.iter().filter_map(|key| described_by(key)));
-                if !page.truncated() || keys.is_empty() {
+                let objects = page.objects();
+                kept.extend(objects.iter().filter_map(medium_of));
+                last = objects.last().map(worker::Object::key);
+                if !page.truncated() || last.is_none() {
                     break;
                 }
-                last = keys.last().cloned();
             }
-            ids.truncate(limit.min(1_000));
-            Ok(ids)
+            kept.truncate(limit.min(1_000));
+            Ok(kept)
         })
     }
 

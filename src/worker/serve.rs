@@ -10,70 +10,42 @@ use crate::platforms::oauth;
 use crate::ports::media::MediumRange;
 use crate::store::{Neon, Secret, Store};
 use crate::tasks::settings::{Missing, Settings};
-use crate::tasks::{analytics_collector, token_refresher, watchdog};
+use crate::tasks::{self, Task};
 use crate::worker::ambient::Runtime;
 use crate::worker::buffer::inbound;
 use crate::worker::media::R2Media;
 use crate::worker::objects::Bindings;
 use crate::worker::zones::IntlZones;
-use crate::worker::{describe, settings};
+use crate::worker::{describe, http, settings};
 use axum::body::Body;
 use std::sync::Arc;
 use tower_service::Service;
 use worker::send::SendFuture;
 use worker::web_sys::{Request, Response};
-use worker::{Context, Env, IntoResponse, ResponseBuilder, ScheduleContext, ScheduledEvent, event};
+use worker::{Env, IntoResponse, ResponseBuilder, ScheduleContext, ScheduledEvent, event};
 
 type Database = Store<net::Client, Runtime>;
 
-/// The tasks and their cron strings, in the order of `wrangler.toml`.
-const TASKS: [(&str, &str); 3] = [
-    ("watchdog", "*/15 * * * *"),
-    ("token_refresher", "7 * * * *"),
-    ("analytics_collector", "22 * * * *"),
-];
+type Context = tasks::Context<net::Client, Runtime, Bindings>;
 
-/// Runs a task; `None` when there is none of that name. `by_person`: whether or not the database is due to be asked.
-async fn run_task(
-    name: &str,
-    store: &Database,
-    objects: &Bindings,
-    settings: &Settings,
-    by_person: bool,
-) -> Option<serde_json::Value> {
-    match name {
-        "analytics_collector" => {
-            let around = analytics_collector::Surroundings {
-                http: net::Client::new().ok()?,
-                ambient: Runtime,
-                store,
-                objects,
-                platforms: &settings.platforms,
-                sealer: &settings.sealer().ok()?,
-            };
-            serde_json::to_value(analytics_collector::run(&around, by_person).await).ok()
-        }
-        "watchdog" => serde_json::to_value(watchdog::run(store, objects, by_person).await).ok(),
-        "token_refresher" => serde_json::to_value(token_refresher::run(store, objects, by_person).await).ok(),
-        _ => None,
-    }
+/// The tasks' surroundings in an environment whose settings are complete.
+fn context(env: &Env, settings: Arc<Settings>, store: Arc<Database>) -> Result<Context, String> {
+    Ok(Context {
+        store,
+        objects: Bindings::new(env.clone()),
+        http: http(env)?,
+        media: Arc::new(R2Media::of(env)),
+        settings,
+    })
 }
 
-struct Tasks {
-    store: Option<Arc<Database>>,
-    settings: Option<Arc<Settings>>,
-    objects: Bindings,
-}
+/// The tasks by hand; none while the settings are incomplete.
+struct Tasks(Option<Context>);
 
 impl TaskRunner for Tasks {
-    fn names(&self) -> Vec<&'static str> {
-        TASKS.iter().map(|(name, _)| *name).collect()
-    }
-
     fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a> {
         Box::pin(SendFuture::new(async move {
-            let (store, settings) = (self.store.as_ref()?, self.settings.as_ref()?);
-            run_task(name, store, &self.objects, settings, true).await
+            Some(tasks::run(Task::find(name)?, self.0.as_ref()?, true).await)
         }))
     }
 }
@@ -102,7 +74,7 @@ fn connected(settings: &Settings, store: Arc<Database>) -> Result<Box<dyn Accoun
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker::Result<Response> {
     let media = R2Media::of(&env);
     let is_head = request.method() == "HEAD";
     let objects = Bindings::new(env.clone());
@@ -115,8 +87,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
         x: crate::platforms::x::Allowance::default(),
         missing: Vec::new(),
     };
-    let mut database = None;
-    let mut known = None;
+    let (mut database, mut tasks) = (None, None);
     let mut accounts: Box<dyn Accounts> = Box::new(NoAccounts);
     match settings(&env) {
         Ok(settings) => {
@@ -128,8 +99,9 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
             match store(settings.database_url.clone(), settings.sql_url.as_deref()).map(Arc::new) {
                 Ok(store) => {
                     accounts = connected(&settings, Arc::clone(&store)).map_err(worker::Error::RustError)?;
+                    let around = context(&env, Arc::clone(&settings), Arc::clone(&store));
+                    tasks = Some(around.map_err(worker::Error::RustError)?);
                     database = Some(store);
-                    known = Some(Arc::clone(&settings));
                 }
                 Err(hint) => api_settings.missing.push(MissingVariable {
                     name: "DATABASE_URL".to_owned(),
@@ -150,11 +122,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
         .var("MEDIA_FROM_LOOPBACK")
         .is_ok_and(|value| value.to_string() == "1");
     let app = App {
-        tasks: Box::new(Tasks {
-            store: database.clone(),
-            settings: known,
-            objects: objects.clone(),
-        }),
+        tasks: Box::new(Tasks(tasks)),
         accounts,
         media: Arc::new(media.clone()),
         web: api::media::Web::new(client, fetches_from_loopback),
@@ -197,23 +165,15 @@ async fn streamed(media: &R2Media, range: &MediumRange, response: &http::Respons
 #[event(scheduled)]
 async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     let cron = event.cron();
-    let Some((name, _)) = TASKS.iter().find(|(_, known)| *known == cron) else {
-        let known: Vec<_> = TASKS.iter().map(|(name, cron)| format!("`{cron}` ({name})")).collect();
-        worker::console_error!("no task runs at `{cron}`: known are {}", known.join(" and "));
-        return;
+    let context = settings(&env).map_err(|items| describe(&items)).and_then(|settings| {
+        let store = store(settings.database_url.clone(), settings.sql_url.as_deref())?;
+        context(&env, settings, Arc::new(store))
+    });
+    let served = match &context {
+        Ok(context) => tasks::on_cron(&cron, context, &|line| worker::console_log!("{line}")).await,
+        Err(message) => Err(format!("no task of `{cron}` can run: {message}")),
     };
-    let settings = match settings(&env) {
-        Ok(settings) => settings,
-        Err(items) => {
-            worker::console_error!("{name} cannot run: {}", describe(&items));
-            return;
-        }
-    };
-    match store(settings.database_url.clone(), settings.sql_url.as_deref()) {
-        Ok(store) => {
-            let report = run_task(name, &store, &Bindings::new(env), &settings, false).await;
-            worker::console_log!("{name}: {}", report.unwrap_or_default());
-        }
-        Err(message) => worker::console_error!("{name} cannot run: {message}"),
+    if let Err(message) = served {
+        worker::console_error!("{message}");
     }
 }

@@ -25,6 +25,8 @@ use psn::store::account_list::AccountRow;
 use psn::store::seal::AddressSigner;
 use psn::tasks::connected::{AccountReport, Revocation, by_hand, reports};
 use psn::tasks::consent::Consents;
+use psn::tasks::runs::Runs;
+use psn::tasks::{Outcome, Ran};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -48,6 +50,7 @@ pub struct World {
     pub database_down: bool,
     pub rows: Vec<RowSummary>,
     pub consents: MemoryTable,
+    pub runs: MemoryTable,
     pub disconnected: bool,
     /// The platforms of further accounts, whose ids end in 1, 2, …
     pub connected: Vec<Platform>,
@@ -134,7 +137,12 @@ impl Objects for Fake {
             table: &world.consents,
             now: NOW,
         };
+        let runs = Runs {
+            table: &world.runs,
+            now: NOW,
+        };
         match &request {
+            IndexRequest::TaskRuns => return runs.all().map_err(ObjectError),
             IndexRequest::ConsentExpect { state } => return consents.expect(state).map_err(ObjectError),
             IndexRequest::ConsentReceive { state, answer } => {
                 return consents.receive(state, answer.clone()).map_err(ObjectError);
@@ -244,12 +252,14 @@ impl Rows for Fake {
 pub struct Tasks;
 
 impl TaskRunner for Tasks {
-    fn names(&self) -> Vec<&'static str> {
-        vec!["watchdog"]
-    }
-
     fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a> {
-        Box::pin(async move { (name == "watchdog").then(|| json!({ "woken": 0 })) })
+        Box::pin(async move {
+            Some(match name {
+                "watchdog" => Ran::Done(Outcome::new(&json!({ "woken": 0 }), None)),
+                "token_refresher" => Ran::Busy { since: NOW },
+                _ => return None,
+            })
+        })
     }
 }
 

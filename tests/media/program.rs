@@ -5,7 +5,7 @@ use super::{TOKEN, api, hash};
 use bytes::Bytes;
 use psn::domain::limits::CHUNK_BYTES;
 use psn::domain::media::{MediaId, Medium};
-use psn::ports::media::{Boxed, ChunkTag, MediaBytes, MediaError, MediaStore, MediumRange, NoMedia};
+use psn::ports::media::{Boxed, ChunkTag, Kept, MediaBytes, MediaError, MediaStore, MediumRange, NoMedia};
 use psn::ports::memory::MemoryMedia;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -75,7 +75,7 @@ impl MediaStore for Gate {
         self.inner.describe(medium)
     }
 
-    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<MediaId>, MediaError>> {
+    fn list<'a>(&'a self, after: Option<&'a MediaId>, limit: usize) -> Boxed<'a, Result<Vec<Kept>, MediaError>> {
         self.inner.list(after, limit)
     }
 

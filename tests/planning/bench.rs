@@ -28,10 +28,6 @@ pub const NOW: Timestamp = Timestamp(1_795_424_400_000);
 struct NoTasks;
 
 impl TaskRunner for NoTasks {
-    fn names(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
     fn run<'a>(&'a self, _: &'a str) -> TaskAnswer<'a> {
         Box::pin(async { None })
     }

@@ -183,10 +183,6 @@ impl Place for Native {
 struct NoTasks;
 
 impl TaskRunner for NoTasks {
-    fn names(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
     fn run<'a>(&'a self, _: &'a str) -> TaskAnswer<'a> {
         Box::pin(async { None })
     }

@@ -20,10 +20,6 @@ const DAY: Millis = Millis(86_400_000);
 struct NoTasks;
 
 impl TaskRunner for NoTasks {
-    fn names(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
     fn run<'a>(&'a self, _: &'a str) -> TaskAnswer<'a> {
         Box::pin(async { None })
     }

@@ -1,4 +1,4 @@
-//! Tokens for the API, teams, invites; runs of tasks, keys of requests, settings, deeds, media.
+//! Tokens for the API, teams, invites; keys of requests, settings, deeds, media.
 
 use crate::setup::{Bed, NOW, TestStore, user};
 use psn::domain::id::{ApiTokenId, HubId};
@@ -7,9 +7,8 @@ use psn::store::api_tokens::{NewApiToken, digest};
 use psn::store::audit::Deed;
 use psn::store::idempotency::{KeyedRequest, Known};
 use psn::store::media_rows::MediumRow;
-use psn::store::task_runs::{TaskStart, TaskStarted};
 use psn::store::teams::{Redeemed, Role};
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn token(name: &str, n: u8) -> NewApiToken {
     NewApiToken {
@@ -198,83 +197,6 @@ pub async fn whoever_leaves_is_out_at_once(bed: Bed) {
     assert_eq!(u8::from(one.unwrap()) + u8::from(two.unwrap()), 1);
     let admins = "select count(*) from team_members where role = 'admin' and left_at is null";
     assert_eq!(bed.owner(admins).await, "1");
-}
-
-fn start(token: &str, due_minute: i64, now_minute: i64) -> TaskStart {
-    let minute = |n: i64| NOW + Millis::from_secs(60 * n);
-    TaskStart {
-        task: "analytics_collector".to_owned(),
-        due_at: minute(due_minute),
-        token: token.to_owned(),
-        lease: Millis::from_secs(120),
-        now: minute(now_minute),
-    }
-}
-
-pub async fn a_task_runs_once_and_never_beside_itself(bed: Bed) {
-    let store = bed.migrated().await;
-    let starts: Vec<_> = (0..6).map(|n| start(&n.to_string(), 0, 0)).collect();
-    let started = futures_util::future::join_all(starts.iter().map(|start| store.task_start(start))).await;
-    let started: Vec<_> = started.into_iter().map(Result::unwrap).collect();
-    let mine: Vec<_> = (0..6)
-        .filter(|n| started[*n] == TaskStarted::Yours(Value::Null))
-        .collect();
-    assert_eq!(
-        (mine.len(), started.iter().filter(|s| **s == TaskStarted::Busy).count()),
-        (1, 5),
-        "{started:?}"
-    );
-    let first = &starts[mine[0]];
-    assert_eq!(store.task_start(first).await.unwrap(), TaskStarted::Yours(Value::Null));
-    // Nor does the next time begin while it runs.
-    assert_eq!(store.task_start(&start("next", 1, 1)).await.unwrap(), TaskStarted::Busy);
-    // It says how far it is, and is left: whoever comes goes on from there.
-    assert!(store.task_go_on(first, &json!({"after": 7}), first.now).await.unwrap());
-    assert_eq!(store.task_start(&start("heir", 0, 1)).await.unwrap(), TaskStarted::Busy);
-    let heir = start("heir", 0, 2);
-    assert_eq!(
-        store.task_start(&heir).await.unwrap(),
-        TaskStarted::Yours(json!({"after": 7}))
-    );
-    assert!(!store.task_go_on(first, &json!({}), heir.now).await.unwrap());
-    assert!(!store.task_end(first, true, &json!({}), heir.now).await.unwrap());
-    for _ in 0..2 {
-        assert!(
-            store
-                .task_end(&heir, true, &json!({"posts": 3}), heir.now)
-                .await
-                .unwrap()
-        );
-    }
-    assert_eq!(store.task_start(&heir).await.unwrap(), TaskStarted::Over);
-    assert_eq!(
-        store.task_start(&start("late", 0, 99)).await.unwrap(),
-        TaskStarted::Over
-    );
-
-    // A run of another time that was left does not block the task for ever.
-    assert_eq!(
-        store.task_start(&start("next", 1, 3)).await.unwrap(),
-        TaskStarted::Yours(Value::Null)
-    );
-    assert_eq!(
-        store.task_start(&start("after", 2, 4)).await.unwrap(),
-        TaskStarted::Busy
-    );
-    assert_eq!(
-        store.task_start(&start("after", 2, 5)).await.unwrap(),
-        TaskStarted::Yours(Value::Null)
-    );
-    let last = store.task_runs_last().await.unwrap();
-    assert_eq!(
-        (last.len(), last[0].status.as_str(), last[0].due_at),
-        (1, "running", start("", 2, 0).due_at)
-    );
-    assert_eq!(
-        bed.owner("select status from psn_task_runs order by due_at").await,
-        "done\nfailed\nrunning"
-    );
-    assert_eq!(store.task_runs_prune(NOW + Millis::from_secs(86_400)).await.unwrap(), 2);
 }
 
 pub async fn one_key_one_answer(bed: Bed) {

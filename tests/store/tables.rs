@@ -30,7 +30,7 @@ pub const LEGACY_TABLES: [&str; 15] = [
 ];
 
 /// psn's own.
-const OWN_TABLES: [&str; 14] = [
+const OWN_TABLES: [&str; 13] = [
     "psn_api_tokens",
     "psn_audit",
     "psn_deliveries",
@@ -44,11 +44,10 @@ const OWN_TABLES: [&str; 14] = [
     "psn_post_effects",
     "psn_settings",
     "psn_slots",
-    "psn_task_runs",
 ];
 
 /// Tables that a user has no business in at all.
-const NOBODYS: [&str; 2] = ["psn_migrations", "psn_task_runs"];
+const NOBODYS: [&str; 1] = ["psn_migrations"];
 
 /// Rights, policies and functions: what a migration may change about a table of the legacy program.
 const RIGHTS: &str = "select format('%s %s %s', c.relname, c.relrowsecurity, c.relforcerowsecurity) from pg_class c \
@@ -83,8 +82,7 @@ pub async fn every_table_is_known_and_protected(bed: Bed) {
     assert_eq!(bed.owner(open).await, "");
     // Nothing but selecting for the tasks in tables of users, beside the queues and the log of what was sent.
     let writes = "select string_agg(distinct table_name || ' ' || privilege_type, ', ' order by table_name || ' ' || privilege_type) \
-        from information_schema.role_column_grants where grantee = 'psn_task' and privilege_type <> 'SELECT' \
-        and table_name not in ('psn_task_runs')";
+        from information_schema.role_column_grants where grantee = 'psn_task' and privilege_type <> 'SELECT'";
     assert_eq!(
         bed.owner(writes).await,
         "notification_log INSERT, psn_deliveries INSERT, psn_deliveries UPDATE, psn_outbox INSERT, psn_outbox UPDATE"

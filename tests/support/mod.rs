@@ -615,7 +615,8 @@ pub async fn world(
     ]);
     variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let settings = Arc::new(Settings::read(|name| variables.get(name).cloned()).unwrap());
-    let media = Arc::new(MemoryMedia::default());
+    let shown: Arc<dyn Clock> = clock.clone();
+    let media = Arc::new(MemoryMedia::with_clock(shown));
     let inner = Inner {
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::new(seed)),

@@ -2,7 +2,7 @@
 //! read first and its chunks after, because bytes are stored under their hash.
 
 use super::address::checked;
-use super::{There, keep, refused, settle, trouble};
+use super::{There, keep, refused, settle, there, trouble};
 use crate::api::App;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::domain::hash::hex;
@@ -89,8 +89,8 @@ async fn take_large<O, R>(app: &App<O, R>, source: &Source<'_>, total: u64) -> R
     }
     let id = MediaId(hex(&hasher.finalize()));
     let store = app.media.as_ref();
-    if let Some(medium) = store.find(&id).await.map_err(trouble)? {
-        return Ok(There { medium, is_new: false });
+    if let Some(medium) = there(store, &id).await? {
+        return Ok(medium);
     }
     let upload = store.begin(&id).await.map_err(trouble)?;
     let (mut hasher, mut tags) = (Sha256::new(), Vec::new());

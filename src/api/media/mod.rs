@@ -125,13 +125,22 @@ async fn keep(store: &dyn MediaStore, bytes: Bytes) -> Result<There, Problem> {
         ));
     }
     let id = MediaId(hex(&Sha256::digest(&bytes)));
-    if let Some(medium) = store.find(&id).await.map_err(trouble)? {
-        return Ok(There { medium, is_new: false });
+    if let Some(medium) = there(store, &id).await? {
+        return Ok(medium);
     }
     let medium = sniff::sniff(&bytes).map_err(refused)?.medium(id, bytes.len() as u64);
     store.put(&medium.id, bytes).await.map_err(trouble)?;
     store.describe(&medium).await.map_err(trouble)?;
     Ok(There { medium, is_new: true })
+}
+
+/// A medium that is there already. It came again, so that its age begins anew: the clean-up leaves it to the post to come.
+async fn there(store: &dyn MediaStore, id: &MediaId) -> Result<Option<There>, Problem> {
+    let Some(medium) = store.find(id).await.map_err(trouble)? else {
+        return Ok(None);
+    };
+    store.describe(&medium).await.map_err(trouble)?;
+    Ok(Some(There { medium, is_new: false }))
 }
 
 /// Looks at bytes that are in the store and makes them a medium, or removes them.
@@ -182,15 +191,15 @@ pub async fn list<O: Objects, R: Rows>(
     }
     // One more than wanted tells whether there is a next page.
     let store = app.media.as_ref();
-    let mut ids = store.list(after.as_ref(), limit + 1).await.map_err(trouble)?;
-    let has_more = ids.len() > limit;
-    ids.truncate(limit);
-    let found = try_join_all(ids.iter().map(|id| store.find(id)))
+    let mut kept = store.list(after.as_ref(), limit + 1).await.map_err(trouble)?;
+    let has_more = kept.len() > limit;
+    kept.truncate(limit);
+    let found = try_join_all(kept.iter().map(|kept| store.find(&kept.id)))
         .await
         .map_err(trouble)?;
     // One that was removed meanwhile is not there.
     let items: Vec<Medium> = found.into_iter().flatten().collect();
-    let next_cursor = ids.last().filter(|_| has_more);
+    let next_cursor = kept.last().filter(|_| has_more).map(|kept| &kept.id);
     Ok(Json(json!({ "items": items, "next_cursor": next_cursor })).into_response())
 }
 

@@ -6,7 +6,7 @@
 //! (`crypto.DigestStream`, with the processor's own instructions), so that a free Worker's 10 ms would end at 12 MB.
 //! `psn media add` hashes what it sends while it sends it, and completes nothing else.
 
-use super::{There, media_id, settle, trouble};
+use super::{There, media_id, settle, there, trouble};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body};
@@ -67,8 +67,8 @@ pub async fn announce<O: Objects, R: Rows>(app: &App<O, R>, id: &MediaId, bytes:
         };
         return Err(Problem::field("bytes", message));
     }
-    if let Some(medium) = app.media.find(id).await.map_err(trouble)? {
-        return Ok(There { medium, is_new: false }.into_response());
+    if let Some(medium) = there(app.media.as_ref(), id).await? {
+        return Ok(medium.into_response());
     }
     let name = app.media.begin(id).await.map_err(trouble)?;
     let upload = Upload { bytes, name };

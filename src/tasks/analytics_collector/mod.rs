@@ -20,11 +20,12 @@ use crate::ports::readings::{ReadingsReply, ReadingsRequest, SweepPlace};
 use crate::store::accounts::TokenRow;
 use crate::store::seal::Sealer;
 use crate::store::{Store, StoreError};
+use crate::tasks::{Context, Outcome, Wake};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Calls to platforms and to the database per run: Workers' free plan allows 50 an invocation.
-const CALLS_MAX: usize = 40;
+/// Calls to platforms and to the database per run: few enough to share an event with tasks that were missed.
+const CALLS_MAX: usize = 30;
 /// Posts read per run, at most.
 const POSTS_MAX: usize = 100;
 /// Rows that the sweep reads at a time, and how often per run.
@@ -70,6 +71,29 @@ pub struct Surroundings<'a, H, A, O> {
     pub platforms: &'a platforms::Settings,
     /// Opens tokens.
     pub sealer: &'a Sealer,
+}
+
+/// Runs it as a task of the table.
+pub async fn work<H, A, O>(context: &Context<H, A, O>, wake: &Wake) -> Outcome
+where
+    H: HttpClient + Clone,
+    A: Ambient + Clone,
+    O: Objects,
+{
+    let sealer = match context.settings.sealer() {
+        Ok(sealer) => sealer,
+        Err(error) => return Outcome::new(&Report::default(), Some(error.to_string())),
+    };
+    let around = Surroundings {
+        http: context.http.clone(),
+        ambient: context.store.ambient.clone(),
+        store: context.store.as_ref(),
+        objects: &context.objects,
+        platforms: &context.settings.platforms,
+        sealer: &sealer,
+    };
+    let report = run(&around, wake.by_person).await;
+    Outcome::new(&report, report.messages.first().cloned())
 }
 
 /// Runs the collector once. `sweep` sweeps the database even when it is not yet time to: for a person.

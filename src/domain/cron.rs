@@ -1,5 +1,6 @@
 //! The five-field cron strings of `wrangler.toml`, in UTC as Cloudflare reads them.
 
+use crate::domain::time::{Millis, Timestamp};
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 
 /// A parsed cron string: which minutes it names.
@@ -20,6 +21,10 @@ pub struct CronError {
     text: String,
     part: String,
 }
+
+const MINUTE_MS: i64 = 60_000;
+/// Times are looked for in so many minutes: the days of a month and one more, so that no cron string costs a Worker its time.
+const MINUTES_MAX: i64 = 32 * 24 * 60;
 
 const RANGES: [(u32, u32); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (1, 7)];
 
@@ -63,6 +68,28 @@ impl Cron {
             _ => day_of_month && day_of_week,
         };
         allowed(0, time.minute()) && allowed(1, time.hour()) && allowed(3, time.month()) && day
+    }
+
+    /// The last minute named at or before `now`, if there is one within a month.
+    #[must_use]
+    pub fn last(&self, now: Timestamp) -> Option<Timestamp> {
+        let minute = now.0.div_euclid(MINUTE_MS);
+        self.first_of((0..MINUTES_MAX).map(|back| minute - back))
+    }
+
+    /// The first minute named that begins after `now`, if there is one within a month.
+    #[must_use]
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        let minute = now.0.div_euclid(MINUTE_MS);
+        self.first_of((1..=MINUTES_MAX).map(|on| minute + on))
+    }
+
+    fn first_of(&self, mut minutes: impl Iterator<Item = i64>) -> Option<Timestamp> {
+        let found = minutes.find(|minute| {
+            let begins = DateTime::from_timestamp_millis(minute * MINUTE_MS);
+            begins.is_some_and(|time| self.names(time))
+        });
+        found.map(|minute| Timestamp(0) + Millis(minute * MINUTE_MS))
     }
 }
 
@@ -113,6 +140,46 @@ mod tests {
         assert!(!names("0 0 * * 1", "2026-11-23T00:00:00Z"));
         assert!(names("0 0 1 * 2", "2026-11-23T00:00:00Z"));
         assert!(!names("0 0 1 12 *", "2026-11-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn the_last_time_and_the_next() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        for (cron, now, last, next) in [
+            (
+                "*/15 * * * *",
+                "2026-11-23T10:45:00Z",
+                "2026-11-23T10:45:00Z",
+                "2026-11-23T11:00:00Z",
+            ),
+            (
+                "*/15 * * * *",
+                "2026-11-23T10:44:59Z",
+                "2026-11-23T10:30:00Z",
+                "2026-11-23T10:45:00Z",
+            ),
+            (
+                "37 4 * * *",
+                "2026-11-23T04:36:59Z",
+                "2026-11-22T04:37:00Z",
+                "2026-11-23T04:37:00Z",
+            ),
+            (
+                "0 0 1 * *",
+                "2026-02-28T12:00:00Z",
+                "2026-02-01T00:00:00Z",
+                "2026-03-01T00:00:00Z",
+            ),
+        ] {
+            let cron = Cron::parse(cron).unwrap();
+            assert_eq!(
+                (cron.last(at(now)), cron.next(at(now))),
+                (Some(at(last)), Some(at(next))),
+                "{now}"
+            );
+        }
+        let never = Cron::parse("0 0 31 2 *").unwrap();
+        assert_eq!((never.last(Timestamp(0)), never.next(Timestamp(0))), (None, None));
     }
 
     #[test]
