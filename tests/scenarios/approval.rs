@@ -227,3 +227,25 @@ async fn rejected_it_waits_for_its_author() {
     stage.world.run_for(MINUTE).await;
     assert_eq!(stage.status(&own).await, PUBLISHED);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_behind_its_claim_it_is_claimed_again() {
+    let stage = hub("changed_behind", 66).await;
+    let (first, second) = (texts("first", 2), texts("second", 2));
+    let id = of_hub(&stage, MINUTE, 1, &first).await;
+    stage.tell(&id, submit()).await;
+    stage.tell(&id, review(ReviewVerdict::Approved)).await;
+    // Claimed ahead of its time, with everything at hand but the time.
+    stage.world.run_for(Millis(59_500)).await;
+    let claimed = stage.events(&id).await.iter().any(|event| event.kind == "claimed");
+    assert!(claimed, "{:#?}", stage.events(&id).await);
+    let change = PostRequest::Amend {
+        content: Some(Edition::new(second.clone(), Vec::new(), None)),
+        schedule: None,
+        labels: None,
+    };
+    stage.tell(&id, change).await;
+    stage.world.run_for(MINUTE).await;
+    assert_eq!(stage.status(&id).await, DRAFT, "{:#?}", stage.events(&id).await);
+    assert_eq!(stage.arrivals(), 0);
+}

@@ -220,7 +220,10 @@ fn uncovered(tally: &Tally) -> Vec<String> {
     missing
 }
 
-const KINDS: [&str; 39] = [
+const KINDS: [&str; 42] = [
+    "submitted",
+    "approved",
+    "approval_refused",
     "created",
     "adopted",
     "inserted",
@@ -262,7 +265,11 @@ const KINDS: [&str; 39] = [
     "processing",
 ];
 
-const MARKS: [&str; 68] = [
+const MARKS: [&str; 72] = [
+    "approved",
+    "rejected",
+    "a draft again for want of approval",
+    "claim of what nobody approved",
     "5xx after the effect",
     "5xx before the effect",
     "accepted",

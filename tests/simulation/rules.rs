@@ -2,12 +2,14 @@
 
 use crate::platform::Call;
 use crate::world::{Action, Happening, World, say};
+use psn::domain::hash::content_hash;
 use psn::domain::limits;
 use psn::domain::outcome::{Outcome, RejectionKind};
 use psn::domain::post::Status;
 use psn::domain::publish::entry::{ConfirmedBy, Refusal};
+use psn::domain::publish::news::UNAPPROVED;
 use psn::domain::publish::view::view;
-use psn::domain::publish::{Command, Decision, Entry, Event, Phase, Rest, State, StepStatus, Verdict};
+use psn::domain::publish::{Command, Decision, Entry, Event, Phase, Rest, ReviewVerdict, State, StepStatus, Verdict};
 use psn::domain::time::{Millis, Timestamp};
 
 impl World {
@@ -30,6 +32,20 @@ impl World {
                 it.stopped = false;
                 it.excuses.stopped = false;
                 it.excuses.not_created = false;
+            }
+            Entry::Edited { .. } => self.posts[post].approved = None,
+            Entry::Reviewed { verdict, hash, .. } => {
+                let is_approved = *verdict == ReviewVerdict::Approved;
+                self.posts[post].approved = is_approved.then(|| hash.clone());
+                self.marks.insert(if is_approved { "approved" } else { "rejected" });
+            }
+            Entry::Unscheduled { message } if message.as_deref() == Some(UNAPPROVED) => {
+                self.marks.insert("a draft again for want of approval");
+                if !self.posts[post].gated || self.posts[post].due.is_none_or(|due| due > self.now) {
+                    self.fail("it was given up before its time, or needs no approval");
+                }
+                self.posts[post].stopped = true;
+                self.posts[post].excuses.stopped = true;
             }
             Entry::Unscheduled { .. } | Entry::CancelRequested {} | Entry::Removed {} | Entry::RollBackStarted {} => {
                 self.posts[post].stopped = true;
@@ -173,11 +189,16 @@ impl World {
             .and_then(|step| step.remote_id())
             .cloned();
         let named = it.attempts.contains(&call.id.0);
+        let hash = it.truth.plan.as_ref().map(|plan| content_hash(&plan.parts));
+        let is_unapproved = it.gated && (hash.is_none() || it.approved != hash);
         if !named {
             self.fail(format!(
                 "I1: the call {:?} left without an intent in the journal",
                 call.id
             ));
+        }
+        if is_unapproved {
+            self.fail("I10: the content differs from what was approved");
         }
         if plan_text.as_ref() != Some(&call.text) {
             self.fail("I10: the text differs from what was validated");

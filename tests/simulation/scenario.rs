@@ -1,9 +1,11 @@
 //! What a seed stands for.
 
 use crate::platform::Window;
+use crate::random::Random;
 use crate::world::{Action, Excuses, Foreign, Happening, Post, Row, World};
 use psn::domain::hash::content_hash;
-use psn::domain::id::{AccountId, PostId, RemoteId, UserId};
+use psn::domain::id::{AccountId, HubId, PostId, RemoteId, UserId};
+use psn::domain::labels::Labels;
 use psn::domain::platform::Platform;
 use psn::domain::publish::{Plan, State};
 use psn::domain::time::{Millis, Timestamp};
@@ -29,12 +31,19 @@ pub fn build(seed: u64, trace: bool) -> World {
     if !calm {
         windows(&mut world);
     }
+    // Of its own, so that a seed is what it was before there were hubs.
+    let mut of_hubs = Random::new(!seed);
     let count = if world.random.per_mille(250) { 2 } else { 1 };
     world.same_text = count == 2 && world.random.per_mille(600);
     for index in 0..count {
-        post(&mut world, index);
+        post(&mut world, index, of_hubs.per_mille(180));
     }
     people(&mut world, calm);
+    for post in 0..count {
+        if world.posts[post].gated {
+            hub(&mut world, &mut of_hubs, post);
+        }
+    }
     world.end_at = world.heal_at.max(START + Millis(9 * HOUR)) + Millis(27 * HOUR);
     world
 }
@@ -92,7 +101,7 @@ fn windows(world: &mut World) {
     }
 }
 
-fn post(world: &mut World, index: usize) {
+fn post(world: &mut World, index: usize, gated: bool) {
     let random = &mut world.random;
     // Several calls make one post there; media and threads of other platforms are its mixture.
     let prepares = random.per_mille(250);
@@ -127,10 +136,14 @@ fn post(world: &mut World, index: usize) {
         parts,
         scheduled_at,
         group_id: None,
-        labels: Default::default(),
+        labels: Labels {
+            hub_id: gated.then(|| HubId("hub".to_owned())),
+            ..Labels::default()
+        },
         created_at: START,
     };
-    let adopts = index == 0 && !prepares && !world.same_text && scheduled_at.is_some() && world.random.per_mille(80);
+    let adopts =
+        index == 0 && !prepares && !world.same_text && scheduled_at.is_some() && world.random.per_mille(80) && !gated;
     let adopted = adopts.then(|| adopted(world, &plan));
     world.posts.push(Post {
         plan,
@@ -145,6 +158,8 @@ fn post(world: &mut World, index: usize) {
         instance: None,
         due: None,
         stopped: false,
+        gated,
+        approved: None,
         attempts: BTreeSet::new(),
         excuses: Excuses::default(),
     });
@@ -200,6 +215,42 @@ fn adopted(world: &mut World, plan: &Plan) -> (Vec<RemoteId>, Option<Timestamp>,
         .per_mille(150)
         .then(|| "its row was left behind".to_owned());
     (confirmed, doubted.then_some(START - Millis(10_000)), review)
+}
+
+/// An author who asks, and an admin who decides: mostly soon, sometimes while it is being changed, or never.
+fn hub(world: &mut World, random: &mut Random, post: usize) {
+    let mut at = START + Millis(random.between(400, 20_000));
+    for _ in 0..random.between(1, 3) {
+        let span = if random.per_mille(700) { 5_000 } else { 2 * HOUR };
+        let actions: &[Action] = match random.below(8) {
+            0 => &[Action::Submit],
+            1 => &[Action::Submit, Action::Reject, Action::Submit, Action::Approve],
+            2 => &[
+                Action::Submit,
+                Action::Edit,
+                Action::Approve,
+                Action::Submit,
+                Action::Approve,
+            ],
+            3 => &[Action::Submit, Action::ApproveChanged],
+            4 => &[Action::Submit, Action::Approve, Action::Edit],
+            _ => &[Action::Submit, Action::Approve],
+        };
+        for action in actions {
+            world.at(
+                at,
+                Happening::User {
+                    post,
+                    action: action.clone(),
+                },
+            );
+            at = at + Millis(random.between(0, span));
+        }
+        if random.per_mille(500) {
+            let action = Action::Publish;
+            world.at(at, Happening::User { post, action });
+        }
+    }
 }
 
 fn people(world: &mut World, calm: bool) {

@@ -2,12 +2,12 @@
 
 use crate::platform::{Call, Platform, Window, covers};
 use crate::random::Random;
-use psn::domain::id::{AccountId, RemoteId};
+use psn::domain::id::{AccountId, RemoteId, UserId};
 use psn::domain::limits;
 use psn::domain::outcome::{LookUp, Outcome};
 use psn::domain::publish::{
-    Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Entry, Event, Fact, Hold, InsertAnswer, Phase,
-    Plan, Policy, State, TokenState, WaitReason, check, decide, evolve, replay,
+    ApprovalStatus, Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Entry, Event, Fact, Hold,
+    InsertAnswer, Phase, Plan, Policy, ReviewVerdict, State, TokenState, WaitReason, check, decide, evolve, replay,
 };
 use psn::domain::time::{Millis, Timestamp};
 use std::cmp::Reverse;
@@ -73,6 +73,13 @@ pub enum Action {
     Publish,
     Remove,
     RollBack,
+    /// Asks for approval.
+    Submit,
+    /// An admin decides, having seen what it is now.
+    Approve,
+    Reject,
+    /// An admin changes it and approves.
+    ApproveChanged,
     /// Looks at the platform for every part in doubt, and says what is there.
     Review,
 }
@@ -126,6 +133,8 @@ pub struct Instance {
 pub struct Row {
     pub exists: bool,
     pub projected: Option<String>,
+    /// The hash of the content that the row says is approved.
+    pub approved: Option<String>,
     pub foreign: Option<Foreign>,
 }
 
@@ -168,6 +177,10 @@ pub struct Post {
     /// What the checks remember on their own, apart from the machine.
     pub due: Option<Timestamp>,
     pub stopped: bool,
+    /// It belongs to a hub with members.
+    pub gated: bool,
+    /// The hash of the content that was approved last and not changed since.
+    pub approved: Option<String>,
     pub attempts: BTreeSet<String>,
     pub excuses: Excuses,
 }
@@ -699,9 +712,10 @@ impl World {
         }
         let hash = state.plan.as_ref().map(|plan| plan.hash.clone());
         let fingerprint = format!(
-            "{:?} {:?} {hash:?}",
+            "{:?} {:?} {hash:?} {:?}",
             psn::domain::publish::view::status(state),
-            state.scheduled_at
+            state.scheduled_at,
+            state.approval,
         );
         if self.posts[post].row.projected.as_ref() == Some(&fingerprint) {
             return true;
@@ -712,6 +726,8 @@ impl World {
         }
         let row = &mut self.posts[post].row;
         row.projected = Some(fingerprint);
+        let is_approved = state.approval.as_ref().map(|approval| approval.status) == Some(ApprovalStatus::Approved);
+        row.approved = hash.filter(|_| is_approved);
         if row.foreign != Some(Foreign::Deleted) {
             row.foreign = None;
         }
@@ -940,6 +956,10 @@ impl World {
             Some(Foreign::Draft) => changed("draft", None, true),
             Some(Foreign::Later) => changed("scheduled", later, true),
             Some(Foreign::Published) => changed("published", state.scheduled_at, true),
+            None if self.posts[post].gated && !self.row_is_approved(post, state) => {
+                self.mark("claim of what nobody approved");
+                ClaimAnswer::Unapproved
+            }
             None => {
                 self.instances[instance].token = Some(self.token);
                 ClaimAnswer::Claimed {
@@ -947,6 +967,12 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whether the row says that this content is approved.
+    fn row_is_approved(&self, post: usize, state: &State) -> bool {
+        let hash = state.plan.as_ref().map(|plan| plan.hash.as_str());
+        hash.is_some() && self.posts[post].row.approved.as_deref() == hash
     }
 
     fn look_prepared(&mut self, instance: usize, handles: &[psn::domain::media::Handle]) -> LookUp {
@@ -1137,9 +1163,38 @@ impl World {
             Action::Publish => Command::Publish,
             Action::Remove => Command::Remove,
             Action::RollBack => Command::RollBack,
+            Action::Submit => Command::Submit {
+                user: UserId::from("user"),
+            },
+            Action::Approve => self.judge(post, ReviewVerdict::Approved, None),
+            Action::Reject => self.judge(post, ReviewVerdict::Rejected, None),
+            Action::ApproveChanged => {
+                let mut parts = self.posts[post].plan.parts.clone();
+                for part in &mut parts {
+                    part.push_str(", as the admin likes it");
+                }
+                let edition = Edition::new(parts, Vec::new(), None);
+                self.judge(post, ReviewVerdict::Approved, Some(edition))
+            }
             Action::Review => return self.review(post),
         };
         self.event(post, Event::Command(command));
+    }
+
+    /// What an admin says; some looked long ago, at what may have been changed since.
+    fn judge(&mut self, post: usize, verdict: ReviewVerdict, edition: Option<Edition>) -> Command {
+        let seen = match self.random.below(3) {
+            0 => Some(self.posts[post].plan.hash.clone()),
+            1 => self.posts[post].truth.plan.as_ref().map(|plan| plan.hash.clone()),
+            _ => None,
+        };
+        Command::Review {
+            verdict,
+            user: UserId::from("admin"),
+            comment: None,
+            hash: seen,
+            edition,
+        }
     }
 
     fn import(&mut self) {

@@ -911,9 +911,9 @@ impl<'a> Draft<'a> {
             self.start_run();
         } else if prepares && prepare_at > self.now() {
             self.wake_at(prepare_at);
-        } else if !self.circumstances.has_token && !prepares && ready_at.since(self.now()) > lead {
+        } else if !self.may_call() && !prepares && ready_at.since(self.now()) > lead {
             self.wake_at(Timestamp(ready_at.0 - lead.0));
-        } else if !self.circumstances.has_token {
+        } else if !self.may_call() {
             self.claim();
         } else if prepares {
             self.prepare(index);
@@ -948,6 +948,12 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether this run has claimed the row as it is now, and has the token that came with it: a token of an earlier run is
+    /// of the past, for the content or its approval may have changed since.
+    fn may_call(&self) -> bool {
+        self.circumstances.has_token && self.state.claimed
+    }
+
     fn claim(&mut self) {
         if let Some(token) = self.state.run.clone() {
             self.ask(Effect::Claim { token });
@@ -959,7 +965,7 @@ impl<'a> Draft<'a> {
             self.wake_at(look_at);
         } else if self.state.run.is_none() {
             self.start_run();
-        } else if !self.circumstances.has_token {
+        } else if !self.may_call() {
             self.claim();
         } else if self.circumstances.calls_left == 0 {
             self.wake_at(self.now() + Millis(1));
@@ -1026,7 +1032,7 @@ impl<'a> Draft<'a> {
         if self.state.run.is_none() {
             return self.start_run();
         }
-        if !self.circumstances.has_token {
+        if !self.may_call() {
             return self.claim();
         }
         let step = &self.state.steps[index];

@@ -269,6 +269,9 @@ fn waiting_for_a_live_token_makes_no_post_late() {
     // Connected again, it goes out.
     let mut machine = waiting();
     let decision = machine.tell(Event::Released);
+    assert!(matches!(decision.effect, Some(Effect::Claim { .. })), "{decision:?}");
+    let account_id = AccountId::from("a");
+    let decision = machine.tell(Event::Claim(ClaimAnswer::Claimed { account_id }));
     assert!(
         matches!(decision.effect, Some(Effect::Publish { step: 0, .. })),
         "{decision:?}"

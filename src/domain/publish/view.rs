@@ -201,15 +201,16 @@ fn describe(entry: &Entry) -> (&'static str, Option<usize>, String) {
         Entry::Reviewed {
             verdict, user, comment, ..
         } => {
-            let kind = match verdict {
-                ReviewVerdict::Approved => "approved",
-                ReviewVerdict::Rejected => "rejected",
+            // `rejected` is what a platform says of a part.
+            let (kind, what) = match verdict {
+                ReviewVerdict::Approved => ("approved", "approved"),
+                ReviewVerdict::Rejected => ("approval_refused", "rejected"),
             };
             let comment = comment
                 .as_ref()
                 .map(|comment| format!(": {comment}"))
                 .unwrap_or_default();
-            (kind, None, format!("{kind} by `{user}`{comment}"))
+            (kind, None, format!("{what} by `{user}`{comment}"))
         }
         Entry::CancelRequested {} => ("cancel_requested", None, "nothing more leaves".to_owned()),
         Entry::Unscheduled { message } => (
