@@ -756,10 +756,10 @@ impl World {
                 let existed = (!down).then_some(self.posts[post].row.exists);
                 self.answer(instance, 1, 50, Event::Tombstone(existed));
             }
-            Effect::Claim { .. } => {
+            Effect::Claim { token } => {
                 let answer = self.claim(instance, state);
                 let slow = if self.random.per_mille(30) { 5_000 } else { 30 };
-                self.answer(instance, 1, slow, Event::Claim(answer));
+                self.answer(instance, 1, slow, Event::ClaimOf { run: token, answer });
             }
             Effect::Prepare { step, run } => {
                 let left = &mut self.instances[instance].calls_left;

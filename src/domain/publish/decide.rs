@@ -59,6 +59,8 @@ pub fn decide(state: &State, event: Event, circumstances: &Circumstances<'_>) ->
         Event::Insert(answer) => draft.inserted(answer),
         Event::Tombstone(answer) => draft.tombstone_settled(answer),
         Event::Claim(answer) => draft.claimed(answer),
+        Event::ClaimOf { run, answer } if draft.state.run.as_ref() == Some(&run) => draft.claimed(answer),
+        Event::ClaimOf { .. } => {}
         Event::Preparation { step, run, answer } => draft.prepared(step, &run, answer),
         Event::Call { id, outcome } => draft.called(&id, outcome),
         Event::Look {

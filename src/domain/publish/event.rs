@@ -23,8 +23,15 @@ pub enum Event {
     Insert(InsertAnswer),
     /// What settling a tombstone led to; `None` when the database could not be asked.
     Tombstone(Option<bool>),
-    /// What claiming the row led to.
+    /// What claiming the row led to, or why it cannot be claimed now.
     Claim(ClaimAnswer),
+    /// What claiming the row led to for that run: to another one it says nothing, for the content may have changed since.
+    ClaimOf {
+        /// The run.
+        run: RunToken,
+        /// What it led to.
+        answer: ClaimAnswer,
+    },
     /// What preparing a part came to.
     Preparation {
         /// Which step it was about.

@@ -66,7 +66,10 @@ where
                 Event::Insert(answer)
             }
             Effect::SettleTombstone => Event::Tombstone(self.settle_tombstone(state).await),
-            Effect::Claim { token } => Event::Claim(self.claim(state, token).await),
+            Effect::Claim { token } => Event::ClaimOf {
+                run: token.clone(),
+                answer: self.claim(state, token).await,
+            },
             Effect::Prepare { step, run } => {
                 *calls_left = calls_left.saturating_sub(1);
                 let answer = self.prepare(state, step).await;
