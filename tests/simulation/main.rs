@@ -9,6 +9,7 @@
     reason = "a test that reports on standard output"
 )]
 
+mod approval;
 mod holds;
 mod platform;
 mod prepared;

@@ -2,12 +2,12 @@
 
 use crate::platform::{Call, Platform, Window, covers};
 use crate::random::Random;
-use psn::domain::id::{AccountId, RemoteId, UserId};
+use psn::domain::id::{AccountId, RemoteId};
 use psn::domain::limits;
 use psn::domain::outcome::{LookUp, Outcome};
 use psn::domain::publish::{
     ApprovalStatus, Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Entry, Event, Fact, Hold,
-    InsertAnswer, Phase, Plan, Policy, ReviewVerdict, State, TokenState, WaitReason, check, decide, evolve, replay,
+    InsertAnswer, Phase, Plan, Policy, State, TokenState, WaitReason, check, decide, evolve, replay,
 };
 use psn::domain::time::{Millis, Timestamp};
 use std::cmp::Reverse;
@@ -969,12 +969,6 @@ impl World {
         }
     }
 
-    /// Whether the row says that this content is approved.
-    fn row_is_approved(&self, post: usize, state: &State) -> bool {
-        let hash = state.plan.as_ref().map(|plan| plan.hash.as_str());
-        hash.is_some() && self.posts[post].row.approved.as_deref() == hash
-    }
-
     fn look_prepared(&mut self, instance: usize, handles: &[psn::domain::media::Handle]) -> LookUp {
         let token = self.instances[instance].token.unwrap_or(0);
         let (now, faulty) = (self.now, self.faulty());
@@ -1163,38 +1157,12 @@ impl World {
             Action::Publish => Command::Publish,
             Action::Remove => Command::Remove,
             Action::RollBack => Command::RollBack,
-            Action::Submit => Command::Submit {
-                user: UserId::from("user"),
-            },
-            Action::Approve => self.judge(post, ReviewVerdict::Approved, None),
-            Action::Reject => self.judge(post, ReviewVerdict::Rejected, None),
-            Action::ApproveChanged => {
-                let mut parts = self.posts[post].plan.parts.clone();
-                for part in &mut parts {
-                    part.push_str(", as the admin likes it");
-                }
-                let edition = Edition::new(parts, Vec::new(), None);
-                self.judge(post, ReviewVerdict::Approved, Some(edition))
+            Action::Submit | Action::Approve | Action::Reject | Action::ApproveChanged => {
+                self.about_approval(post, action)
             }
             Action::Review => return self.review(post),
         };
         self.event(post, Event::Command(command));
-    }
-
-    /// What an admin says; some looked long ago, at what may have been changed since.
-    fn judge(&mut self, post: usize, verdict: ReviewVerdict, edition: Option<Edition>) -> Command {
-        let seen = match self.random.below(3) {
-            0 => Some(self.posts[post].plan.hash.clone()),
-            1 => self.posts[post].truth.plan.as_ref().map(|plan| plan.hash.clone()),
-            _ => None,
-        };
-        Command::Review {
-            verdict,
-            user: UserId::from("admin"),
-            comment: None,
-            hash: seen,
-            edition,
-        }
     }
 
     fn import(&mut self) {
@@ -1220,12 +1188,6 @@ impl World {
                 self.set_alarm(post, Some(self.now + Millis(1)));
             }
         }
-    }
-
-    fn foreign(&mut self, post: usize, kind: Foreign) {
-        self.mark("another program changed the row");
-        self.posts[post].row.foreign = Some(kind);
-        self.posts[post].excuses.foreign = true;
     }
 
     pub fn entry_was_stored(&self, post: usize, holds: impl Fn(&Entry) -> bool) -> bool {
