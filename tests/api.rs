@@ -702,7 +702,7 @@ async fn tasks_tell_how_their_last_runs_went() {
         let runs = Runs { table, now };
         runs.begin("watchdog".to_owned(), NOW, "a".to_owned()).unwrap();
         runs.end("watchdog", "a", ended).unwrap();
-        runs.begin("token_refresher".to_owned(), NOW, "b".to_owned()).unwrap();
+        runs.begin(TASKS[1].name.to_owned(), NOW, "b".to_owned()).unwrap();
     }
     let listed = client.call("GET", "/v1/tasks", Value::Null).await;
     assert_eq!(

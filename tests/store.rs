@@ -109,6 +109,7 @@ const CASES: &[Case] = cases![
     notices::an_event_is_told_once,
     notices::others_are_told_too,
     notices::a_message_is_tried_until_it_is_sent_or_dead,
+    notices::what_may_have_arrived_is_given_up,
     notices::a_digest_loses_and_repeats_nothing,
     notices::preferences_are_kept,
     access::a_token_speaks_for_its_user_until_it_ends,

@@ -4,6 +4,7 @@
 //! second by the simulation.
 
 pub mod account;
+pub mod address;
 pub mod calendar;
 pub mod content;
 pub mod cron;

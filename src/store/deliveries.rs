@@ -27,6 +27,8 @@ pub struct Delivery {
     pub sealed: Secret,
     /// Tries so far, this one included.
     pub attempts: u32,
+    /// The name of the zone that the user lives in, where they have said.
+    pub zone: Option<String>,
 }
 
 /// How a try ended.
@@ -51,6 +53,17 @@ pub enum DeliveryEnd {
     },
 }
 
+/// What there is to send.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NextDelivery {
+    /// The next message, if one is due.
+    pub delivery: Option<Delivery>,
+    /// Messages given up because nobody saw how their try ended.
+    pub given_up: usize,
+    /// When there is something to do in the outbox or with deliveries, if anything is left.
+    pub next_at: Option<Timestamp>,
+}
+
 /// A message that could not be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -68,6 +81,21 @@ pub struct DeadLetter {
     pub finished_at: Option<Timestamp>,
 }
 
+/// Messages whose try nobody saw the end of, and whose service would not recognise them: they may have arrived. `$1` token,
+/// `$2` now, `$3` the kinds that do recognise them.
+const GIVE_UP: &str = "update psn_deliveries d set status = 'dead', claim_token = null, claimed_until = null, \
+      finished_at = $2::timestamptz, \
+      last_error = 'the worker stopped while it was sent; it may have arrived, so it is not sent again by itself' \
+    where d.status = 'pending' and d.claim_token <> $1 and d.claimed_until <= $2::timestamptz \
+      and (select x.kind from psn_destinations x where x.id = d.destination_id) \
+        not in (select jsonb_array_elements_text($3::jsonb)) returning d.id";
+
+/// When there is something to do in the outbox or with deliveries.
+const NEXT_AT: &str = "select floor(extract(epoch from least( \
+      (select min(greatest(o.not_before, o.claimed_until)) from psn_outbox o where o.state = 'pending'), \
+      (select min(greatest(d.next_at, d.claimed_until)) from psn_deliveries d where d.status = 'pending' \
+        and (select x.enabled from psn_destinations x where x.id = d.destination_id)))) * 1000)::bigint as next_at";
+
 /// `$1` token, `$2` now, `$3` until, `$4` how many. A token that has claimed already gets the same again.
 const CLAIM: &str = concat!(
     "with had as (select id from psn_deliveries where status = 'pending' and claim_token = $1), \
@@ -79,7 +107,8 @@ const CLAIM: &str = concat!(
     anew as (update psn_deliveries d set claim_token = $1, claimed_until = $3::timestamptz, attempts = attempts + 1 \
       from free where d.id = free.id returning d.*), \
     taken as (select * from again union all select * from anew) \
-    select taken.id as delivery_id, taken.destination_id, taken.attempts, x.kind, x.sealed, ",
+    select taken.id as delivery_id, taken.destination_id, taken.attempts, x.kind, x.sealed, \
+      (select timezone from notification_preferences p where p.user_id = taken.user_id limit 1) as zone, ",
     notice_columns!("o"),
     " from taken join psn_outbox o on o.id = taken.outbox_id, \
      lateral (select kind, sealed from psn_destinations where id = taken.destination_id limit 1) x \
@@ -108,60 +137,84 @@ const REVIVE: &str = "update psn_deliveries set status = 'pending', attempts = 0
     where id = $1::uuid and status = 'dead' returning id";
 
 impl<H: HttpClient, A: Ambient> Store<H, A> {
-    /// Takes deliveries that are due, at most `limit` (1 to 100), for as long as `lease`; nobody else gets them meanwhile.
-    /// Claiming again with the same token gives the same ones, so a lost answer does no harm. Runs as `psn_task`.
+    /// Writes how the last try ended and takes the next delivery that is due, for as long as the lease of `claims`; nobody
+    /// else gets it meanwhile. One message at a time: what is claimed is about to be sent. `claims` also names the kinds
+    /// whose services recognise a message that is sent again: those are tried again when nobody saw the end of a try, the
+    /// others are given up. Doing it again with the same token gives the same, so a lost answer does no harm. Runs as
+    /// `psn_task`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn deliveries_claim(
+    pub async fn delivery_next(
         &self,
         token: &str,
+        ended: Option<&(DeliveryId, DeliveryEnd)>,
+        claims: Option<(Millis, &[&str])>,
         now: Timestamp,
-        lease: Millis,
-        limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let params = [param(token), param(now), param(now + lease), param(limit.clamp(1, 100))];
-        let rows = self.write_one(Who::Task, Statement::new(CLAIM, params)).await?;
-        rows.map(|row| {
-            Ok(Delivery {
-                id: DeliveryId::from(row.text("delivery_id")?),
-                notice: read_notice(row)?,
-                destination: DestinationId::from(row.text("destination_id")?),
-                kind: row.string("kind")?,
-                sealed: Secret::new(row.text("sealed")?),
-                attempts: row.count("attempts")?,
-            })
-        })
-    }
-
-    /// Writes how a claimed delivery's try ended; `false` where the claim no longer counts. Runs as `psn_task`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn delivery_end(
-        &self,
-        token: &str,
-        id: &DeliveryId,
-        end: &DeliveryEnd,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let (status, next_at, message_id, error) = match end {
-            DeliveryEnd::Sent { message_id } => ("sent", None, message_id.clone(), None),
-            DeliveryEnd::Retry { error, at } => ("pending", Some(*at), None, Some(error.clone())),
-            DeliveryEnd::Dead { error } => ("dead", None, None, Some(error.clone())),
+    ) -> Result<NextDelivery, StoreError> {
+        let mut batch: Vec<_> = ended
+            .map(|(id, end)| end_statement(token, id, end, now))
+            .into_iter()
+            .collect();
+        if let Some((lease, kinds)) = claims {
+            batch.push(Statement::new(
+                GIVE_UP,
+                [param(token), param(now), param(serde_json::json!(kinds))],
+            ));
+            batch.push(Statement::new(
+                CLAIM,
+                [param(token), param(now), param(now + lease), param(1)],
+            ));
+        }
+        batch.push(Statement::new(NEXT_AT, []));
+        let results = self.write(Who::Task, &batch).await?;
+        let (last, before) = results
+            .split_last()
+            .ok_or_else(|| StoreError::malformed("a result was expected"))?;
+        let mut next = NextDelivery {
+            next_at: last.one()?.opt_instant("next_at")?,
+            ..NextDelivery::default()
         };
-        let params = [
-            param(id),
-            param(token),
-            param(now),
-            param(status),
-            opt_param(next_at),
-            message_id,
-            error,
-        ];
-        Ok(!self.write_one(Who::Task, Statement::new(END, params)).await?.is_empty())
+        if let ([.., given_up, claimed], Some(_)) = (before, claims) {
+            next.given_up = given_up.map(|row| row.text("id").map(drop))?.len();
+            next.delivery = claimed.first().map(read_delivery).transpose()?;
+        }
+        Ok(next)
     }
+}
 
+fn read_delivery(row: Row<'_>) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        id: DeliveryId::from(row.text("delivery_id")?),
+        notice: read_notice(row)?,
+        destination: DestinationId::from(row.text("destination_id")?),
+        kind: row.string("kind")?,
+        sealed: Secret::new(row.text("sealed")?),
+        attempts: row.count("attempts")?,
+        zone: row.opt_string("zone")?,
+    })
+}
+
+/// How a claimed delivery's try ended; nothing where the claim no longer counts.
+fn end_statement(token: &str, id: &DeliveryId, end: &DeliveryEnd, now: Timestamp) -> Statement {
+    let (status, next_at, message_id, error) = match end {
+        DeliveryEnd::Sent { message_id } => ("sent", None, message_id.clone(), None),
+        DeliveryEnd::Retry { error, at } => ("pending", Some(*at), None, Some(error.clone())),
+        DeliveryEnd::Dead { error } => ("dead", None, None, Some(error.clone())),
+    };
+    let params = [
+        param(id),
+        param(token),
+        param(now),
+        param(status),
+        opt_param(next_at),
+        message_id,
+        error,
+    ];
+    Statement::new(END, params)
+}
+
+impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// What could not be delivered to a user, newest first.
     ///
     /// # Errors

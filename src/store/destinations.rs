@@ -35,12 +35,18 @@ impl Destination {
     /// Where the sealed value lives, for [`crate::store::seal::Sealer`].
     #[must_use]
     pub fn place(&self) -> Place<'_> {
-        Place {
-            user: self.user.as_str(),
-            platform: &self.kind,
-            account: self.id.as_str(),
-            field: SEALED,
-        }
+        place_of(&self.user, &self.kind, &self.id)
+    }
+}
+
+/// Where the sealed value of that destination lives.
+#[must_use]
+pub fn place_of<'a>(user: &'a UserId, kind: &'a str, id: &'a DestinationId) -> Place<'a> {
+    Place {
+        user: user.as_str(),
+        platform: kind,
+        account: id.as_str(),
+        field: SEALED,
     }
 }
 
@@ -82,15 +88,6 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     pub async fn destination_list(&self, user: &UserId) -> Result<Vec<Destination>, StoreError> {
         let list = Statement::new(LIST, [param(user)]);
         self.read_one(Who::User(user.clone()), list).await?.map(read)
-    }
-
-    /// The destinations of a user, as the dispatcher sees them. Reads as `psn_task`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn destinations_of(&self, user: &UserId) -> Result<Vec<Destination>, StoreError> {
-        let list = Statement::new(LIST, [param(user)]);
-        self.read_one(Who::Task, list).await?.map(read)
     }
 
     /// Removes a destination and what is on its way there; whether it was there.

@@ -31,6 +31,7 @@ pub mod plans;
 pub mod posts;
 pub mod preferences;
 pub mod project;
+pub mod recipients;
 pub mod renewal;
 pub mod reseal;
 pub mod row;

@@ -5,9 +5,10 @@ use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
+use crate::store::cursor::{Cursor, Page, page_statement, read_page};
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, param};
-use crate::store::row::{Row, Rows};
+use crate::store::row::Row;
 
 /// A row of `notification_preferences`, with the legacy program's names and defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +60,41 @@ pub struct ToldLately {
     pub last_of_key_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "select user_id, provider, push_enabled, digest_enabled, digest_frequency, digest_time, \
-    quiet_hours_start, quiet_hours_end, max_push_per_day, timezone from notification_preferences where user_id = $1";
+/// A message that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The row.
+    pub id: String,
+    /// What happened.
+    pub event_type: String,
+    /// How urgent it was.
+    pub tier: String,
+    /// The kind of service.
+    pub provider: String,
+    /// What its owner calls the destination.
+    pub recipient: String,
+    /// `sent`, or what the legacy program wrote.
+    pub status: String,
+    /// Why it was not, where the legacy program says so.
+    pub error: Option<String>,
+    /// When.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// The columns of [`NotificationPreferences`], with whose they are.
+macro_rules! preference_columns {
+    () => {
+        "user_id, provider, push_enabled, digest_enabled, digest_frequency, digest_time, quiet_hours_start, \
+         quiet_hours_end, max_push_per_day, timezone"
+    };
+}
+pub(crate) use preference_columns;
+
+const GET: &str = concat!(
+    "select ",
+    preference_columns!(),
+    " from notification_preferences where user_id = $1"
+);
 
 const PUT: &str = "insert into notification_preferences (user_id, provider, push_enabled, digest_enabled, digest_frequency, \
       digest_time, quiet_hours_start, quiet_hours_end, max_push_per_day, timezone, created_at, updated_at) \
@@ -71,13 +105,8 @@ const PUT: &str = "insert into notification_preferences (user_id, provider, push
       quiet_hours_end = excluded.quiet_hours_end, max_push_per_day = excluded.max_push_per_day, \
       timezone = excluded.timezone, updated_at = excluded.updated_at";
 
-/// `$1` user, `$2` key, `$3` since. Messages to several destinations are one notice.
-const TOLD: &str = "select (select count(distinct (event_type, dedup_key, sent_at)) from notification_log where user_id = $1 \
-        and tier = 'push' and status = 'sent' and sent_at >= $3::timestamptz) as pushes, \
-      (select floor(extract(epoch from max(sent_at)) * 1000)::bigint from notification_log where user_id = $1 \
-        and tier = 'push' and status = 'sent') as last_push_at, \
-      (select floor(extract(epoch from max(created_at)) * 1000)::bigint from notification_log where user_id = $1 \
-        and dedup_key = $2) as last_of_key_at";
+const LOG_COLUMNS: &str = "t.id, t.event_type, t.tier, t.provider, t.recipient, t.status, t.error, \
+    floor(extract(epoch from t.sent_at) * 1000)::bigint as sent_at";
 
 impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// How a user wants to be told; `None` where they have not said.
@@ -85,22 +114,8 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn notification_preferences(&self, user: &UserId) -> Result<Option<NotificationPreferences>, StoreError> {
-        self.preferences_as(Who::User(user.clone()), user).await
-    }
-
-    /// As the dispatcher sees it. Reads as `psn_task`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn notification_preferences_of(
-        &self,
-        user: &UserId,
-    ) -> Result<Option<NotificationPreferences>, StoreError> {
-        self.preferences_as(Who::Task, user).await
-    }
-
-    async fn preferences_as(&self, who: Who, user: &UserId) -> Result<Option<NotificationPreferences>, StoreError> {
-        let rows = self.read_one(who, Statement::new(COLUMNS, [param(user)])).await?;
+        let get = Statement::new(GET, [param(user)]);
+        let rows = self.read_one(Who::User(user.clone()), get).await?;
         rows.first().map(read_preferences).transpose()
     }
 
@@ -131,23 +146,41 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         self.write_one(Who::User(user.clone()), put).await.map(|_| ())
     }
 
-    /// What a user was told since then, and when last of `key` (`event:subject`). Reads as `psn_task`.
+    /// What a user was told, by either program, newest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn told_lately(&self, user: &UserId, key: &str, since: Timestamp) -> Result<ToldLately, StoreError> {
-        let told = Statement::new(TOLD, [param(user), param(key), param(since)]);
-        let rows: Rows = self.read_one(Who::Task, told).await?;
-        let row = rows.one()?;
-        Ok(ToldLately {
-            pushes: row.count("pushes")?,
-            last_push_at: row.opt_instant("last_push_at")?,
-            last_of_key_at: row.opt_instant("last_of_key_at")?,
-        })
+    pub async fn notification_log(
+        &self,
+        user: &UserId,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<LogEntry>, StoreError> {
+        let list = page_statement(
+            (LOG_COLUMNS, "notification_log", "t.user_id = $4"),
+            after,
+            limit,
+            [param(user)],
+        );
+        let rows = self.read_one(Who::User(user.clone()), list).await?;
+        read_page(Some(&rows), read_log)
     }
 }
 
-fn read_preferences(row: Row<'_>) -> Result<NotificationPreferences, StoreError> {
+fn read_log(row: Row<'_>) -> Result<LogEntry, StoreError> {
+    Ok(LogEntry {
+        id: row.string("id")?,
+        event_type: row.string("event_type")?,
+        tier: row.string("tier")?,
+        provider: row.string("provider")?,
+        recipient: row.string("recipient")?,
+        status: row.string("status")?,
+        error: row.opt_string("error")?,
+        sent_at: row.opt_instant("sent_at")?,
+    })
+}
+
+pub(crate) fn read_preferences(row: Row<'_>) -> Result<NotificationPreferences, StoreError> {
     Ok(NotificationPreferences {
         provider: row.string("provider")?,
         push_enabled: row.i64("push_enabled")? != 0,

@@ -1,6 +1,9 @@
 //! What renewing tokens writes to `oauth_tokens`, and which rows are near their end.
 
+use crate::domain::hash::hex;
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::notice::EventKind;
+use crate::domain::notice::message::key;
 use crate::domain::platform::Platform;
 use crate::domain::renewal::schedule;
 use crate::domain::secret::Secret;
@@ -11,7 +14,8 @@ use crate::store::Store;
 use crate::store::accounts::TokenRow;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// New sealed tokens for a row.
 #[derive(Clone, Debug)]
@@ -48,11 +52,14 @@ const RENEW: &str = "update oauth_tokens set access_token = $5, refresh_token = 
     where id::text = $1 and user_id = $2 and access_token = $3 and refresh_token is not distinct from $4 \
     returning updated_at::text as version";
 
-/// `updated_at` stays: the tokens are the same.
-const FLAG: &str = "update oauth_tokens set \
+/// `updated_at` stays: the tokens are the same. Its owner is told in the same statement, once for each `$7`.
+const FLAG: &str = "with flagged as (update oauth_tokens set \
     metadata = (case when jsonb_typeof(metadata) = 'object' then metadata else '{}'::jsonb end) \
       || jsonb_build_object('requiresReauth', true, 'refreshError', $5::text, 'refreshFailedAt', $6::text) \
-    where id::text = $1 and user_id = $2 and access_token = $3 and refresh_token is not distinct from $4 returning id";
+    where id::text = $1 and user_id = $2 and access_token = $3 and refresh_token is not distinct from $4 returning id), \
+    told as (insert into psn_outbox (user_id, event_key, event_type, tier, subject, payload, not_before, created_at) \
+      select $2, $7, $8, $9, $1, $10::jsonb, $6::timestamptz, $6::timestamptz from flagged \
+      on conflict (user_id, event_key) do nothing) select id from flagged";
 
 /// `$1` and `$2` the place to go on after, `$3` the time, `$4` at most, `$5` the platforms' horizons in ms.
 const ENDING: &str = "select id, user_id, floor(extract(epoch from expires_at) * 1000)::bigint as expires_at \
@@ -81,14 +88,29 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         first.map(|row| row.text("version").map(str::to_owned)).transpose()
     }
 
-    /// Marks a row as one that only its owner's consent helps, where it still has the sealed values it was read with;
-    /// whether it had.
+    /// Marks a row as one that only its owner's consent helps, and tells them, where it still has the sealed values it was
+    /// read with; whether it had.
     ///
     /// # Errors
     /// [`StoreError`]; marking again is always right.
     pub async fn token_needs_reauth(&self, row: &TokenRow, why: &str, now: Timestamp) -> Result<bool, StoreError> {
         let mut params = scope_of(row);
-        params.extend([param(why), param(now)]);
+        let kind = EventKind::AccountDead;
+        // Sealed tokens are never the same twice: this names them, and says nothing about them.
+        let of = &hex(&Sha256::digest(row.access_token.expose()))[..16];
+        let payload = json!({
+            key::PLATFORM: row.account.platform.name(),
+            key::ACCOUNT: row.account.username.as_ref().map(|name| format!("@{name}")),
+            key::MESSAGE: why,
+        });
+        params.extend([
+            param(why),
+            param(now),
+            param(format!("{kind} {} {of}", row.account.id)),
+            param(kind),
+            param(kind.tier()),
+            param(payload),
+        ]);
         let statement = Statement::new(FLAG, params);
         let results = self.write(Who::User(row.user.clone()), &[statement]).await?;
         Ok(results.first().is_some_and(|rows| !rows.is_empty()))

@@ -8,6 +8,8 @@
 
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::notice::EventKind;
+use crate::domain::notice::message::key;
 use crate::domain::platform::Platform;
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::renewal::{
@@ -22,11 +24,13 @@ use crate::ports::pause::Ambient;
 use crate::ports::table::Table;
 use crate::ports::waker::Waker;
 use crate::store::accounts::{ACCESS_TOKEN, REFRESH_TOKEN, TokenRow};
+use crate::store::outbox::NewNotice;
 use crate::store::renewal::TokenRenewal;
 use crate::store::seal::{Place, SealError, Sealer};
 use crate::store::{Secret, Store};
 use futures_util::lock::Mutex as TurnMutex;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The alarm that is set before any call: if this instance dies, the next one goes on.
@@ -256,6 +260,7 @@ where
     async fn follow(&self, who: &Who, decision: &Decision) {
         if let Some(notice) = &decision.notice {
             self.tell(who, notice);
+            self.remind(who, notice).await;
         }
         if decision.lifts {
             let scopes = vec![HoldScope::Account(who.account.clone())];
@@ -265,6 +270,32 @@ where
 
     fn tell(&self, who: &Who, notice: &str) {
         (self.around.tell)(&format!("account {}: {notice}", who.account));
+    }
+
+    /// Puts a reminder into the outbox. One that is lost is followed by the next: they come as the end draws near.
+    async fn remind(&self, who: &Who, message: &str) {
+        let named = self.memory().row.as_ref().map(|(seen, _)| seen.stored.account.clone());
+        let mut payload = Map::new();
+        payload.insert(key::MESSAGE.to_owned(), json!(message));
+        if let Some(account) = named {
+            payload.insert(key::PLATFORM.to_owned(), json!(account.platform.name()));
+            let name = account.username.map(|name| format!("@{name}"));
+            payload.insert(key::ACCOUNT.to_owned(), json!(name));
+        }
+        let day = self.now().0 / 86_400_000;
+        let name = format!("{} {day}", who.account);
+        let kind = EventKind::AccountEnding;
+        let mut notice = NewNotice::of(kind, (who.user.clone(), None), None, &name, payload, self.now());
+        notice.subject = Some(who.account.0.clone());
+        if self.around.store.notice_add(&notice).await.is_ok() {
+            self.outbox_due().await;
+        }
+    }
+
+    /// Tells the index that the outbox holds something new. What is lost here is told with the next sweep.
+    async fn outbox_due(&self) {
+        let at = self.now();
+        let _ = self.around.objects.index(IndexRequest::OutboxDue { at }).await;
     }
 
     /// Lets the account's posts wait for its owner. One that does not learn of it asks by itself.
@@ -549,7 +580,11 @@ where
             .store
             .token_needs_reauth(&seen.stored, message, self.now())
             .await;
-        matches!(flagged, Ok(true))
+        let flagged = matches!(flagged, Ok(true));
+        if flagged {
+            self.outbox_due().await;
+        }
+        flagged
     }
 }
 

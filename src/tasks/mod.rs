@@ -10,11 +10,15 @@ pub mod budget;
 pub mod chores;
 pub mod connected;
 pub mod consent;
+pub mod digest_compiler;
 pub mod idea_expiry;
 pub mod index;
 pub mod journal;
 mod keys;
 pub mod media_cleanup;
+pub mod notification_dispatcher;
+pub mod notify;
+pub mod outbox_alarm;
 pub mod publish;
 pub mod readings;
 pub mod runs;
@@ -30,6 +34,7 @@ use crate::ports::http::HttpClient;
 use crate::ports::media::MediaStore;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects, TaskEnd, TaskRun};
 use crate::ports::pause::Ambient;
+use crate::ports::zone::Zones;
 use crate::store::Store;
 use serde::Serialize;
 use serde_json::Value;
@@ -56,7 +61,7 @@ pub struct Task {
 }
 
 /// Every cron task.
-pub const TASKS: [Task; 5] = [
+pub const TASKS: [Task; 7] = [
     Task {
         name: "watchdog",
         cron: "*/15 * * * *",
@@ -65,11 +70,25 @@ pub const TASKS: [Task; 5] = [
         job: Job::Watchdog,
     },
     Task {
+        name: "notification_dispatcher",
+        cron: "*/15 * * * *",
+        purpose: "tells people what the index's alarm did not come to tell",
+        calls_max: 22,
+        job: Job::NotificationDispatcher,
+    },
+    Task {
         name: "token_refresher",
         cron: "7 * * * *",
         purpose: "renews the tokens of accounts before they end",
         calls_max: 1,
         job: Job::TokenRefresher,
+    },
+    Task {
+        name: "digest_compiler",
+        cron: "7 * * * *",
+        purpose: "makes one message of what waits for a daily or weekly digest",
+        calls_max: 26,
+        job: Job::DigestCompiler,
     },
     Task {
         name: "analytics_collector",
@@ -97,7 +116,9 @@ pub const TASKS: [Task; 5] = [
 #[derive(Clone, Copy, Debug)]
 enum Job {
     Watchdog,
+    NotificationDispatcher,
     TokenRefresher,
+    DigestCompiler,
     AnalyticsCollector,
     IdeaExpiry,
     MediaCleanup,
@@ -111,6 +132,8 @@ impl Job {
     ) -> Outcome {
         match self {
             Self::Watchdog => watchdog::work(context, wake).await,
+            Self::NotificationDispatcher => notification_dispatcher::task(context, wake).await,
+            Self::DigestCompiler => digest_compiler::task(context, wake).await,
             Self::TokenRefresher => token_refresher::work(context, wake).await,
             Self::AnalyticsCollector => analytics_collector::work(context, wake).await,
             Self::IdeaExpiry => idea_expiry::work(context).await,
@@ -151,6 +174,8 @@ pub struct Context<H, A, O> {
     pub http: H,
     /// Where media lie.
     pub media: Arc<dyn MediaStore>,
+    /// Time zones.
+    pub zones: Box<dyn Zones>,
     /// What the operator set; the sealer and the platforms' configuration come from it.
     pub settings: Arc<Settings>,
 }

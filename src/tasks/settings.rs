@@ -9,6 +9,7 @@ use crate::platforms;
 use crate::platforms::{instagram, linkedin, oauth, tiktok, x};
 use crate::store::Secret;
 use crate::store::seal::{AddressSigner, Form, SealError, Sealer};
+use crate::tasks::notify;
 
 /// What the Worker is told.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub policy: Policy,
     /// How to reach the platforms.
     pub platforms: platforms::Settings,
+    /// How to reach the services that carry messages to people.
+    pub notify: notify::Settings,
 }
 
 /// A variable that is missing or cannot be used.
@@ -114,6 +117,7 @@ impl Settings {
         let linkedin = read_linkedin(policy.call_deadline_ms, &get, &mut problems);
         let instagram = read_instagram(policy.call_deadline_ms, &get, &mut problems);
         x.allowance = x::Allowance::read(get, |name, hint| problems.push(Missing { name, hint }));
+        let notify = notify::Settings::read(get, |name, hint| problems.push(Missing { name, hint }));
         let mut tiktok = tiktok::Config::new(policy.call_deadline_ms);
         if let Some(url) = get("TIKTOK_API_URL") {
             tiktok.api_url = url;
@@ -138,6 +142,7 @@ impl Settings {
                 tiktok,
                 oauth: oauth::Settings::read(oauth::CALL_DEADLINE_MS, get),
             },
+            notify,
         })
     }
 
@@ -165,6 +170,13 @@ impl Settings {
             Some(former) => signer.with_former_key(former),
             None => Ok(signer),
         }
+    }
+
+    /// Makes addresses of pages for people; `None` where nobody said at which origin this Worker is found.
+    #[must_use]
+    pub fn links(&self) -> Option<notify::links::Links> {
+        let (origin, signer) = (self.public_url.clone()?, self.address_signer().ok()?);
+        Some(notify::links::Links { origin, signer })
     }
 
     /// Where a platform can fetch each of these media from now on, for [`limits::ADDRESS_LIFETIME_MS`]; empty where

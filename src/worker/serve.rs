@@ -35,6 +35,7 @@ fn context(env: &Env, settings: Arc<Settings>, store: Arc<Database>) -> Result<C
         objects: Bindings::new(env.clone()),
         http: http(env)?,
         media: Arc::new(R2Media::of(env)),
+        zones: Box::new(IntlZones),
         settings,
     })
 }

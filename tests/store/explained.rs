@@ -21,6 +21,7 @@ use psn::store::ideas::IdeaFilter;
 use psn::store::metrics::{Collected, CountsFilter};
 use psn::store::posts::PostFilter;
 use psn::store::project::Projection;
+use psn::store::recipients::ToldAsk;
 use psn::store::{Neon, Secret, Store};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -64,6 +65,7 @@ insert into psn_deliveries (user_id, outbox_id, destination_id, status, next_at,
   select 'user' || n % 1000, md5('o' || n)::uuid, md5('d' || n % 1000)::uuid,
     case when n % 500 = 0 then 'pending' when n % 500 = 1 then 'dead' else 'sent' end, '2026-11-22Z', '2026-11-22Z'
   from generate_series(1, 20000) n;
+insert into notification_preferences (user_id) select 'user' || n from generate_series(0, 4999) n;
 insert into notification_log (user_id, event_type, tier, provider, recipient, status, dedup_key, sent_at)
   select 'user' || n % 1000, 'post.failed', 'push', 'ntfy', 'l', 'sent', 'k' || n, timestamptz '2026-11-22Z' - n * interval '1 minute'
   from generate_series(1, 20000) n;
@@ -169,11 +171,20 @@ async fn tasks(store: &ExplainedStore) {
     assert!(!store.ideas_expired(NOW, 50).await.unwrap().is_empty());
     let lease = Millis::from_secs(60);
     assert_eq!(store.notices_claim("t", NOW, lease, 10).await.unwrap().len(), 10);
-    assert_eq!(store.deliveries_claim("t", NOW, lease, 10).await.unwrap().len(), 10);
+    let claims = Some((lease, ["webhook"].as_slice()));
+    let next = store.delivery_next("t", None, claims, NOW).await.unwrap();
+    assert!(next.delivery.is_some() && next.next_at.is_some());
     store.digest_users().await.unwrap();
     store.digest_notices(&user("user1"), NOW, 100).await.unwrap();
-    store.told_lately(&user("user1"), "k1", NOW).await.unwrap();
-    store.destinations_of(&user("user1")).await.unwrap();
+    let ask = ToldAsk {
+        user: user("user1"),
+        since: NOW,
+        event_type: "post.failed".to_owned(),
+        subject: Some("k1".to_owned()),
+    };
+    store.told_lately(&[ask]).await.unwrap();
+    let hub = HubId::from("hub_1");
+    store.recipients(&[user("user1")], &[hub]).await.unwrap();
     assert!(store.api_token_look_up("d77", NOW).await.unwrap().is_some());
 }
 

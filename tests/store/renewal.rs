@@ -32,6 +32,13 @@ pub async fn stored_where_the_row_is_what_was_read(bed: Bed) {
     assert_eq!(flagged.metadata["requiresReauth"], json!(true));
     assert_eq!(flagged.metadata["refreshError"], json!("it is dead"));
     assert_eq!(flagged.metadata["refreshFailedAt"], json!(NOW.to_rfc3339()));
+    assert!(store.token_needs_reauth(&before, "it is dead", NOW).await.unwrap());
+    let told = "select user_id, event_type, tier, payload ->> 'what' from psn_outbox";
+    assert_eq!(
+        bed.owner(told).await,
+        "default|token.expiring|push|it is dead",
+        "told once"
+    );
 
     let version = store.token_renew(&before, &renewal("new")).await.unwrap().unwrap();
     let after = read().await;

@@ -7,6 +7,7 @@
     reason = "shared by tests; each uses a part of it"
 )]
 
+use psn::cli::zones::BundledZones;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::emulators::x::{XAccount, XEmulator, XHandle, XOptions};
 use psn::dev::neon::{NeonEndpoint, NeonOptions};
@@ -35,7 +36,10 @@ use psn::store::accounts::AccountImport;
 use psn::store::seal::Sealer;
 use psn::store::{Neon, Secret, Store};
 use psn::tasks::account::{self, AccountObject};
+use psn::tasks::chores::Chores;
 use psn::tasks::index::{self, Index};
+use psn::tasks::notification_dispatcher::Telling;
+use psn::tasks::outbox_alarm;
 use psn::tasks::publish::{PostObject, Surroundings};
 use psn::tasks::settings::Settings;
 use sha2::{Digest as _, Sha256};
@@ -208,6 +212,7 @@ struct Slot {
 enum Rings {
     Post(PostId),
     Account(AccountId),
+    Index,
 }
 
 /// Everything that outlives an object.
@@ -423,6 +428,22 @@ impl World {
         object.get_or_insert_with(build).clone()
     }
 
+    /// What the index's alarm does: tells what is due in the outbox.
+    pub async fn tell(&self) -> outbox_alarm::Report {
+        let (settings, store) = (self.settings(), self.store());
+        let sealer = sealer(&self.inner.keys.lock().unwrap());
+        let links = settings.links();
+        let telling = Telling {
+            store: &store,
+            http: &self.inner.http,
+            sealer: &sealer,
+            settings: &settings.notify,
+            zones: &BundledZones,
+            links: links.as_ref(),
+        };
+        outbox_alarm::ring(&self.inner.index, &telling).await
+    }
+
     /// Starts everything again, the accounts' objects with those keys.
     pub fn change_keys(&self, keys: &[&str]) {
         *self.inner.keys.lock().unwrap() = keys.iter().map(ToString::to_string).collect();
@@ -522,6 +543,9 @@ impl World {
                 *slot.waker.0.lock().unwrap() = None;
                 self.account_object(id).alarm().await.unwrap();
             }
+            Rings::Index => {
+                self.tell().await;
+            }
         }
     }
 
@@ -547,7 +571,15 @@ impl World {
             let accounts = accounts
                 .iter()
                 .map(|(id, slot)| (slot.waker.alarm(), Rings::Account(id.clone())));
-            let set = posts.chain(accounts).filter_map(|(at, who)| at.map(|at| (at, who)));
+            let chores = Chores {
+                table: &self.inner.index,
+                now: self.now(),
+            };
+            let index = std::iter::once((chores.alarm_at().unwrap(), Rings::Index));
+            let set = posts
+                .chain(accounts)
+                .chain(index)
+                .filter_map(|(at, who)| at.map(|at| (at, who)));
             set.min()
         };
         let Some((at, who)) = next.filter(|(at, _)| *at <= until) else {

@@ -1,10 +1,10 @@
 //! Media from an address: read in ranges, because an answer of the HTTP port is short; of a larger medium the hash is
 //! read first and its chunks after, because bytes are stored under their hash.
 
-use super::address::checked;
 use super::{There, keep, refused, settle, there, trouble};
 use crate::api::App;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::domain::address::checked;
 use crate::domain::hash::hex;
 use crate::domain::limits::{CHUNK_BYTES, FETCH_MS_MAX, FETCHED_BYTES_MAX};
 use crate::domain::media::MediaId;
@@ -54,7 +54,8 @@ impl Web {
 
 /// Fetches a medium and keeps it.
 pub async fn take<O, R>(app: &App<O, R>, address: &str) -> Result<There, Problem> {
-    let url = checked(address, app.web.loopback).map_err(|message| Problem::field("url", message))?;
+    let url = checked(address, app.web.loopback, "https://example.com/clip.mp4")
+        .map_err(|message| Problem::field("url", message))?;
     let clock = app.clock.as_ref();
     let source = Source {
         client: app.web.client.as_ref(),

@@ -3,7 +3,6 @@
 
 pub mod upload;
 
-mod address;
 mod fetch;
 
 pub use fetch::{Fetch, Web};

@@ -8,13 +8,16 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 const DAY_MINUTES: u16 = 24 * 60;
 
 /// How far a zone's clocks are ahead of UTC at an instant.
-pub type Offset<'a> = &'a dyn Fn(Timestamp) -> Millis;
+pub type Offset<'a> = &'a (dyn Fn(Timestamp) -> Millis + Send + Sync);
 
 /// An hour and minute of a day, in minutes since its beginning; 24:00 is the end of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeOfDay(u16);
 
 impl TimeOfDay {
+    /// The beginning of a day.
+    pub const MIDNIGHT: Self = Self(0);
+
     /// Reads `HH:MM` from `00:00` to `24:00`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

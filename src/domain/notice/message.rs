@@ -2,30 +2,32 @@
 //! it their form.
 
 use super::event::EventKind;
+use crate::domain::platform::Platform;
 
 /// Longest message (the legacy program's limit, and WhatsApp's).
 pub const TEXT_CHARS_MAX: usize = 4_096;
 /// Of a post's text so much is shown.
 pub const EXCERPT_CHARS_MAX: usize = 80;
 
-/// Keys of a notice's payload. All values are texts; what is missing is left out of the message.
+/// Keys of a notice's payload. All values are texts; what is missing is left out of the message. Those of posts are the
+/// legacy program's where it has them.
 pub mod key {
     /// The platform's name.
     pub const PLATFORM: &str = "platform";
     /// The beginning of the post's text ([`super::excerpt`]).
     pub const TITLE: &str = "title";
     /// What happened: one sentence.
-    pub const MESSAGE: &str = "message";
+    pub const MESSAGE: &str = "what";
     /// What to do, where the event alone does not tell: one sentence.
     pub const WHAT_TO_DO: &str = "todo";
     /// When the post is due (RFC 3339).
-    pub const SCHEDULED_AT: &str = "scheduled_at";
+    pub const SCHEDULED_AT: &str = "scheduledAt";
     /// The account, as people know it.
     pub const ACCOUNT: &str = "account";
     /// Who wrote the post, or who asks.
-    pub const AUTHOR: &str = "author";
+    pub const AUTHOR: &str = "authorId";
     /// Who approved or rejected.
-    pub const REVIEWER: &str = "reviewer";
+    pub const REVIEWER: &str = "reviewerId";
     /// `approved` or `rejected`.
     pub const RESULT: &str = "result";
     /// What the reviewer says about it.
@@ -110,7 +112,12 @@ pub fn message(source: &Source<'_>) -> Message {
     lines.extend(get(key::COMMENT).map(|comment| format!("Comment: {comment}")));
     lines.extend(get(key::URL));
     lines.extend(source.lines.iter().cloned());
-    lines.extend(get(key::WHAT_TO_DO).map(sentence).or_else(|| todo(source)));
+    let given = get(key::WHAT_TO_DO).filter(|_| source.link.is_none());
+    lines.extend(
+        given
+            .map(|text| sentence(format!("To do: {text}")))
+            .or_else(|| todo(source)),
+    );
     lines.extend(source.answers.then(|| answers(source)).flatten());
     Message {
         title: title(source),
@@ -128,6 +135,12 @@ pub fn digest_line(source: &Source<'_>) -> String {
     format!("- {}{more}", title(source))
 }
 
+/// The platform as people call it.
+fn platform(source: &Source<'_>) -> Option<String> {
+    let name = (source.get)(key::PLATFORM)?;
+    Some(Platform::parse(&name).map_or(name, |platform| platform.title().to_owned()))
+}
+
 fn sentence(text: String) -> String {
     if text.ends_with(['.', '!', '?', '…']) {
         text
@@ -138,7 +151,7 @@ fn sentence(text: String) -> String {
 
 fn title(source: &Source<'_>) -> String {
     let get = source.get;
-    let platform = get(key::PLATFORM).unwrap_or_default();
+    let platform = platform(source).unwrap_or_default();
     let post = [platform.as_str(), "post"]
         .into_iter()
         .filter(|word| !word.is_empty())
@@ -183,7 +196,7 @@ fn capital(word: &str) -> String {
 
 fn todo(source: &Source<'_>) -> Option<String> {
     let id = source.post.unwrap_or("ID");
-    let platform = (source.get)(key::PLATFORM).unwrap_or_else(|| "the platform".to_owned());
+    let platform = platform(source).unwrap_or_else(|| "the platform".to_owned());
     Some(match source.kind {
         EventKind::PostFailed => format!("To do: mend what is said, then `psn post retry {id}`."),
         EventKind::PostNeedsReview => {

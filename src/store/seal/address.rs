@@ -1,5 +1,5 @@
-//! Addresses of media that end: whoever has one may fetch that medium until then, and nobody can make one without the
-//! hub's key.
+//! Addresses that end: whoever has one may fetch that medium, or open that page, until then, and nobody can make one
+//! without the hub's key.
 //!
 //! The signature is HMAC-SHA-256 with a key of its own, derived from the hub's, so that what is signed here says nothing
 //! about what is sealed there.
@@ -46,7 +46,13 @@ impl AddressSigner {
     /// The path and query at which a medium can be fetched until then, to the second.
     #[must_use]
     pub fn sign(&self, id: &MediaId, until: Timestamp) -> String {
-        let path = path(id, &(until.0 / 1_000).to_string());
+        self.sign_path(&media_path(id), until)
+    }
+
+    /// That path with its end and its signature, to the second. It may have a query.
+    #[must_use]
+    pub fn sign_path(&self, path: &str, until: Timestamp) -> String {
+        let path = ending(path, &(until.0 / 1_000).to_string());
         let key = self.keys.first().copied().unwrap_or_default();
         let signature = URL_SAFE_NO_PAD.encode(mac(&key, path.as_bytes()).finalize().into_bytes());
         format!("{path}&sig={signature}")
@@ -56,17 +62,28 @@ impl AddressSigner {
     /// Compares in constant time.
     #[must_use]
     pub fn accepts(&self, id: &MediaId, until: &str, signature: &str, now: Timestamp) -> bool {
+        self.accepts_path(&media_path(id), until, signature, now)
+    }
+
+    /// The same of a path, as it was given to [`AddressSigner::sign_path`].
+    #[must_use]
+    pub fn accepts_path(&self, path: &str, until: &str, signature: &str, now: Timestamp) -> bool {
         let (Ok(end_s), Ok(signature)) = (until.parse::<i64>(), URL_SAFE_NO_PAD.decode(signature)) else {
             return false;
         };
-        let path = path(id, until);
+        let path = ending(path, until);
         let is_signed = |key: &[u8; 32]| mac(key, path.as_bytes()).verify_slice(&signature).is_ok();
         now.0 < end_s.saturating_mul(1_000) && self.keys.iter().any(is_signed)
     }
 }
 
-fn path(id: &MediaId, until: &str) -> String {
-    format!("/media/{id}?until={until}")
+fn media_path(id: &MediaId) -> String {
+    format!("/media/{id}")
+}
+
+fn ending(path: &str, until: &str) -> String {
+    let mark = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{mark}until={until}")
 }
 
 fn derived(key: &Secret) -> Result<[u8; 32], SealError> {

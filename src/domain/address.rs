@@ -1,5 +1,5 @@
-//! Which addresses a Worker fetches media from: those of the public web, by name, over TLS. Whatever else an address
-//! can say is a way to somewhere that its giver cannot reach but the Worker might (OWASP: server-side request forgery).
+//! Which addresses of users a Worker calls: those of the public web, by name, over TLS. Whatever else an address can say
+//! is a way to somewhere that its giver cannot reach but the Worker might (OWASP: server-side request forgery).
 //!
 //! The address is read the way `fetch` itself reads it (WHATWG URL), and what was read is what is sent, so the two cannot
 //! differ. What a name stands for is not looked up: the network that Workers fetch from leads to public addresses only.
@@ -25,12 +25,13 @@ const PRIVATE_ENDS: [&str; 12] = [
     "onion",
 ];
 
-/// The address to fetch. With `loopback` this very machine is an address too, also without TLS.
+/// The address to call. With `loopback` this very machine is an address too, also without TLS. `example` is shown where
+/// the address is none.
 ///
 /// # Errors
 /// What is wrong and what was expected, in one sentence.
-pub fn checked(text: &str, loopback: bool) -> Result<Url, String> {
-    let expected = "expected one such as `https://example.com/clip.mp4`";
+pub fn checked(text: &str, loopback: bool, example: &str) -> Result<Url, String> {
+    let expected = format!("expected one such as `{example}`");
     if text.len() > LENGTH_MAX {
         return Err(format!(
             "the address is longer than {LENGTH_MAX} characters: {expected}"
@@ -58,7 +59,7 @@ pub fn checked(text: &str, loopback: bool) -> Result<Url, String> {
     }
     let Some(Host::Domain(name)) = url.host() else {
         return Err(format!(
-            "the address names a machine by its number, and only names of the public web are fetched from: {expected}"
+            "the address names a machine by its number, and only names of the public web are called: {expected}"
         ));
     };
     let name = name.trim_end_matches('.');
@@ -88,8 +89,12 @@ mod tests {
 
     use super::*;
 
+    fn checked(text: &str, loopback: bool) -> Result<Url, String> {
+        super::checked(text, loopback, "https://example.com/clip.mp4")
+    }
+
     #[test]
-    fn the_public_web_is_fetched_from() {
+    fn the_public_web_is_called() {
         for (text, read) in [
             (
                 "https://example.com/clip.mp4?a=b#t=3",

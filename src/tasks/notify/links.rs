@@ -1,0 +1,36 @@
+//! Addresses of pages for people who were asked something.
+
+use crate::domain::id::{PostId, UserId};
+use crate::domain::time::{Millis, Timestamp};
+use crate::store::seal::AddressSigner;
+
+/// So long a page for an approval can be opened.
+pub const APPROVAL_LIFETIME_MS: Millis = Millis(7 * 86_400_000);
+/// What the path of such a page begins with.
+pub const APPROVAL_PREFIX: &str = "/approve/";
+
+/// Makes such addresses.
+#[derive(Clone)]
+pub struct Links {
+    /// The origin at which the outside finds the Worker.
+    pub origin: String,
+    /// Signs them.
+    pub signer: AddressSigner,
+}
+
+impl Links {
+    /// Where that reviewer sees the post as it will look, and approves or rejects it.
+    #[must_use]
+    pub fn approval(&self, post: &PostId, reviewer: &UserId, now: Timestamp) -> String {
+        let until = now + APPROVAL_LIFETIME_MS;
+        let path = approval_path(post, reviewer);
+        format!("{}{}", self.origin, self.signer.sign_path(&path, until))
+    }
+}
+
+/// The path that is signed: post and reviewer.
+#[must_use]
+pub fn approval_path(post: &PostId, reviewer: &UserId) -> String {
+    let reviewer: String = url::form_urlencoded::byte_serialize(reviewer.as_str().as_bytes()).collect();
+    format!("{APPROVAL_PREFIX}{post}?as={reviewer}")
+}
