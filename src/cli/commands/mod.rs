@@ -11,6 +11,7 @@ pub mod dev;
 pub mod idea;
 pub mod keys;
 pub mod media;
+pub mod metrics;
 pub mod migrate;
 pub mod plan;
 pub mod post;
@@ -55,6 +56,8 @@ pub enum Command {
     /// Tasks that the worker otherwise runs by itself
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// What posts have got, when they do best, and followers
+    Metrics(metrics::MetricsArgs),
     /// Bring the database up to date
     Migrate,
     /// Run the local stack until interrupted
@@ -85,6 +88,7 @@ impl Command {
             Self::Settings(command) => command.run(context).await,
             Self::Keys(command) => command.run(context).await,
             Self::Task(command) => command.run(context).await,
+            Self::Metrics(args) => metrics::run(context, args).await,
             Self::Migrate => migrate::run(context).await,
             #[cfg(feature = "dev")]
             Self::Dev(args) => dev::run(context, args).await,
