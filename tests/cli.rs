@@ -1,6 +1,12 @@
 //! The real program against a small server: everything it says is in the snapshots.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "cli/counted.rs"]
+mod counted;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "api/described.rs"]
+mod described;
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -140,6 +146,7 @@ fn server() -> Server {
             "/v1/tasks/{name}/run",
             post(|| async { axum::Json(json!({"woken": 2, "adopted": 0})) }),
         )
+        .merge(counted::routes())
         .with_state(Arc::clone(&seen));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -225,7 +232,9 @@ fn help() {
             &["migrate", "--help"],
             &["dev", "--help"],
             &["demo", "--help"],
+            &["task", "list", "--help"],
             &["task", "run", "--help"],
+            &["metrics", "--help"],
         ]
     ));
 }
@@ -256,6 +265,43 @@ fn posts_as_people_read_them() {
 }
 
 #[test]
+fn counts_and_tasks_as_people_read_them() {
+    let server = server();
+    let said = runs(
+        Some(&server.url),
+        &[
+            &["metrics", "--since", "30d"],
+            &["metrics", "--platform", "tiktok"],
+            &["metrics", ID],
+            &["task", "list"],
+        ],
+    );
+    for line in said.lines() {
+        let wide = line.chars().filter(|letter| ('\u{2e80}'..='\u{ffff}').contains(letter));
+        let columns = line.chars().count() + wide.count();
+        assert!(columns <= 80, "{columns} columns: {line}");
+    }
+    assert!(!said.contains('\u{1b}'), "{said}");
+    insta::assert_snapshot!(said);
+    let seen: Vec<String> = server
+        .seen
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(what, _)| what.clone())
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "GET /v1/metrics?since=30d",
+            "GET /v1/metrics/summary?since=30d",
+            "GET /v1/metrics?platform=tiktok",
+            "GET /v1/metrics/summary?platform=tiktok",
+        ]
+    );
+}
+
+#[test]
 fn with_json_stdout_is_one_document() {
     let server = server();
     for arguments in [
@@ -266,6 +312,9 @@ fn with_json_stdout_is_one_document() {
         &["post", "watch", ID, "--json"],
         &["post", "validate", "--text", "t", "--json"],
         &["task", "run", "watchdog", "--json"],
+        &["task", "list", "--json"],
+        &["metrics", "--limit", "2", "--json"],
+        &["metrics", ID, "--json"],
         &["post", "show", NOBODYS, "--json"],
         &["post", "show", "42", "--json"],
     ] {

@@ -65,7 +65,7 @@ pub const TASKS: [Task; 7] = [
     Task {
         name: "watchdog",
         cron: "*/15 * * * *",
-        purpose: "wakes posts that are past their time and takes over rows that other programs put there",
+        purpose: "wakes posts that are past their time and takes over rows of other programs",
         calls_max: 4,
         job: Job::Watchdog,
     },

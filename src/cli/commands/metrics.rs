@@ -29,6 +29,12 @@ pub struct MetricsArgs {
     /// Only posts on this platform, e.g. x
     #[arg(long, conflicts_with = "post")]
     platform: Option<String>,
+    /// How many posts
+    #[arg(long, value_name = "N", conflicts_with = "post")]
+    limit: Option<u32>,
+    /// Go on where an earlier list ended (its `next_cursor`)
+    #[arg(long, conflicts_with = "post")]
+    cursor: Option<String>,
 }
 
 /// Runs the command.
@@ -46,13 +52,11 @@ pub async fn run(context: &Context, args: MetricsArgs) -> CliResult {
         }
         return Ok(());
     }
-    let query: Vec<String> = [("since", &args.since), ("platform", &args.platform)]
-        .into_iter()
-        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", segment(value))))
-        .collect();
-    let query = query.join("&");
-    let posts = worker.get(&format!("/v1/metrics?{query}")).await?;
-    let summary = worker.get(&format!("/v1/metrics/summary?{query}")).await?;
+    let limit = args.limit.map(|limit| limit.to_string());
+    let which = [("since", &args.since), ("platform", &args.platform)];
+    let page = [which[0], which[1], ("limit", &limit), ("cursor", &args.cursor)];
+    let posts = worker.get(&format!("/v1/metrics{}", query(&page))).await?;
+    let summary = worker.get(&format!("/v1/metrics/summary{}", query(&which))).await?;
     if printer.is_json() {
         let (items, next) = (posts.get("items"), posts.get("next_cursor"));
         printer.document(&json!({ "items": items, "next_cursor": next, "summary": summary }));
@@ -60,6 +64,17 @@ pub async fn run(context: &Context, args: MetricsArgs) -> CliResult {
     }
     overview(printer, &posts, &summary);
     Ok(())
+}
+
+/// The query of what is given.
+fn query(given: &[(&str, &Option<String>)]) -> String {
+    let given = given
+        .iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", segment(value.as_ref()?))));
+    match given.collect::<Vec<_>>().join("&") {
+        none if none.is_empty() => none,
+        query => format!("?{query}"),
+    }
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -80,8 +95,17 @@ fn seen(counts: &Value) -> Option<u64> {
     told("impressions").or_else(|| told("views"))
 }
 
+/// A count in at most five columns.
+fn short(count: u64) -> String {
+    match count {
+        0..100_000 => count.to_string(),
+        100_000..10_000_000 => format!("{}k", count / 1_000),
+        _ => format!("{}M", count / 1_000_000),
+    }
+}
+
 fn or_dash(count: Option<u64>) -> String {
-    count.map_or_else(|| "-".to_owned(), |count| count.to_string())
+    count.map_or_else(|| "-".to_owned(), short)
 }
 
 /// A rate in basis points as people read it.
@@ -104,55 +128,81 @@ fn bar(value: u64, most: u64) -> String {
 fn overview(printer: &Printer, posts: &Value, summary: &Value) {
     let items = list(posts, "items");
     if items.is_empty() {
-        return printer.talk("no post was counted yet: the first counts come within a day of publishing");
+        return printer.talk("no such post was counted yet: the first counts come within a day of publishing");
     }
     let head = |line: &str| printer.data(printer.paint(Style::Faint, line));
-    head("PLATFORM   POSTS      SEEN  REACTIONS     RATE");
+    head("PLATFORM   POSTS   SEEN  REACTIONS      RATE");
     for total in list(summary, "platforms") {
-        let [posts, seen, reactions] = ["posts", "seen", "reactions"].map(|name| number(total, name));
+        let [posts, seen, reactions] = ["posts", "seen", "reactions"].map(|name| short(number(total, name)));
         let rate = percent(number(total, "rate_bps"));
         let platform = cell(text(total, "platform"), 9);
-        printer.data(format!("{platform}  {posts:>5}  {seen:>8}  {reactions:>9}  {rate:>7}"));
+        printer.data(format!("{platform}  {posts:>5}  {seen:>5}  {reactions:>9}  {rate:>8}"));
     }
-    head("\nPUBLISHED   PLATFORM   SCORE                            SEEN  TEXT");
+    printer.data("");
+    head("PUBLISHED   PLATFORM   SCORE                        SEEN  TEXT");
     let most = items.iter().map(|post| number(post, "score")).max().unwrap_or(0);
     for post in items {
-        let score = number(post, "score");
         let seen = or_dash(post.get("counts").and_then(seen));
-        let (platform, bar) = (cell(text(post, "platform"), 9), cell(&bar(score, most), BAR_COLUMNS));
-        let day = excerpt(text(post, "published_at").get(..10).unwrap_or_default(), 10);
-        printer.data(format!(
-            "{day}  {platform}  {score:>5} {bar} {seen:>6}  {}",
-            excerpt(text(post, "text"), 21)
-        ));
+        let day = cell(text(post, "published_at").get(..10).unwrap_or_default(), 10);
+        let platform = cell(text(post, "platform"), 9);
+        let score = scored(number(post, "score"), most);
+        let words = excerpt(text(post, "text"), 22);
+        printer.data(format!("{day}  {platform}  {score} {seen:>5}  {words}"));
     }
-    let times = list(summary, "best_times");
-    if !times.is_empty() {
-        head(&format!("\nBEST TIMES, {}", text(summary, "time_zone")));
-        let most = times.iter().map(|time| number(time, "score")).max().unwrap_or(0);
-        for time in times.iter().take(5) {
-            let (score, posts) = (number(time, "score"), number(time, "posts"));
-            let day = cell(text(time, "weekday"), 9);
-            let bar = cell(&bar(score, most), BAR_COLUMNS);
-            printer.data(format!(
-                "{day}  {:02}:00  {score:>7} {bar}  {posts} posts",
-                number(time, "hour")
-            ));
-        }
+    let times = format!("BEST TIMES, {}", text(summary, "time_zone"));
+    for (title, name) in [("FORMATS", "formats"), ("PILLARS", "pillars"), (&times, "best_times")] {
+        best(printer, title, list(summary, name));
     }
-    for account in list(summary, "followers") {
-        let days = list(account, "days");
-        if let (Some(first), Some(last)) = (days.first(), days.last()) {
-            let (from, to) = (number(first, "followers"), number(last, "followers"));
-            let platform = text(account, "platform");
-            printer.data(format!(
-                "\nfollowers on {platform}: {to} ({from} on {})",
-                text(first, "day")
-            ));
-        }
-    }
+    followers(printer, list(summary, "followers"));
     if let Some(cursor) = posts.get("next_cursor").and_then(Value::as_str) {
-        printer.talk(format!("there are more: `GET /v1/metrics?cursor={cursor}`"));
+        printer.talk(format!("there are more: add `--cursor {cursor}`"));
+    }
+}
+
+/// A score and its bar.
+fn scored(score: u64, most: u64) -> String {
+    format!("{:>5} {}", short(score), cell(&bar(score, most), BAR_COLUMNS))
+}
+
+/// What did best, the first five: a format, a pillar, or an hour of a day.
+fn best(printer: &Printer, title: &str, kinds: &[Value]) {
+    if kinds.is_empty() {
+        return;
+    }
+    printer.data("");
+    printer.data(printer.paint(Style::Faint, title));
+    let most = kinds.iter().map(|kind| number(kind, "score")).max().unwrap_or(0);
+    for kind in kinds.iter().take(5) {
+        let name = match kind.get("hour") {
+            None => text(kind, "name").to_owned(),
+            Some(_) => format!("{:9}  {:02}:00", text(kind, "weekday"), number(kind, "hour")),
+        };
+        let posts = match number(kind, "posts") {
+            1 => "1 post".to_owned(),
+            posts => format!("{} posts", short(posts)),
+        };
+        let score = scored(number(kind, "score"), most);
+        printer.data(format!("{}  {score} {posts}", cell(&name, 21)));
+    }
+}
+
+/// How many follow each account, and how many did when it was counted first.
+fn followers(printer: &Printer, accounts: &[Value]) {
+    let spans = accounts.iter().filter_map(|account| {
+        let days = list(account, "days");
+        Some((text(account, "platform"), days.first()?, days.last()?))
+    });
+    for (place, (platform, first, last)) in spans.enumerate() {
+        if place == 0 {
+            printer.data("");
+            printer.data(printer.paint(Style::Faint, "FOLLOWERS"));
+        }
+        let [from, to] = [first, last].map(|day| number(day, "followers"));
+        printer.data(format!(
+            "{}  {to:>8}  was {from} on {}",
+            cell(platform, 9),
+            text(first, "day")
+        ));
     }
 }
 
@@ -164,7 +214,7 @@ fn history(printer: &Printer, answer: &Value) {
     }
     printer.data(printer.paint(
         Style::Faint,
-        "READ                SEEN                       LIKES  COMMENTS  SHARES  SAVES",
+        "READ, UTC         SEEN                       LIKES  COMMENTS  SHARES  SAVES",
     ));
     let most = items.iter().filter_map(seen).max().unwrap_or(0);
     for item in items {
@@ -178,7 +228,7 @@ fn history(printer: &Printer, answer: &Value) {
             ["likes", "comments", "shares", "saves"].map(|name| or_dash(item.get(name).and_then(Value::as_u64)));
         let told = or_dash(told);
         printer.data(format!(
-            "{at} {told:>7} {bar} {likes:>6} {comments:>9} {shares:>7} {saves:>6}"
+            "{at} {told:>5} {bar}  {likes:>5}  {comments:>8}  {shares:>6}  {saves:>5}"
         ));
     }
 }
@@ -197,5 +247,17 @@ mod tests {
             (percent(5), percent(1_234)),
             ("0.05 %".to_owned(), "12.34 %".to_owned())
         );
+    }
+
+    #[test]
+    fn a_count_has_at_most_five_columns() {
+        for (count, shown) in [
+            (99_999, "99999"),
+            (100_000, "100k"),
+            (9_999_999, "9999k"),
+            (10_000_000, "10M"),
+        ] {
+            assert_eq!(short(count), shown);
+        }
     }
 }
