@@ -38,6 +38,8 @@ pub struct Projection {
     pub scheduled_at: Option<Timestamp>,
     /// The stored content, only when it changes.
     pub content: Option<String>,
+    /// Addresses or keys of its media, only when they may change.
+    pub media_urls: Option<Vec<String>>,
     /// Ids of the confirmed parts in order.
     pub platform_post_ids: Vec<RemoteId>,
     /// Id of the first part.
@@ -75,7 +77,8 @@ pub enum Projected {
 
 const PROJECT: &str = concat!(
     "with written as (update posts set status = $3, sub_status = $4, fail_reason = $5, scheduled_at = $6::timestamptz, \
-       content = coalesce($7, content), platform_post_ids = $8::jsonb, external_post_id = $9, \
+       content = coalesce($7, content), \
+       media_urls = case when $19::text is null then media_urls else nullif($19::jsonb, '[]'::jsonb) end, platform_post_ids = $8::jsonb, external_post_id = $9, \
        published_at = $10::timestamptz, trigger_run_id = $11, updated_at = $12::timestamptz, \
        series_id = case when $17::text is null then series_id else $17::jsonb ->> 'series_id' end, \
        language = case when $17::text is null then language else $17::jsonb ->> 'language' end, \
@@ -200,6 +203,7 @@ fn statement(projection: &Projection) -> Statement {
             projection.fence.as_ref().map(run),
             opt_param(projection.labels.as_ref().map(labels::stored)),
             opt_param(projection.approval.as_ref().map(stored_approval)),
+            projection.media_urls.as_ref().map(|urls| json!(urls).to_string()),
         ],
     )
 }

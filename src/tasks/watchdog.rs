@@ -214,6 +214,9 @@ fn mismatch(
     if row.content.trim().is_empty() {
         return says("another program left it without a text");
     }
+    if !row.media_urls.is_empty() {
+        return says("another program gave it media, which psn cannot take over");
+    }
     if let Some(progress) = progress {
         let total = usize::try_from(progress.total).unwrap_or(usize::MAX);
         if total != parts.len() {

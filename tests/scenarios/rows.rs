@@ -201,6 +201,12 @@ async fn the_watchdog_takes_over_rows_of_others() {
     )
     .await;
     let wrong = foreign(&stage, 15, &mismatched, "partially_posted", touched, &progress(&ids, 7)).await;
+    let pictured = foreign(&stage, 17, &texts("pictured", 1), "scheduled", touched, old).await;
+    stage
+        .sql(&format!(
+            "update posts set media_urls = '[\"content/media/a.png\"]' where id = '{pictured}'"
+        ))
+        .await;
     stage.world.run_for(Millis(30 * 60_000)).await;
     let fresh_since = stage.world.now();
     let fresh = foreign(
@@ -214,7 +220,7 @@ async fn the_watchdog_takes_over_rows_of_others() {
     .await;
     stage.world.run_for(Millis(15 * 60_000)).await;
     let report = watchdog::run(&store, &stage.world, true).await;
-    assert_eq!((report.adopted, report.failed), (5, 0), "{report:?}");
+    assert_eq!((report.adopted, report.failed), (6, 0), "{report:?}");
     stage.world.run_for(HOUR).await;
     for (id, parts) in [
         (&scheduled, &plain),
@@ -233,6 +239,9 @@ async fn the_watchdog_takes_over_rows_of_others() {
     assert_eq!(stage.status(&wrong).await.1, Some(SubStatus::NeedsReview));
     stage.assert_nothing_out(&mismatched);
     assert_eq!(stage.row(&wrong).await.sub_status.as_deref(), Some("needs_review"));
+    // Never without its picture.
+    assert_eq!(stage.status(&pictured).await.1, Some(SubStatus::NeedsReview));
+    stage.assert_nothing_out(&texts("pictured", 1));
     // The run of another program may still be going on there.
     assert_eq!(stage.row(&fresh).await.status, "publishing");
     stage.assert_nothing_out(&texts("fresh", 2));

@@ -261,6 +261,7 @@ pub async fn what_a_reviewer_changed_is_kept_once(bed: Bed) {
     };
     let changed = Projection {
         content: Some("short".to_owned()),
+        media_urls: None,
         approval: Some(approval),
         ..approved(1, 5, ApprovalStatus::Approved, "new")
     };

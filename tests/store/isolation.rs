@@ -144,6 +144,7 @@ pub fn projection(id: psn::domain::id::PostId, user: psn::domain::id::UserId) ->
         fail_reason: None,
         scheduled_at: Some(NOW),
         content: None,
+        media_urls: None,
         platform_post_ids: Vec::new(),
         external_post_id: None,
         published_at: None,

@@ -46,6 +46,7 @@ pub async fn own_keys_only(bed: Bed) {
         fence: Some(RunToken::from("run")),
         run: None,
         content: Some("new".to_owned()),
+        media_urls: Some(vec!["media/a".to_owned(), "media/b".to_owned()]),
         platform_post_ids: ids.to_vec(),
         ..of(1, 5)
     };
@@ -57,6 +58,15 @@ pub async fn own_keys_only(bed: Bed) {
         (Some(NOW), None, "new")
     );
     assert_eq!(row.platform_post_ids, ids);
+    // The media of an edited post are named by its row, so that they are not cleared away; else they stay.
+    for (media_urls, shown) in [(None, r#"["media/a", "media/b"]"#), (Some(Vec::new()), "NULL")] {
+        let edited = Projection { media_urls, ..of(1, 5) };
+        assert_eq!(store.post_project(&edited).await.unwrap(), Projected::Applied);
+        assert_eq!(
+            bed.owner("select coalesce(media_urls::text, 'NULL') from posts").await,
+            shown
+        );
+    }
 
     // A row without metadata, and one whose metadata are no object.
     for odd in ["null", "'\"odd\"'", "'{\"psn\":7}'"] {

@@ -773,12 +773,7 @@ where
             ..projection(&state, plan, &row, new_content, self.now())
         };
         match self.around.store.post_project(&projection).await {
-            Ok(written) => {
-                if written == Projected::Applied && !projection.notices.is_empty() {
-                    // What is lost here is told by the next sweep of the outbox.
-                    let at = self.now();
-                    let _ = self.around.objects.index(IndexRequest::OutboxDue { at }).await;
-                }
+            Ok(_) => {
                 if new_content {
                     self.table.delete("content")?;
                 }
@@ -825,6 +820,12 @@ struct Query {
     known_ids: Vec<RemoteId>,
 }
 
+/// The keys of its media. What no row names is cleared away.
+fn media_urls(plan: &Plan) -> Vec<String> {
+    let media = plan.media.iter().flatten();
+    media.map(|medium| format!("media/{}", medium.id)).collect()
+}
+
 fn new_row(plan: &Plan) -> NewPostRow {
     let mut psn = Map::new();
     psn.insert("hash".to_owned(), json!(plan.hash));
@@ -838,12 +839,7 @@ fn new_row(plan: &Plan) -> NewPostRow {
         platform: plan.platform,
         account_id: plan.account_id.clone(),
         parts: plan.parts.clone(),
-        media_urls: plan
-            .media
-            .iter()
-            .flatten()
-            .map(|medium| format!("media/{}", medium.id))
-            .collect(),
+        media_urls: media_urls(plan),
         status: match plan.scheduled_at {
             Some(_) => crate::domain::post::Status::Scheduled,
             None => crate::domain::post::Status::Draft,
@@ -899,6 +895,7 @@ fn projection(
         fail_reason: row.fail_reason.clone(),
         scheduled_at: row.scheduled_at,
         content: new_content.then(|| content::encode(&plan.parts)),
+        media_urls: new_content.then(|| media_urls(plan)),
         platform_post_ids: row.remote_ids.clone(),
         external_post_id: row.remote_ids.first().cloned(),
         published_at: row.published_at,
