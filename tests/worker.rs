@@ -1,5 +1,5 @@
 //! The Worker on the real runtime: killed in the middle of calls, told contradictory things by people, asked wrong ones,
-//! with accounts that are connected and renewed, and with media that are large.
+//! with accounts that are connected and renewed, with media that are large, and woken by every cron string.
 //! What came out is counted in the emulator's ledger.
 #![allow(
     missing_docs,
@@ -11,6 +11,8 @@
 
 #[path = "worker/accounts.rs"]
 mod accounts;
+#[path = "worker/crons.rs"]
+mod crons;
 #[path = "emulator_media/mod.rs"]
 #[allow(dead_code, reason = "shared; each uses a part of it")]
 mod emulator_media;
