@@ -17,3 +17,5 @@ mod rows;
 mod similar;
 #[path = "scenarios/tokens.rs"]
 mod tokens;
+#[path = "scenarios/upkeep.rs"]
+mod upkeep;
