@@ -94,7 +94,7 @@ pub const TASKS: [Task; 7] = [
         name: "analytics_collector",
         cron: "22 * * * *",
         purpose: "reads what published posts have got and how many follow each account",
-        calls_max: 30,
+        calls_max: 40,
         job: Job::AnalyticsCollector,
     },
     Task {

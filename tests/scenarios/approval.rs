@@ -197,7 +197,7 @@ async fn a_reviewer_changes_and_approves_at_once() {
         serde_json::to_string(&better).unwrap(),
     );
     assert_eq!(stage.ask(kept).await, format!("1|default|{before}|{after}"));
-    let result = "select payload ->> 'result' || ' ' || (payload ->> 'reviewer') || ' ' || (payload ->> 'comment') \
+    let result = "select payload ->> 'result' || ' ' || (payload ->> 'reviewerId') || ' ' || (payload ->> 'comment') \
         from psn_outbox where event_type = 'approval.result'";
     assert_eq!(stage.ask(result).await, "approved eve shorter");
 }

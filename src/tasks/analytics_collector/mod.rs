@@ -24,8 +24,8 @@ use crate::tasks::{Context, Outcome, Wake};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Calls to platforms and to the database per run: few enough to share an event with tasks that were missed.
-const CALLS_MAX: usize = 30;
+/// Calls to platforms and to the database per run: Workers' free plan allows 50 an invocation.
+const CALLS_MAX: usize = 40;
 /// Posts read per run, at most.
 const POSTS_MAX: usize = 100;
 /// Rows that the sweep reads at a time, and how often per run.

@@ -22,7 +22,7 @@ use crate::store::accounts::TokenRow;
 use crate::store::claim::{Claim, ClaimRefusal, ClaimResult};
 use crate::store::content;
 use crate::store::posts::{DeleteResult, InsertResult, NewPostRow, SimilarCandidate, ThreadProgress};
-use crate::store::project::{Projected, Projection};
+use crate::store::project::Projection;
 use futures_util::future::{Either, select};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
