@@ -46,7 +46,6 @@ insert into psn_followers (user_id, account_id, day, platform, followers)
   select 'user' || n % 1000, md5('token' || n % 1000)::uuid, date '2026-11-22' - n / 1000, 'x', n from generate_series(1, 50000) n;
 insert into psn_settings (user_id, name, value, updated_at)
   select 'user' || n, 'time_zone', '\"UTC\"', '2026-11-22Z' from generate_series(1, 1000) n;
-insert into notification_preferences (user_id) select 'user' || n from generate_series(1, 1000) n;
 insert into ideas (user_id, hub_id, title, urgency, status, expires_at, created_at)
   select 'user' || n % 1000, case when n % 10 = 0 then 'hub' || n % 100 end, 'i' || n, case n % 3 when 0 then 'timely' else 'evergreen' end,
     case when n % 7 = 0 then 'killed' else 'spark' end, timestamptz '2026-11-22Z' + n * interval '1 hour', '2026-11-01Z'
