@@ -1,5 +1,6 @@
 //! Connected accounts.
 
+use crate::api::auth::Caller;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body};
@@ -16,16 +17,20 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// `GET /v1/accounts`
-pub async fn list<O: Objects, R: Rows>(State(app): Shared<O, R>) -> Result<Response, Problem> {
-    let reports = reports(&app).await?;
+pub async fn list<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
+    let reports = reports(&app, &caller.user).await?;
     let items: Vec<Value> = reports.iter().map(AccountReport::to_json).collect();
     Ok(Json(json!({ "items": items, "next_cursor": null })).into_response())
 }
 
 /// `GET /v1/accounts/{id}`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub async fn show<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let id = account_id(&id)?;
-    let reports = reports(&app).await?;
+    let reports = reports(&app, &caller.user).await?;
     let report = reports
         .iter()
         .find(|report| report.account.id == id)
@@ -36,18 +41,19 @@ pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<
 /// `DELETE /v1/accounts/{id}`: the grant is taken back on the platform where that works, and the tokens are forgotten.
 pub async fn disconnect<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
     let id = account_id(&id)?;
-    let reports = reports(&app).await?;
+    let reports = reports(&app, &caller.user).await?;
     let report = reports
         .iter()
         .find(|report| report.account.id == id)
         .ok_or_else(unknown)?;
-    let revocation = app.accounts.disconnect(&app.settings.user_id, &id).await;
+    let revocation = app.accounts.disconnect(&caller.user, &id).await;
     let revocation = revocation.map_err(|_| Problem::database_away())?.ok_or_else(unknown)?;
     Ok(Json(json!({
         "account_id": id,
@@ -57,8 +63,8 @@ pub async fn disconnect<O: Objects, R: Rows>(
     .into_response())
 }
 
-async fn reports<O, R>(app: &App<O, R>) -> Result<Vec<AccountReport>, Problem> {
-    let listed = app.accounts.list(&app.settings.user_id).await;
+async fn reports<O, R>(app: &App<O, R>, user: &UserId) -> Result<Vec<AccountReport>, Problem> {
+    let listed = app.accounts.list(user).await;
     listed.map_err(|_| Problem::database_away())
 }
 
@@ -73,6 +79,7 @@ fn unknown() -> Problem {
 /// `POST /v1/accounts/{id}/refresh`: its tokens are renewed now, whether or not it is time to.
 pub async fn refresh<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -80,13 +87,13 @@ pub async fn refresh<O: Objects, R: Rows>(
     body::none(&headers, &bytes)?;
     let id = account_id(&id)?;
     let request = AccountRequest::Renew {
-        user_id: app.settings.user_id.clone(),
+        user_id: caller.user.clone(),
         force: true,
     };
     let answer = match app.objects.account(&id, request).await {
         Ok(AccountReply::Usable { renewed: true }) => json!({ "account_id": id, "renewed": true }),
         Ok(AccountReply::Usable { renewed: false }) => {
-            let reports = reports(&app).await?;
+            let reports = reports(&app, &caller.user).await?;
             let report = reports
                 .iter()
                 .find(|report| report.account.id == id)
@@ -146,6 +153,7 @@ pub async fn reseal<O: Objects, R: Rows>(
 /// `POST /v1/accounts/{id}/wake`: the account was connected again, so posts that wait for it go on.
 pub async fn wake<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -154,7 +162,7 @@ pub async fn wake<O: Objects, R: Rows>(
     let id = account_id(&id)?;
     let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id.clone())];
     // Rows that other programs made may name no account; waking one that waits for another platform costs it a look.
-    let user = &app.settings.user_id;
+    let user = &caller.user;
     scopes.extend(Platform::ALL.map(|platform| HoldScope::Unconnected(user.clone(), platform)));
     // What its object knew of the former tokens is of the past; unreachable, it finds out when it is asked next.
     let user_id = user.clone();

@@ -1,12 +1,86 @@
-//! The bearer token. Only its digest is kept, and digests are compared in constant time: neither the length nor a common
-//! beginning of a wrong token can be measured.
+//! Who asks. The operator shows `PSN_API_TOKEN`, of which only the digest is kept, and which is compared in constant time
+//! and without the database: neither its length nor a common beginning of a wrong one can be measured. Everybody else
+//! shows a token of their own, which is looked up by its digest at every request, so that one that was ended, or whose
+//! user has left, ends at once.
 
+use crate::api::App;
 use crate::api::problem::{Problem, ProblemKind};
-use axum::http::{HeaderMap, header};
+use crate::api::rows::Rows;
+use crate::api::scopes::{Scope, Scopes};
+use crate::domain::id::{ApiTokenId, UserId};
+use crate::store::api_tokens::digest;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The token that callers have to show, as its digest.
+/// What a token of a person begins with, so that it is recognised where it does not belong.
+pub const PREFIX: &str = "psn_";
+/// The bytes behind that, before they are written in base64url.
+const SECRET_BYTES: usize = 32;
+
+/// Whom a request acts for and what it may do. Handlers take it as an argument; inside of this program it is made by hand
+/// (see [`routes`](crate::api::routes)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The user whose things these are.
+    pub user: UserId,
+    /// With which token; `None` for the operator.
+    pub token: Option<ApiTokenId>,
+    /// What it may do.
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    /// Whoever holds `PSN_API_TOKEN`: that user, with everything.
+    #[must_use]
+    pub fn operator(user: UserId) -> Self {
+        Self {
+            user,
+            token: None,
+            scopes: Scopes::ALL,
+        }
+    }
+
+    /// Makes sure that the caller has that scope.
+    ///
+    /// # Errors
+    /// 403 naming it.
+    pub fn needs(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scopes.contains(scope) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            ProblemKind::Forbidden,
+            format!(
+                "this takes a token with the scope `{scope}`, and yours has {}: make one with \
+                 `psn token create NAME --scope {scope}`, or ask whoever runs the hub",
+                self.scopes
+            ),
+        ))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        caller(&parts.extensions).cloned()
+    }
+}
+
+/// The caller of a request.
+///
+/// # Errors
+/// 401 when nobody is known to have sent it.
+pub fn caller(extensions: &Extensions) -> Result<&Caller, Problem> {
+    extensions.get::<Caller>().ok_or_else(no_token)
+}
+
+/// The token of the operator, as its digest.
 #[derive(Clone)]
 pub struct ApiToken([u8; 32]);
 
@@ -23,31 +97,110 @@ impl ApiToken {
     }
 }
 
-/// Lets only those pass who show the token.
+/// A fresh token of a person. It is shown once; only its [`digest`] is kept.
+#[must_use]
+pub fn fresh_token(random: [u8; SECRET_BYTES]) -> String {
+    format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random))
+}
+
+/// Whether a text has the form of a token of a person: anything else is refused without waking the database.
+fn is_of_a_person(shown: &str) -> bool {
+    let secret = shown.strip_prefix(PREFIX);
+    secret.is_some_and(|secret| matches!(URL_SAFE_NO_PAD.decode(secret), Ok(bytes) if bytes.len() == SECRET_BYTES))
+}
+
+/// Who sends these headers. A person's token costs one request to the database, and one more every ten minutes, which
+/// notes that it was used.
 ///
 /// # Errors
-/// 401, and 503 when no token is configured.
-pub fn check(token: Option<&ApiToken>, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(token) = token else {
+/// 401, and 503 when no token is configured or a person's cannot be looked up.
+pub async fn identify<O, R: Rows>(app: &App<O, R>, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let Some(operator) = &app.settings.api_token else {
         return Err(Problem::new(
             ProblemKind::NotConfigured,
             "`PSN_API_TOKEN` is not set, so nobody can be let in: set it and deploy again",
         ));
     };
     let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Err(Problem::new(
-            ProblemKind::Unauthorized,
-            "there is no token: send the header `authorization: Bearer <PSN_API_TOKEN>`",
-        ));
+        return Err(no_token());
     };
     let shown = value.to_str().ok().and_then(|value| {
         let (scheme, shown) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| shown.trim())
     });
-    let detail = match shown {
-        Some(shown) if token.is(shown) => return Ok(()),
-        Some(_) => "the token is not the one this worker was given: check `PSN_API_TOKEN`",
-        None => "the header `authorization` holds no bearer token: send `authorization: Bearer <PSN_API_TOKEN>`",
+    let Some(shown) = shown else {
+        return Err(Problem::new(
+            ProblemKind::Unauthorized,
+            "the header `authorization` holds no bearer token: send `authorization: Bearer <PSN_API_TOKEN>`",
+        ));
     };
-    Err(Problem::new(ProblemKind::Unauthorized, detail))
+    if operator.is(shown) {
+        return Ok(Caller::operator(app.settings.user_id.clone()));
+    }
+    if !is_of_a_person(shown) {
+        return Err(Problem::new(
+            ProblemKind::Unauthorized,
+            "the token is not the one this worker was given: check `PSN_API_TOKEN`",
+        ));
+    }
+    let (store, now) = (app.rows.store()?, app.clock.now());
+    let Some(bearer) = store.api_token_look_up(&digest(shown), now).await? else {
+        return Err(Problem::new(
+            ProblemKind::Unauthorized,
+            "the token is unknown, was revoked or has expired, or its user has left the hub: make another with `psn token create`",
+        ));
+    };
+    if bearer.is_unnoted {
+        // When it was used is a help, no condition: a request is answered without it.
+        let _ = store.api_token_used(&bearer, now).await;
+    }
+    Ok(Caller {
+        user: bearer.user,
+        token: Some(bearer.id),
+        scopes: bearer.scopes.iter().filter_map(|name| Scope::parse(name)).collect(),
+    })
+}
+
+fn no_token() -> Problem {
+    Problem::new(
+        ProblemKind::Unauthorized,
+        "there is no token: send the header `authorization: Bearer <PSN_API_TOKEN>`",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_persons_token_is_told_by_its_form() {
+        let token = fresh_token([7; 32]);
+        assert_eq!(token.len(), 47);
+        assert!(is_of_a_person(&token));
+        for other in [
+            "",
+            "psn_",
+            "secret",
+            &token[4..],
+            &token[..46],
+            &format!("{token}A"),
+            "psn_ä",
+        ] {
+            assert!(!is_of_a_person(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_scope_that_is_not_there_is_named() {
+        let caller = Caller {
+            scopes: [Scope::Read, Scope::Write].into_iter().collect(),
+            ..Caller::operator(UserId::from("ada"))
+        };
+        assert_eq!(caller.needs(Scope::Write), Ok(()));
+        let refused = format!("{:?}", caller.needs(Scope::Publish));
+        assert!(
+            refused.contains("the scope `publish`, and yours has `read`, `write`"),
+            "{refused}"
+        );
+    }
 }

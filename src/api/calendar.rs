@@ -1,5 +1,6 @@
 //! The calendar: a week of posts with the times that are free, and taking one for a post.
 
+use crate::api::auth::Caller;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::settings::{self, Settled, settle_time};
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 /// `GET /v1/calendar`
 pub async fn show<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let mut wanted = "current".to_owned();
@@ -38,8 +40,10 @@ pub async fn show<O: Objects, R: Rows>(
             }
         }
     }
-    let zone = settings::zone_of_user(&app).await?.unwrap_or_else(Zone::utc);
-    let (user, now) = (&app.settings.user_id, app.clock.now());
+    let zone = settings::zone_of_user(&app, &caller.user)
+        .await?
+        .unwrap_or_else(Zone::utc);
+    let (user, now) = (&caller.user, app.clock.now());
     let week = Week::read(&wanted, zone.date(now))?;
     let (from, before) = week.bounds(&zone);
     let posts = app.rows.store()?.calendar_posts(user, from, before).await?;
@@ -115,12 +119,13 @@ fn day(zone: &Zone, date: NaiveDate, posts: &[CalendarPost], free: &[(Timestamp,
 /// `PUT /v1/calendar/slots/{id}`: takes a time for a post, and schedules it then.
 pub async fn take<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let mut fields = body::object(&headers, &bytes)?;
-    let settled = settle_time(&app, &mut fields).await?;
+    let settled = settle_time(&app, &caller.user, &mut fields).await?;
     let at = fields
         .text("scheduled_at")
         .and_then(|text| Timestamp::parse(&text).ok());
@@ -141,23 +146,23 @@ pub async fn take<O: Objects, R: Rows>(
     let (Some(at), true) = (at, errors.is_empty()) else {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     };
-    let before = posts::find(&app, &id).await?;
-    let (post, user) = (&before.plan.post_id, &app.settings.user_id);
+    let before = posts::find(&app, &caller.user, &id).await?;
+    let (post, user) = (&before.plan.post_id, &caller.user);
     let account = before.view.account_id.as_ref().or(before.plan.account_id.as_ref());
     let (at, shown) = match settled {
         Settled::Slot(zone) => {
-            let at = take_next_slot(&app, &zone, (before.plan.platform, account), post).await?;
+            let at = take_next_slot(&app, user, &zone, (before.plan.platform, account), post).await?;
             (at, Some(zone.echo(at)))
         }
         settled => {
-            let place = place(&app, before.plan.platform, account).await?;
+            let place = place(&app, user, before.plan.platform, account).await?;
             let store = app.rows.store()?;
             let around = (at - SLOT_LENGTH + Millis(1), at + SLOT_LENGTH);
             let is_busy = !store
                 .times_taken(user, &place, around, Some(post), now)
                 .await?
                 .is_empty();
-            if is_busy || !claim(&app, &place, post, at).await? {
+            if is_busy || !claim(&app, user, &place, post, at).await? {
                 return Err(Problem::new(
                     ProblemKind::Conflict,
                     format!("another post goes out within an hour of {at}: take another time, or `next_free_slot`"),
@@ -172,16 +177,17 @@ pub async fn take<O: Objects, R: Rows>(
         schedule: Some(Some(at)),
         labels: None,
     };
-    posts::amended(&app, post, request, (Vec::new(), shown)).await
+    posts::amended(&app, user, post, request, (Vec::new(), shown)).await
 }
 
 /// `DELETE /v1/calendar/slots/{id}`: gives a post's time back, and makes the post a draft.
 pub async fn give_back<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let before = posts::find(&app, &id).await?;
-    let (post, user) = (&before.plan.post_id, &app.settings.user_id);
+    let before = posts::find(&app, &caller.user, &id).await?;
+    let (post, user) = (&before.plan.post_id, &caller.user);
     let store = app.rows.store()?;
     if store.slot_of_post(user, post).await?.is_none() {
         return Err(Problem::new(ProblemKind::NotFound, "this post has no slot of the calendar").about(post));
@@ -191,7 +197,7 @@ pub async fn give_back<O: Objects, R: Rows>(
         schedule: Some(None),
         labels: None,
     };
-    let answer = posts::amended(&app, post, request, (Vec::new(), None)).await?;
+    let answer = posts::amended(&app, user, post, request, (Vec::new(), None)).await?;
     store.slot_release(user, post).await?;
     Ok(answer)
 }

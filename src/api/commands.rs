@@ -1,11 +1,12 @@
 //! What people tell a post to do, and its history.
 
+use crate::api::auth::Caller;
 use crate::api::body::{self, Fields};
 use crate::api::posts::{answer, ask, find, problem_of};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
-use crate::domain::id::PostId;
+use crate::domain::id::{PostId, UserId};
 use crate::domain::platform::Platform;
 use crate::domain::publish::Verdict;
 use crate::platforms::parse_remote_id;
@@ -20,45 +21,49 @@ use serde_json::{Value, json};
 /// `POST /v1/posts/{id}/publish`
 pub async fn publish<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    command(&app, &id, PostRequest::Publish).await
+    command(&app, &caller.user, &id, PostRequest::Publish).await
 }
 
 /// `POST /v1/posts/{id}/cancel`
 pub async fn cancel<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    command(&app, &id, PostRequest::Cancel).await
+    command(&app, &caller.user, &id, PostRequest::Cancel).await
 }
 
 /// `POST /v1/posts/{id}/retry`
 pub async fn retry<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    command(&app, &id, PostRequest::Retry).await
+    command(&app, &caller.user, &id, PostRequest::Retry).await
 }
 
 /// `POST /v1/posts/{id}/resolve`
 pub async fn resolve<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let wanted = resolution(body::object(&headers, &bytes)?)?;
-    let plan = find(&app, &id).await?.plan;
+    let plan = find(&app, &caller.user, &id).await?.plan;
     let request = match wanted {
         Resolution::RollBack => PostRequest::RollBack,
         Resolution::Part { part, outcome } => PostRequest::Resolve {
@@ -66,13 +71,14 @@ pub async fn resolve<O: Objects, R: Rows>(
             verdict: verdict(outcome, plan.platform)?,
         },
     };
-    let snapshot = ask(&app, &plan.post_id, request).await?;
+    let snapshot = ask(&app, &caller.user, &plan.post_id, request).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `GET /v1/posts/{id}/events`
 pub async fn events<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
@@ -81,7 +87,7 @@ pub async fn events<O: Objects, R: Rows>(
             user_id,
             events,
             boot_id,
-        }) if user_id == app.settings.user_id => (events, boot_id),
+        }) if user_id == caller.user => (events, boot_id),
         Ok(PostReply::Events { .. }) => return Err(Problem::no_post()),
         Ok(reply) => return Err(problem_of(&id, reply)),
         Err(_) => return Err(Problem::object_away().about(&id)),
@@ -101,9 +107,14 @@ pub async fn events<O: Objects, R: Rows>(
 }
 
 /// Looks whose post it is before telling it anything.
-async fn command<O: Objects, R>(app: &App<O, R>, id: &str, request: PostRequest) -> Result<Response, Problem> {
-    let id = find(app, id).await?.plan.post_id;
-    let snapshot = ask(app, &id, request).await?;
+async fn command<O: Objects, R>(
+    app: &App<O, R>,
+    user: &UserId,
+    id: &str,
+    request: PostRequest,
+) -> Result<Response, Problem> {
+    let id = find(app, user, id).await?.plan.post_id;
+    let snapshot = ask(app, user, &id, request).await?;
     answer(app, &snapshot, Vec::new()).await
 }
 

@@ -4,7 +4,7 @@ use crate::api::App;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{PostRequestBody, WantedMedium};
 use crate::domain::account::Account;
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, UserId};
 use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::text;
@@ -49,12 +49,12 @@ pub async fn media<O, R>(app: &App<O, R>, wanted: &[WantedMedium]) -> Result<Vec
 ///
 /// # Errors
 /// 503 when it takes the account's name to know, and the database does not answer.
-pub async fn rules<O, R>(app: &App<O, R>, account_id: Option<&AccountId>) -> Result<Rules, Problem> {
+pub async fn rules<O, R>(app: &App<O, R>, user: &UserId, account_id: Option<&AccountId>) -> Result<Rules, Problem> {
     let x = &app.settings.x;
     let long_posts = match x.premium.holds_for_id(account_id) {
         Some(known) => known,
         None => {
-            let listed = app.accounts.list(&app.settings.user_id).await;
+            let listed = app.accounts.list(user).await;
             let accounts = listed.map_err(|_| Problem::database_away())?;
             let of_x = |report: &&AccountReport| report.account.platform == Platform::X;
             let is_it = |report: &AccountReport| account_id.is_none_or(|id| report.account.id == *id);
@@ -70,11 +70,11 @@ pub async fn rules<O, R>(app: &App<O, R>, account_id: Option<&AccountId>) -> Res
 ///
 /// # Errors
 /// 422 naming what is missing or has to be chosen, for all platforms at once; 503 when the database does not answer.
-pub async fn check_accounts<O, R>(app: &App<O, R>, wanted: &PostRequestBody) -> Result<(), Problem> {
+pub async fn check_accounts<O, R>(app: &App<O, R>, user: &UserId, wanted: &PostRequestBody) -> Result<(), Problem> {
     if wanted.platforms.len() < 2 {
         return Ok(());
     }
-    let listed = app.accounts.list(&app.settings.user_id).await;
+    let listed = app.accounts.list(user).await;
     let listed = listed.map_err(|_| Problem::database_away())?;
     let mut errors = Vec::new();
     for &platform in &wanted.platforms {

@@ -24,7 +24,7 @@ pub async fn show<O: Objects, R: Rows>(
     let mut status = if ready { "ok" } else { "not_configured" };
     let mut body = json!({ "version": settings.version, "missing": settings.missing });
     if deep {
-        auth::check(settings.api_token.as_ref(), &headers)?;
+        auth::identify(&app, &headers).await?;
         // Without configuration there is no database to ask.
         let answers = ready && app.rows.ping().await.is_ok();
         body["database"] = json!(if answers { "ok" } else { "unavailable" });

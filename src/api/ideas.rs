@@ -1,12 +1,13 @@
 //! Ideas: noting, listing, changing, rating them.
 
+use crate::api::auth::Caller;
 use crate::api::body::{self, Fields};
 use crate::api::listing::{self, Listing};
 use crate::api::planned::{hub, label, not_a_member, platform, text_of};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
-use crate::domain::id::{HubId, IdeaId};
+use crate::domain::id::{HubId, IdeaId, UserId};
 use crate::domain::idea::{IdeaStatus, Jotted, Rating, Urgency};
 use crate::domain::time::Timestamp;
 use crate::ports::objects::Objects;
@@ -112,6 +113,7 @@ fn instant(fields: &mut Fields, name: &'static str) -> Option<Timestamp> {
 /// `POST /v1/ideas`
 pub async fn create<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
@@ -146,7 +148,7 @@ pub async fn create<O: Objects, R: Rows>(
     let expires_at = instant(&mut fields, "expires_at").or_else(|| urgency.expires_at(now));
     let new = NewIdea {
         id: IdeaId::from_random(app.entropy.bytes16()),
-        user: app.settings.user_id.clone(),
+        user: caller.user.clone(),
         hub: hub(&mut fields),
         title,
         notes,
@@ -186,6 +188,7 @@ fn source(fields: &mut Fields) -> Option<String> {
 /// `GET /v1/ideas`
 pub async fn list<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let listing = Listing::read(query, &["status", "hub_id", "q", "stale"])?;
@@ -204,7 +207,7 @@ pub async fn list<O: Objects, R: Rows>(
     };
     let store = app.rows.store()?;
     let page = store
-        .idea_list(&app.settings.user_id, &filter, listing.after.as_ref(), listing.limit)
+        .idea_list(&caller.user, &filter, listing.after.as_ref(), listing.limit)
         .await?;
     Ok(listing::answer(
         page.items.iter().map(json_of).collect(),
@@ -213,14 +216,19 @@ pub async fn list<O: Objects, R: Rows>(
 }
 
 /// `GET /v1/ideas/{id}`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let idea = app.rows.store()?.idea_get(&app.settings.user_id, &id_of(&id)?).await?;
+pub async fn show<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let idea = app.rows.store()?.idea_get(&caller.user, &id_of(&id)?).await?;
     Ok(Json(json_of(&idea.ok_or_else(no_idea)?)).into_response())
 }
 
 /// `PATCH /v1/ideas/{id}`
 pub async fn amend<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -269,7 +277,7 @@ pub async fn amend<O: Objects, R: Rows>(
     }
     let store = app.rows.store()?;
     match store
-        .idea_edit(&app.settings.user_id, &id, version.as_deref(), &patch, now)
+        .idea_edit(&caller.user, &id, version.as_deref(), &patch, now)
         .await?
     {
         Changed::Done(idea) => Ok(Json(json_of(&idea)).into_response()),
@@ -284,14 +292,10 @@ pub async fn amend<O: Objects, R: Rows>(
 /// `DELETE /v1/ideas/{id}`
 pub async fn remove<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    match app
-        .rows
-        .store()?
-        .idea_delete(&app.settings.user_id, &id_of(&id)?)
-        .await?
-    {
+    match app.rows.store()?.idea_delete(&caller.user, &id_of(&id)?).await? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
         false => Err(no_idea()),
     }
@@ -300,6 +304,7 @@ pub async fn remove<O: Objects, R: Rows>(
 /// `POST /v1/ideas/{id}/move`
 pub async fn step<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -324,12 +329,13 @@ pub async fn step<O: Objects, R: Rows>(
         kill_reason: reason.filter(|_| to == IdeaStatus::Killed),
         ..IdeaMove::to(to)
     };
-    moved(&app, &id, &step).await
+    moved(&app, &caller.user, &id, &step).await
 }
 
 /// `POST /v1/ideas/{id}/rate`
 pub async fn rate<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -353,15 +359,12 @@ pub async fn rate<O: Objects, R: Rows>(
     let (Some(rating), true) = (rating, errors.is_empty()) else {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     };
-    moved(&app, &id, &IdeaMove::rated(rating, reason)).await
+    moved(&app, &caller.user, &id, &IdeaMove::rated(rating, reason)).await
 }
 
-async fn moved<O, R: Rows>(app: &App<O, R>, id: &IdeaId, step: &IdeaMove) -> Result<Response, Problem> {
+async fn moved<O, R: Rows>(app: &App<O, R>, user: &UserId, id: &IdeaId, step: &IdeaMove) -> Result<Response, Problem> {
     let store = app.rows.store()?;
-    match store
-        .idea_move(&app.settings.user_id, id, step, app.clock.now())
-        .await?
-    {
+    match store.idea_move(user, id, step, app.clock.now()).await? {
         Changed::Done(idea) => Ok(Json(json_of(&idea)).into_response()),
         Changed::Gone => Err(no_idea()),
         Changed::Refused(idea) => {

@@ -76,6 +76,7 @@ fn digest16(pieces: &[&str]) -> [u8; 16] {
 /// 409 while it runs, 422 when the key belongs to another body, 503 when the index is away (nothing was done then).
 pub async fn run<O: Objects, R>(
     app: &App<O, R>,
+    user: &UserId,
     key: &str,
     body: &[u8],
     request: Request,
@@ -83,7 +84,7 @@ pub async fn run<O: Objects, R>(
 ) -> Result<Response, Problem> {
     let (method, path) = (request.method().as_str(), request.uri().path());
     let body_hash = hex(&digest(&[method.as_bytes(), path.as_bytes(), body]));
-    let key = format!("{}:{method} {path}:{key}", app.settings.user_id);
+    let key = format!("{user}:{method} {path}:{key}");
     let begin = IndexRequest::Begin {
         key: key.clone(),
         body_hash,

@@ -4,7 +4,7 @@ use crate::api::App;
 use crate::api::body::Fields;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::rows::Rows;
-use crate::domain::id::{HubId, IdeaId, PostId, SeriesId};
+use crate::domain::id::{HubId, IdeaId, PostId, SeriesId, UserId};
 use crate::domain::idea::IdeaStatus;
 use crate::domain::labels::{Labels, PlanSlotRef, is_language, wrong_word};
 use serde_json::Value;
@@ -115,8 +115,13 @@ fn word(fields: &mut Fields, name: &'static str) -> Said<String> {
 ///
 /// # Errors
 /// 422 naming what is not there, all at once; 503 when the database does not answer.
-pub async fn check<O, R: Rows>(app: &App<O, R>, labels: &Labels, post: Option<&PostId>) -> Result<(), Problem> {
-    let errors = wrong(app, labels, post).await?;
+pub async fn check<O, R: Rows>(
+    app: &App<O, R>,
+    user: &UserId,
+    labels: &Labels,
+    post: Option<&PostId>,
+) -> Result<(), Problem> {
+    let errors = wrong(app, user, labels, post).await?;
     if errors.is_empty() {
         return Ok(());
     }
@@ -129,6 +134,7 @@ pub async fn check<O, R: Rows>(app: &App<O, R>, labels: &Labels, post: Option<&P
 /// 503 when the database does not answer.
 pub async fn wrong<O, R: Rows>(
     app: &App<O, R>,
+    user: &UserId,
     labels: &Labels,
     post: Option<&PostId>,
 ) -> Result<Vec<FieldError>, Problem> {
@@ -136,7 +142,7 @@ pub async fn wrong<O, R: Rows>(
     if !labels.names_others() {
         return Ok(errors);
     }
-    let found = app.rows.named(&app.settings.user_id, labels).await;
+    let found = app.rows.named(user, labels).await;
     let found = found.map_err(|_| Problem::database_away())?;
     let mut refuse = |field: &str, message: String| errors.push(FieldError::field(field, message));
     if let (Some(id), None) = (&labels.series_id, &found.series) {

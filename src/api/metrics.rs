@@ -1,6 +1,7 @@
 //! What posts have got: a page of posts with their counts, all of them together, and the history of one.
 
 use crate::api::Shared;
+use crate::api::auth::Caller;
 use crate::api::posts::{bad_cursor, short};
 use crate::api::problem::Problem;
 use crate::api::rows::Rows;
@@ -106,11 +107,12 @@ fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
 /// `GET /v1/metrics`
 pub async fn list<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let known = ["platform", "account_id", "since", "limit", "cursor"];
     let asked = Asked::read(query, &known, app.clock.now())?;
-    let (store, user) = (app.rows.store()?, &app.settings.user_id);
+    let (store, user) = (app.rows.store()?, &caller.user);
     let page = store
         .metrics_page(user, &asked.filter, asked.cursor.as_ref(), asked.limit)
         .await?;
@@ -122,13 +124,14 @@ pub async fn list<O: Objects, R: Rows>(
 /// `GET /v1/metrics/summary`
 pub async fn summary<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let now = app.clock.now();
     let mut filter = Asked::read(query, &["platform", "account_id", "since"], now)?.filter;
     let since = *filter.since.get_or_insert(now - LEARN_FROM_MS);
     let store = app.rows.store()?;
-    let summary = store.metrics_summary(&app.settings.user_id, &filter, now).await?;
+    let summary = store.metrics_summary(&caller.user, &filter, now).await?;
     Ok(Json(json!({
         "since": since.to_rfc3339(),
         "time_zone": summary.time_zone,
@@ -144,13 +147,14 @@ pub async fn summary<O: Objects, R: Rows>(
 /// `GET /v1/posts/{id}/metrics`
 pub async fn of_post<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
-    let (latest, curve) = app.rows.store()?.metrics_of(&app.settings.user_id, &id).await?;
+    let (latest, curve) = app.rows.store()?.metrics_of(&caller.user, &id).await?;
     if latest.is_none() && curve.is_empty() {
         // A post that was not read yet has no numbers; one that is not there is not found.
-        super::posts::find(&app, id.as_str()).await?;
+        super::posts::find(&app, &caller.user, id.as_str()).await?;
     }
     let items = curve.iter().map(|point| {
         let mut item = counts(&point.counts);

@@ -13,6 +13,7 @@ pub mod problem;
 pub mod request;
 pub mod review;
 pub mod rows;
+pub mod scopes;
 pub mod store_accounts;
 pub mod store_rows;
 
@@ -51,7 +52,7 @@ use crate::tasks::connected::{AccountReport, Revocation};
 use auth::ApiToken;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -90,9 +91,9 @@ pub struct App<O, R> {
 /// What the operator set.
 #[derive(Clone)]
 pub struct ApiSettings {
-    /// The token that callers have to show.
+    /// The token of the operator, who may do everything; people have tokens of their own (`psn_api_tokens`).
     pub api_token: Option<ApiToken>,
-    /// The user they act as.
+    /// The user whom the operator acts as. Handlers ask [`auth::Caller`] whom they act for.
     pub user_id: UserId,
     /// The version of this program.
     pub version: String,
@@ -160,8 +161,15 @@ pub trait Accounts: Send + Sync {
 /// What handlers get.
 type Shared<O, R> = State<Arc<App<O, R>>>;
 
-/// The routes.
+/// The API for requests from outside: whoever shows a token becomes a [`Caller`](auth::Caller), and [`routes`] answers them.
 pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> Router {
+    routes(Arc::clone(&app)).layer(from_fn_with_state(app, guard::<O, R>))
+}
+
+/// The same routes for callers inside of this program, who are known already: the [`Caller`](auth::Caller) is taken from
+/// the request's extensions (`request.extensions_mut().insert(caller)`), and its scopes, the size of the body and the
+/// idempotency key count as they do from outside. A request without a caller is refused like one without a token.
+pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> Router {
     Router::new()
         .route("/healthz", get(health::show::<O, R>))
         .route("/openapi.json", get(openapi::show::<O, R>))
@@ -227,14 +235,35 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/media/{id}", get(served::show::<O, R>))
         .route("/v1/tasks", get(tasks::list::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
-        // `guard` measures bodies: what reaches a handler is short enough for it.
+        // `admit` measures bodies: what reaches a handler is short enough for it.
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(Arc::clone(&app), guard::<O, R>))
+        .layer(from_fn_with_state(Arc::clone(&app), admitted::<O, R>))
         .with_state(app)
 }
 
-/// What every request passes: token, configuration, size, idempotency; and every error leaves as a problem document.
+/// Whether a path answers everybody. A list of what is open, not of what is closed: a new route is closed unless it is
+/// named here.
+fn is_open(path: &str) -> bool {
+    matches!(path, "/healthz" | "/openapi.json" | oauth::CALLBACK_PATH) || path.starts_with(served::PREFIX)
+}
+
+/// Finds out who asks.
 async fn guard<O: Objects + 'static, R: Rows + 'static>(
+    State(app): Shared<O, R>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if !is_open(request.uri().path()) {
+        match auth::identify(&app, request.headers()).await {
+            Ok(caller) => request.extensions_mut().insert(caller),
+            Err(problem) => return problem.into_response(),
+        };
+    }
+    next.run(request).await
+}
+
+/// What every request passes: scope, configuration, size, idempotency; and every error leaves as a problem document.
+async fn admitted<O: Objects + 'static, R: Rows + 'static>(
     State(app): Shared<O, R>,
     request: Request,
     next: Next,
@@ -247,12 +276,10 @@ async fn guard<O: Objects + 'static, R: Rows + 'static>(
 }
 
 async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Next) -> Result<Response, Problem> {
-    // A list of what is open, not of what is closed: a new route is closed unless it is named here.
-    let path = request.uri().path();
-    if matches!(path, "/healthz" | "/openapi.json" | oauth::CALLBACK_PATH) || path.starts_with(served::PREFIX) {
+    if is_open(request.uri().path()) {
         return Ok(next.run(request).await);
     }
-    auth::check(app.settings.api_token.as_ref(), request.headers())?;
+    let caller = auth::caller(request.extensions())?.clone();
     if !app.settings.missing.is_empty() {
         let names: Vec<String> = app
             .settings
@@ -264,6 +291,10 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
             ProblemKind::NotConfigured,
             format!("{} not set: `GET /healthz` says what to do", names.join(", ")),
         ));
+    }
+    // A path that is no route's has no pattern; that there is nothing may be told to everybody who is known.
+    if let Some(pattern) = request.extensions().get::<MatchedPath>() {
+        caller.needs(scopes::of(request.method(), pattern.as_str()))?;
     }
     let (parts, body) = request.into_parts();
     let declared = parts.headers.get(header::CONTENT_LENGTH);
@@ -281,7 +312,9 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
     let body = body_bytes(body, limit_bytes).await?;
     let request = Request::from_parts(parts, Body::from(body.clone()));
     match key {
-        Some(key) if request.method() == Method::POST => idempotency::run(app, &key, &body, request, next).await,
+        Some(key) if request.method() == Method::POST => {
+            idempotency::run(app, &caller.user, &key, &body, request, next).await
+        }
         _ => Ok(next.run(request).await),
     }
 }

@@ -1,5 +1,6 @@
 //! Weekly plans: one for each user and week; saving again replaces it.
 
+use crate::api::auth::Caller;
 use crate::api::body;
 use crate::api::planned::no_platform;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
@@ -7,7 +8,7 @@ use crate::api::rows::Rows;
 use crate::api::settings;
 use crate::api::week::Week;
 use crate::api::{App, Shared};
-use crate::domain::id::{IdeaId, PostId, SeriesId};
+use crate::domain::id::{IdeaId, PostId, SeriesId, UserId};
 use crate::domain::platform::Platform;
 use crate::domain::zone::Zone;
 use crate::ports::objects::Objects;
@@ -68,35 +69,33 @@ fn answer(week: &Week, zone: &Zone, plan: Option<&WeekPlan>) -> Response {
     .into_response()
 }
 
-async fn week_of<O, R: Rows>(app: &App<O, R>, text: &str) -> Result<(Week, Zone), Problem> {
-    let zone = settings::zone_of_user(app).await?.unwrap_or_else(Zone::utc);
+async fn week_of<O, R: Rows>(app: &App<O, R>, user: &UserId, text: &str) -> Result<(Week, Zone), Problem> {
+    let zone = settings::zone_of_user(app, user).await?.unwrap_or_else(Zone::utc);
     Ok((Week::read(text, zone.date(app.clock.now()))?, zone))
 }
 
 /// `GET /v1/plans/{week}`
 pub async fn show<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(week): Path<String>,
 ) -> Result<Response, Problem> {
-    let (week, zone) = week_of(&app, &week).await?;
-    let plan = app
-        .rows
-        .store()?
-        .plan_get(&app.settings.user_id, week.bounds(&zone).0)
-        .await?;
+    let (week, zone) = week_of(&app, &caller.user, &week).await?;
+    let plan = app.rows.store()?.plan_get(&caller.user, week.bounds(&zone).0).await?;
     Ok(answer(&week, &zone, plan.as_ref()))
 }
 
 /// `PUT /v1/plans/{week}`
 pub async fn save<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(week): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let mut fields = body::object(&headers, &bytes)?;
     let given = fields.value("slots");
-    let (week, zone) = week_of(&app, &week).await?;
+    let (week, zone) = week_of(&app, &caller.user, &week).await?;
     let mut slots = Vec::new();
     match given {
         Some(Value::Array(given)) if given.len() <= SLOTS_MAX => {
@@ -119,7 +118,7 @@ pub async fn save<O: Objects, R: Rows>(
     }
     let (week_start, week_end) = week.bounds(&zone);
     let plan = PlanSave {
-        user: app.settings.user_id.clone(),
+        user: caller.user.clone(),
         week_start,
         week_end,
         slots,

@@ -1,16 +1,18 @@
 //! Making, showing, listing, changing and removing posts.
 
+use crate::api::auth::Caller;
 use crate::api::content::is_similar;
 use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, Amendment, Material, PostRequestBody};
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
+use crate::api::scopes::Scope;
 use crate::api::settings::{Settled, settle_time};
 use crate::api::slots::take_next_slot;
 use crate::api::{App, Shared, body, content, idempotency, labels};
 use crate::domain::content::Content;
 use crate::domain::hash::whole_hash;
-use crate::domain::id::PostId;
+use crate::domain::id::{PostId, UserId};
 use crate::domain::labels::Labels;
 use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
@@ -46,32 +48,36 @@ struct PostList {
 /// `POST /v1/posts`
 pub async fn create<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let now = app.clock.now();
+    let (user, now) = (&caller.user, app.clock.now());
     let mut fields = body::object(&headers, &bytes)?;
-    let settled = settle_time(&app, &mut fields).await?;
+    let settled = settle_time(&app, &caller.user, &mut fields).await?;
     let (wanted, errors) = request::read(fields, now);
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
+    if wanted.scheduled_at.is_some() {
+        caller.needs(Scope::Publish)?;
+    }
     let key = idempotency::key(&headers)?;
     // Every post is planned before the first is made: a text that one platform refuses makes no post at all.
     let media = content::media(&app, &wanted.media).await?;
-    let rules = content::rules(&app, wanted.account(Platform::X)).await?;
-    let planned = plans(&app, &wanted, &media, rules, key.as_deref())?;
-    content::check_accounts(&app, &wanted).await?;
+    let rules = content::rules(&app, user, wanted.account(Platform::X)).await?;
+    let planned = plans(&app, user, &wanted, &media, rules, key.as_deref())?;
+    content::check_accounts(&app, user, &wanted).await?;
     // Asked for again with its key, the slot is filled by the post of the first time.
     let first = planned.first().map(|(plan, _)| &plan.post_id);
-    labels::check(&app, &wanted.labels, first).await?;
+    labels::check(&app, user, &wanted.labels, first).await?;
     let mut posts = Vec::with_capacity(planned.len());
     let mut made: Vec<(Platform, PostId)> = Vec::with_capacity(planned.len());
     for (mut plan, mut warnings) in planned {
         let scheduled_as = match &settled {
             Settled::Slot(zone) => {
                 let place = (plan.platform, plan.account_id.as_ref());
-                let at = take_next_slot(&app, zone, place, &plan.post_id).await;
+                let at = take_next_slot(&app, user, zone, place, &plan.post_id).await;
                 let at = at.map_err(|problem| problem.after(&made))?;
                 plan.scheduled_at = Some(at);
                 Some(zone.echo(at))
@@ -90,7 +96,7 @@ pub async fn create<O: Objects, R: Rows>(
 }
 
 async fn create_one<O: Objects, R>(app: &App<O, R>, plan: Plan, has_key: bool) -> Result<PostSnapshot, Problem> {
-    let (id, hash) = (plan.post_id.clone(), plan.hash.clone());
+    let (id, user, hash) = (plan.post_id.clone(), plan.user_id.clone(), plan.hash.clone());
     let (platform, account_id) = (plan.platform, plan.account_id.clone());
     let snapshot = match app.objects.post(&id, PostRequest::Create { plan }).await {
         Ok(PostReply::Account { accounts }) => {
@@ -98,7 +104,7 @@ async fn create_one<O: Objects, R>(app: &App<O, R>, plan: Plan, has_key: bool) -
             let errors = vec![FieldError::field("account_id", message)];
             return Err(Problem::of(ProblemKind::AccountRequired, errors));
         }
-        Ok(reply) => snapshot_of(app, &id, reply)?,
+        Ok(reply) => snapshot_of(&user, &id, reply)?,
         Err(_) => return Err(creation_unknown(&id)),
     };
     if has_key && snapshot.plan.hash != hash {
@@ -114,12 +120,12 @@ async fn create_one<O: Objects, R>(app: &App<O, R>, plan: Plan, has_key: bool) -
 /// The plans that a request asks for, each with its warnings.
 fn plans<O, R>(
     app: &App<O, R>,
+    user: &UserId,
     wanted: &PostRequestBody,
     media: &[Vec<Medium>],
     rules: Rules,
     key: Option<&str>,
 ) -> Result<Vec<(Plan, Vec<String>)>, Problem> {
-    let user = &app.settings.user_id;
     let created_at = app.clock.now();
     let group_id = (wanted.platforms.len() > 1).then(|| match key {
         Some(key) => idempotency::group_id(user, key),
@@ -169,31 +175,39 @@ fn plans<O, R>(
 }
 
 /// `GET /v1/posts/{id}`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let snapshot = find(&app, &id).await?;
+pub async fn show<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let snapshot = find(&app, &caller.user, &id).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `PATCH /v1/posts/{id}`
 pub async fn amend<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let mut fields = body::object(&headers, &bytes)?;
-    let settled = settle_time(&app, &mut fields).await?;
+    let settled = settle_time(&app, &caller.user, &mut fields).await?;
     let (amendment, errors) = request::read_amendment(fields, app.clock.now());
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
-    let before = find(&app, &id).await?;
+    let before = find(&app, &caller.user, &id).await?;
+    if before.view.status != Status::Draft || matches!(amendment.schedule, Some(Some(_))) {
+        caller.needs(Scope::Publish)?;
+    }
     let mut warnings = Vec::new();
     let mut content = None;
     if amendment.changes_content() {
         let edition = edition(&app, &before.plan, &amendment, &mut warnings).await?;
         let (id, platform) = (&before.plan.post_id, before.plan.platform);
-        warnings.extend(similar_warnings(&app, platform, &edition.parts, Some(id)).await);
+        warnings.extend(similar_warnings(&app, &caller.user, platform, &edition.parts, Some(id)).await);
         content = Some(edition);
     }
     let changed = amendment.labels.apply(&before.plan.labels);
@@ -206,7 +220,7 @@ pub async fn amend<O: Objects, R: Rows>(
     let scheduled_as = match settled {
         Settled::Slot(zone) => {
             let account = before.view.account_id.as_ref().or(before.plan.account_id.as_ref());
-            let at = take_next_slot(&app, &zone, (before.plan.platform, account), &id).await?;
+            let at = take_next_slot(&app, &caller.user, &zone, (before.plan.platform, account), &id).await?;
             schedule = Some(Some(at));
             Some(zone.echo(at))
         }
@@ -214,6 +228,7 @@ pub async fn amend<O: Objects, R: Rows>(
     };
     amended(
         &app,
+        &caller.user,
         &id,
         PostRequest::Amend {
             content,
@@ -228,19 +243,20 @@ pub async fn amend<O: Objects, R: Rows>(
 /// Asks for a change of a post; 200 with the post, and how the words that named its time were understood.
 pub(super) async fn amended<O: Objects, R: Rows>(
     app: &App<O, R>,
+    user: &UserId,
     id: &PostId,
     request: PostRequest,
     (warnings, scheduled_as): (Vec<String>, Option<String>),
 ) -> Result<Response, Problem> {
-    let snapshot = ask(app, id, request).await?;
+    let snapshot = ask(app, user, id, request).await?;
     let post = shown(app, &snapshot, warnings).await;
     Ok(Json(post.scheduled_as(scheduled_as)).into_response())
 }
 
 /// Makes sure that a post can have other labels, and takes its new slot.
 async fn take_labels<O, R: Rows>(app: &App<O, R>, before: &PostSnapshot, changed: &Labels) -> Result<(), Problem> {
-    let (id, status) = (&before.plan.post_id, before.view.status);
-    labels::check(app, changed, Some(id)).await?;
+    let (id, user, status) = (&before.plan.post_id, &before.plan.user_id, before.view.status);
+    labels::check(app, user, changed, Some(id)).await?;
     let Some(slot) = changed
         .slot
         .as_ref()
@@ -248,7 +264,6 @@ async fn take_labels<O, R: Rows>(app: &App<O, R>, before: &PostSnapshot, changed
     else {
         return Ok(());
     };
-    let user = &app.settings.user_id;
     let taken = app.rows.take_slot(user, slot, id, status == Status::Draft).await;
     match taken.map_err(|_| Problem::database_away())? {
         true => Ok(()),
@@ -285,7 +300,7 @@ pub(super) async fn edition<O, R>(
         numbering: amendment.numbering,
         media: &media,
         options: &options,
-        rules: content::rules(app, before.account_id.as_ref()).await?,
+        rules: content::rules(app, &before.user_id, before.account_id.as_ref()).await?,
     };
     let (PlannedPost { plan, options }, errors) = request::plan(&material, before.platform);
     if !errors.is_empty() {
@@ -299,9 +314,14 @@ pub(super) async fn edition<O, R>(
 /// `DELETE /v1/posts/{id}`
 pub async fn remove<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = find(&app, &id).await?.plan.post_id;
+    let before = find(&app, &caller.user, &id).await?;
+    if before.view.status != Status::Draft {
+        caller.needs(Scope::Publish)?;
+    }
+    let id = before.plan.post_id;
     match app.objects.post(&id, PostRequest::Remove).await {
         // The post is gone, by this request or by one beside it.
         Ok(PostReply::Post(_) | PostReply::NotFound) => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -313,10 +333,11 @@ pub async fn remove<O: Objects, R: Rows>(
 /// `GET /v1/posts`
 pub async fn list<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let page = Page::read(query)?;
-    let user = &app.settings.user_id;
+    let user = &caller.user;
     let rows = app
         .rows
         .list(user, &page.filter, page.cursor.as_ref(), page.limit)
@@ -407,19 +428,20 @@ pub(super) fn bad_cursor() -> Problem {
 }
 
 /// The caller's post of that id, as its object shows it.
-pub(super) async fn find<O: Objects, R>(app: &App<O, R>, id: &str) -> Result<PostSnapshot, Problem> {
+pub(super) async fn find<O: Objects, R>(app: &App<O, R>, user: &UserId, id: &str) -> Result<PostSnapshot, Problem> {
     let id = PostId::parse(id).ok_or_else(Problem::no_post)?;
-    ask(app, &id, PostRequest::Show).await
+    ask(app, user, &id, PostRequest::Show).await
 }
 
 /// What a post's object answers, when that is the post.
 pub(super) async fn ask<O: Objects, R>(
     app: &App<O, R>,
+    user: &UserId,
     id: &PostId,
     request: PostRequest,
 ) -> Result<PostSnapshot, Problem> {
     match app.objects.post(id, request).await {
-        Ok(reply) => snapshot_of(app, id, reply),
+        Ok(reply) => snapshot_of(user, id, reply),
         Err(_) => Err(Problem::object_away().about(id)),
     }
 }
@@ -433,9 +455,9 @@ pub(super) async fn show_unasked<O: Objects, R>(app: &App<O, R>, id: &PostId) ->
     }
 }
 
-fn snapshot_of<O, R>(app: &App<O, R>, id: &PostId, reply: PostReply) -> Result<PostSnapshot, Problem> {
+fn snapshot_of(user: &UserId, id: &PostId, reply: PostReply) -> Result<PostSnapshot, Problem> {
     match reply {
-        PostReply::Post(snapshot) if snapshot.plan.user_id == app.settings.user_id => Ok(*snapshot),
+        PostReply::Post(snapshot) if snapshot.plan.user_id == *user => Ok(*snapshot),
         // That another user has it is nobody's business.
         PostReply::Post(_) => Err(Problem::no_post()),
         reply => Err(problem_of(id, reply)),
@@ -495,12 +517,13 @@ fn similar_warning(id: &PostId) -> String {
 /// Warnings about similar texts. They are a courtesy: without the database there is one that says so, not an error.
 pub(super) async fn similar_warnings<O, R: Rows>(
     app: &App<O, R>,
+    user: &UserId,
     platform: Platform,
     parts: &[String],
     except: Option<&PostId>,
 ) -> Vec<String> {
     let text = parts.join("\n\n");
-    match app.rows.similar(&app.settings.user_id, platform).await {
+    match app.rows.similar(user, platform).await {
         Ok(others) => others
             .iter()
             .filter(|(id, other)| Some(id) != except && is_similar(&text, other))

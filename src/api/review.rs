@@ -1,5 +1,6 @@
 //! Approval of a hub's posts: authors submit, the hub's admins approve or reject.
 
+use crate::api::auth::Caller;
 use crate::api::body::{self, Fields};
 use crate::api::posts::{answer, ask, edition, find, show_unasked};
 use crate::api::problem::{Problem, ProblemKind};
@@ -21,40 +22,43 @@ const COMMENT_CHARS_MAX: usize = 2_000;
 /// `POST /v1/posts/{id}/submit`
 pub async fn submit<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    let id = find(&app, &id).await?.plan.post_id;
-    let user = app.settings.user_id.clone();
-    let snapshot = ask(&app, &id, PostRequest::Submit { user }).await?;
+    let id = find(&app, &caller.user, &id).await?.plan.post_id;
+    let user = caller.user.clone();
+    let snapshot = ask(&app, &caller.user, &id, PostRequest::Submit { user }).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `POST /v1/posts/{id}/approve`
 pub async fn approve<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let review = Review::read(ReviewVerdict::Approved, &headers, &bytes)?;
     let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
-    let snapshot = decide(&app, &id, &app.settings.user_id, review).await?;
+    let snapshot = decide(&app, &id, &caller.user, review).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `POST /v1/posts/{id}/reject`
 pub async fn reject<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let review = Review::read(ReviewVerdict::Rejected, &headers, &bytes)?;
     let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
-    let snapshot = decide(&app, &id, &app.settings.user_id, review).await?;
+    let snapshot = decide(&app, &id, &caller.user, review).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 

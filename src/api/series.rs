@@ -1,6 +1,7 @@
 //! Series: what appears again and again, when the next is due, and what it is called.
 
 use crate::api::Shared;
+use crate::api::auth::Caller;
 use crate::api::body::{self, Fields};
 use crate::api::listing::{self, Listing};
 use crate::api::planned::{hub, label, not_a_member, platform, text_of};
@@ -149,6 +150,7 @@ fn template(fields: &mut Fields) -> Option<Map<String, Value>> {
 /// `POST /v1/series`
 pub async fn create<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
@@ -178,7 +180,7 @@ pub async fn create<O: Objects, R: Rows>(
     };
     let new = NewSeries {
         id: SeriesId::from_random(app.entropy.bytes16()),
-        user: app.settings.user_id.clone(),
+        user: caller.user.clone(),
         hub,
         name,
         description,
@@ -197,6 +199,7 @@ pub async fn create<O: Objects, R: Rows>(
 /// `GET /v1/series`
 pub async fn list<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let listing = Listing::read(query, &["status", "hub_id", "due"])?;
@@ -207,7 +210,7 @@ pub async fn list<O: Objects, R: Rows>(
     let (is_due, now) = (listing.is("due")?, app.clock.now());
     let hub = listing.filter("hub_id").map(HubId::from);
     let store = app.rows.store()?;
-    let (user, after) = (&app.settings.user_id, listing.after.as_ref());
+    let (user, after) = (&caller.user, listing.after.as_ref());
     let page = store
         .series_list(user, hub.as_ref(), status, after, listing.limit)
         .await?;
@@ -227,23 +230,24 @@ fn no_status() -> String {
 }
 
 /// `GET /v1/series/{id}`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let series = app
-        .rows
-        .store()?
-        .series_get(&app.settings.user_id, &id_of(&id)?)
-        .await?;
+pub async fn show<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let series = app.rows.store()?.series_get(&caller.user, &id_of(&id)?).await?;
     Ok(Json(json_of(&series.ok_or_else(no_series)?, app.clock.now())).into_response())
 }
 
 /// `PATCH /v1/series/{id}`
 pub async fn amend<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (id, now, user) = (id_of(&id)?, app.clock.now(), &app.settings.user_id);
+    let (id, now, user) = (id_of(&id)?, app.clock.now(), &caller.user);
     let mut fields = body::object(&headers, &bytes)?;
     let store = app.rows.store()?;
     // What is left out of a rhythm stays, so the whole of it has to make sense.

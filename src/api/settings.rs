@@ -1,10 +1,12 @@
 //! What a user set: the zone they live in.
 
+use crate::api::auth::Caller;
 use crate::api::body::Fields;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request::NEXT_FREE_SLOT;
 use crate::api::rows::{Rows, RowsError};
 use crate::api::{App, Shared, body};
+use crate::domain::id::UserId;
 use crate::domain::words::When;
 use crate::domain::zone::Zone;
 use crate::ports::objects::Objects;
@@ -56,8 +58,8 @@ pub fn zone_named<O, R>(app: &App<O, R>, name: &str) -> Result<Zone, Problem> {
 ///
 /// # Errors
 /// 503 when the database does not answer; 422 where what stands there is no zone.
-pub async fn zone_of_user<O, R: Rows>(app: &App<O, R>) -> Result<Option<Zone>, Problem> {
-    let name = app.rows.time_zone(&app.settings.user_id).await?;
+pub async fn zone_of_user<O, R: Rows>(app: &App<O, R>, user: &UserId) -> Result<Option<Zone>, Problem> {
+    let name = app.rows.time_zone(user).await?;
     name.map(|name| zone_named(app, &name)).transpose()
 }
 
@@ -67,7 +69,7 @@ pub async fn zone_of_user<O, R: Rows>(app: &App<O, R>) -> Result<Option<Zone>, P
 ///
 /// # Errors
 /// 503 when it takes the user's zone and the database does not answer.
-pub async fn settle_time<O, R: Rows>(app: &App<O, R>, fields: &mut Fields) -> Result<Settled, Problem> {
+pub async fn settle_time<O, R: Rows>(app: &App<O, R>, user: &UserId, fields: &mut Fields) -> Result<Settled, Problem> {
     let named = fields.text("time_zone").map(|name| app.zones.find(&name).ok_or(name));
     let named = match named.transpose() {
         Ok(named) => named,
@@ -88,7 +90,7 @@ pub async fn settle_time<O, R: Rows>(app: &App<O, R>, fields: &mut Fields) -> Re
     let needs_zone = when.is_none_or(When::needs_zone);
     let zone = match named {
         Some(zone) => Some(zone),
-        None => match zone_of_user(app).await {
+        None => match zone_of_user(app, user).await {
             Ok(zone) => zone,
             // A length of time needs no zone: it is only shown in one.
             Err(_) if !needs_zone => None,
@@ -155,14 +157,15 @@ fn answer<O, R>(app: &App<O, R>, zone: Option<&str>) -> Response {
 }
 
 /// `GET /v1/settings`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>) -> Result<Response, Problem> {
-    let zone = app.rows.store()?.time_zone(&app.settings.user_id).await?;
+pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
+    let zone = app.rows.store()?.time_zone(&caller.user).await?;
     Ok(answer(&app, zone.as_deref()))
 }
 
 /// `PATCH /v1/settings`
 pub async fn amend<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
@@ -189,7 +192,7 @@ pub async fn amend<O: Objects, R: Rows>(
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
-    let (user, name) = (&app.settings.user_id, zone.as_ref().map(Zone::name));
+    let (user, name) = (&caller.user, zone.as_ref().map(Zone::name));
     app.rows.store()?.time_zone_put(user, name, app.clock.now()).await?;
     Ok(answer(&app, name))
 }

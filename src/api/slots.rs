@@ -6,7 +6,7 @@ use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::domain::account::Account;
 use crate::domain::calendar::free_slots;
-use crate::domain::id::{AccountId, PostId};
+use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::domain::zone::Zone;
@@ -27,10 +27,11 @@ const TRIES_MAX: usize = 8;
 /// 422 naming those there are; 503 when the database does not answer.
 pub async fn place<O, R>(
     app: &App<O, R>,
+    user: &UserId,
     platform: Platform,
     asked: Option<&AccountId>,
 ) -> Result<Whereabouts, Problem> {
-    let listed = app.accounts.list(&app.settings.user_id).await?;
+    let listed = app.accounts.list(user).await?;
     let of_it = listed.into_iter().map(|report| report.account);
     let of_it: Vec<Account> = of_it.filter(|account| account.platform == platform).collect();
     let account = match (asked, of_it.as_slice()) {
@@ -54,12 +55,13 @@ pub async fn place<O, R>(
 /// 422 where it is not clear whose slot; 409 when none is free; 503 when the database does not answer.
 pub async fn take_next_slot<O, R: Rows>(
     app: &App<O, R>,
+    user: &UserId,
     zone: &Zone,
     (platform, account): (Platform, Option<&AccountId>),
     post: &PostId,
 ) -> Result<Timestamp, Problem> {
-    let (user, now) = (&app.settings.user_id, app.clock.now());
-    let (store, place) = (app.rows.store()?, place(app, platform, account).await?);
+    let now = app.clock.now();
+    let (store, place) = (app.rows.store()?, place(app, user, platform, account).await?);
     // Asked again after a lost answer, it is not given a second one.
     if let Some((of, at)) = store.slot_of_post(user, post).await?
         && of == place
@@ -74,7 +76,7 @@ pub async fn take_next_slot<O, R: Rows>(
         .take(TRIES_MAX)
         .collect();
     for at in free {
-        if claim(app, &place, post, at).await? {
+        if claim(app, user, &place, post, at).await? {
             return Ok(at);
         }
     }
@@ -93,6 +95,7 @@ pub async fn take_next_slot<O, R: Rows>(
 /// 503 when the database does not answer.
 pub async fn claim<O, R: Rows>(
     app: &App<O, R>,
+    user: &UserId,
     place: &Whereabouts,
     post: &PostId,
     at: Timestamp,
@@ -104,5 +107,5 @@ pub async fn claim<O, R: Rows>(
         post: post.clone(),
     };
     let store = app.rows.store()?;
-    Ok(store.slot_claim(&app.settings.user_id, &slot, app.clock.now()).await?)
+    Ok(store.slot_claim(user, &slot, app.clock.now()).await?)
 }

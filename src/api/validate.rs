@@ -1,5 +1,6 @@
 //! Says what a post would become, and stores nothing.
 
+use crate::api::auth::Caller;
 use crate::api::post_json::Cost;
 use crate::api::posts::similar_warnings;
 use crate::api::problem::{FieldError, Problem};
@@ -25,11 +26,12 @@ fn texts(plan: &Plan) -> impl Iterator<Item = &str> {
 /// `POST /v1/validate`
 pub async fn validate<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let mut fields = body::object(&headers, &bytes)?;
-    let scheduled_as = settle_time(&app, &mut fields).await?.words();
+    let scheduled_as = settle_time(&app, &caller.user, &mut fields).await?.words();
     let (wanted, mut errors) = request::read(fields, app.clock.now());
     let mut warnings = Vec::new();
     let mut parts: Vec<Value> = Vec::new();
@@ -37,7 +39,7 @@ pub async fn validate<O: Objects, R: Rows>(
     // A text can be looked at even where the platform is wrong or missing.
     let platform = wanted.platforms.first().copied().unwrap_or(Platform::X);
     let media = content::media(&app, &wanted.media).await?;
-    let rules = content::rules(&app, wanted.account(Platform::X)).await?;
+    let rules = content::rules(&app, &caller.user, wanted.account(Platform::X)).await?;
     if let Some(content) = &wanted.content {
         let material = Material {
             content,
@@ -72,9 +74,9 @@ pub async fn validate<O: Objects, R: Rows>(
                 "warnings": part.warnings,
             }));
         }
-        warnings.extend(similar_warnings(&app, platform, &said, None).await);
+        warnings.extend(similar_warnings(&app, &caller.user, platform, &said, None).await);
     }
-    errors.extend(labels::wrong(&app, &wanted.labels, None).await?);
+    errors.extend(labels::wrong(&app, &caller.user, &wanted.labels, None).await?);
     let errors: Vec<FieldError> = errors;
     let cost = Cost::of(cost_micro_usd);
     let mut report = json!({
