@@ -283,14 +283,18 @@ pub enum IndexRequest {
         /// Which.
         scopes: Vec<HoldScope>,
     },
-    /// Which of these remote posts belong to other posts of ours? The rest is reserved for the asker.
+    /// Which of these remote posts is the asker's? The one that is kept for it already, else the first that is no other
+    /// post's, which is kept for it from now on, in place of what was kept for it before.
     Claim {
         /// The post that asks.
         post_id: PostId,
         /// Its account.
         account_id: AccountId,
-        /// The candidates.
+        /// The candidates, the likeliest first.
         remote_ids: Vec<RemoteId>,
+        /// The parts of the asker that are out for certain.
+        #[serde(default)]
+        known_ids: Vec<RemoteId>,
     },
     /// Which posts are past their time, and is a sweep of the database due?
     Due {
@@ -514,10 +518,10 @@ pub enum IndexReply {
         #[serde(default)]
         turns: Vec<HoldScope>,
     },
-    /// The candidates that belong to other posts.
-    Foreign {
-        /// They.
-        remote_ids: Vec<RemoteId>,
+    /// The candidate that is the asker's; none where all of them are other posts'.
+    Own {
+        /// It.
+        remote_id: Option<RemoteId>,
     },
     /// What there is to wake.
     Due {

@@ -5,8 +5,7 @@
 //! - `open/{post}` → [`Open`]
 //! - `due/{time}/{post}` → `""`, the same posts by time
 //! - `hold/{scope}` → [`StoredHold`]
-//! - `remote/{account}/{remote id}` → the post it belongs to
-//! - `remote_at/{time}/{account}/{remote id}` → `""`, the same by age, for pruning
+//! - `remote/…`, `remote_at/…`, `remote_of/…` → `crate::tasks::remotes`
 //! - `key/{user, route and key}` → [`StoredKey`]
 //! - `key_at/{time}/{…}` → `""`, the same by age
 //! - `spent/…`, `spent_by/…` → `crate::tasks::budget`
@@ -21,7 +20,7 @@
 //! - `accounts_swept` → [`StoredSweep`]
 
 use crate::domain::account::HoldScope;
-use crate::domain::id::{AccountId, PostId, RemoteId, UserId};
+use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::{AccountCursor, Chore, IndexReply, IndexRequest, ObjectError, Objects, PostRequest, Spend};
@@ -31,6 +30,7 @@ use crate::tasks::chores::Chores;
 use crate::tasks::consent::Consents;
 use crate::tasks::keys::{encode, time_key};
 use crate::tasks::readings::Readings;
+use crate::tasks::remotes::Remotes;
 use crate::tasks::runs::Runs;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +44,6 @@ const ACCOUNT_SWEEP_EVERY_MS: Millis = Millis(24 * 3_600_000 - 10 * 60_000);
 const TURN_MS: Millis = Millis(10 * 60_000);
 /// Without credit, one post tries again every six hours.
 const CREDIT_TURN_MS: Millis = Millis(6 * 3_600_000);
-/// Remote ids are remembered for a week: longer than any doubt lasts.
-const REMOTE_KEPT_MS: Millis = Millis(7 * 24 * 3_600_000);
 /// Answers to idempotency keys are remembered for a day.
 const KEY_KEPT_MS: Millis = Millis(24 * 3_600_000);
 /// A request that has been running for so long has died.
@@ -122,7 +120,7 @@ impl Index<'_> {
                 });
                 self.note(&post_id, open.as_ref())?;
                 if let Some(account_id) = account_id {
-                    self.reserve(&post_id, &account_id, &remote_ids)?;
+                    self.remotes().keep(&post_id, &account_id, &remote_ids)?;
                 }
                 if let Some(spend) = spend {
                     self.budget().settle(&post_id, &spend)?;
@@ -141,9 +139,10 @@ impl Index<'_> {
                 post_id,
                 account_id,
                 remote_ids,
+                known_ids,
             } => {
-                let remote_ids = self.reserve(&post_id, &account_id, &remote_ids)?;
-                Ok(IndexReply::Foreign { remote_ids })
+                let remote_id = self.remotes().claim(&post_id, &account_id, &remote_ids, &known_ids)?;
+                Ok(IndexReply::Own { remote_id })
             }
             IndexRequest::Due { limit } => self.due(limit),
             IndexRequest::Swept { until: Some(until) } => {
@@ -200,6 +199,13 @@ impl Index<'_> {
         }
     }
 
+    fn remotes(&self) -> Remotes<'_> {
+        Remotes {
+            table: self.table,
+            now: self.now,
+        }
+    }
+
     fn budget(&self) -> Budget<'_> {
         Budget {
             table: self.table,
@@ -250,31 +256,6 @@ impl Index<'_> {
                 self.table.put(&format!("due/{}/{post_id}", time_key(open.wake_at)), "")
             }
         }
-    }
-
-    /// Reserves remote ids for a post and answers which of them are another's.
-    fn reserve(
-        &self,
-        post_id: &PostId,
-        account_id: &AccountId,
-        remote_ids: &[RemoteId],
-    ) -> Result<Vec<RemoteId>, String> {
-        let mut foreign = Vec::new();
-        for remote_id in remote_ids {
-            let key = format!("remote/{account_id}/{remote_id}");
-            match self.table.get(&key)? {
-                Some(owner) if owner != post_id.0 => foreign.push(remote_id.clone()),
-                Some(_) => {}
-                None => {
-                    self.table.put(&key, &post_id.0)?;
-                    self.table.put(
-                        &format!("remote_at/{}/{account_id}/{remote_id}", time_key(self.now)),
-                        "",
-                    )?;
-                }
-            }
-        }
-        Ok(foreign)
     }
 
     /// The hold that covers one of the scopes, if any. Where it is time to try again, the asker takes that turn: the others
@@ -427,20 +408,16 @@ impl Index<'_> {
     }
 
     fn prune(&self) -> Result<(), String> {
-        for (by_age, by_name, kept) in [
-            ("remote_at/", "remote/", REMOTE_KEPT_MS),
-            ("key_at/", "key/", KEY_KEPT_MS),
-        ] {
-            let until = format!("{by_age}{}", time_key(self.now - kept));
-            for (key, _) in self.table.scan(by_age, &until, 1_000)? {
-                // Behind the prefix: sixteen digits, a slash, and the name.
-                if let Some(name) = key.get(by_age.len() + 17..) {
-                    self.table.delete(&format!("{by_name}{name}"))?;
-                }
-                self.table.delete(&key)?;
+        const BY_AGE: &str = "key_at/";
+        let until = format!("{BY_AGE}{}", time_key(self.now - KEY_KEPT_MS));
+        for (key, _) in self.table.scan(BY_AGE, &until, 1_000)? {
+            // Behind the prefix: sixteen digits, a slash, and the name.
+            if let Some(name) = key.get(BY_AGE.len() + 17..) {
+                self.table.delete(&format!("key/{name}"))?;
             }
+            self.table.delete(&key)?;
         }
-        Ok(())
+        self.remotes().prune()
     }
 
     /// What posts are to be told because of a request, to be asked for before it is answered: a hold that ends releases
@@ -628,35 +605,6 @@ mod tests {
             asks(102),
             (true, vec![]),
             "the next one waits for what the first finds out"
-        );
-    }
-
-    #[test]
-    fn a_remote_post_belongs_to_one_post() {
-        let table = MemoryTable::default();
-        let claim = |post: &str| IndexRequest::Claim {
-            post_id: PostId::from(post),
-            account_id: AccountId::from("a"),
-            remote_ids: vec![RemoteId::from("1")],
-        };
-        assert_eq!(
-            at(&table, 0).answer(claim("p")),
-            IndexReply::Foreign { remote_ids: vec![] }
-        );
-        assert_eq!(
-            at(&table, 0).answer(claim("p")),
-            IndexReply::Foreign { remote_ids: vec![] }
-        );
-        assert_eq!(
-            at(&table, 0).answer(claim("q")),
-            IndexReply::Foreign {
-                remote_ids: vec![RemoteId::from("1")]
-            }
-        );
-        let _ = at(&table, 8 * 24 * 3_600).answer(IndexRequest::Swept { until: None });
-        assert_eq!(
-            at(&table, 0).answer(claim("q")),
-            IndexReply::Foreign { remote_ids: vec![] }
         );
     }
 

@@ -21,6 +21,7 @@ pub mod notify;
 pub mod outbox_alarm;
 pub mod publish;
 pub mod readings;
+pub mod remotes;
 pub mod runs;
 pub mod settings;
 pub mod token_refresher;

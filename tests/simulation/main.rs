@@ -11,6 +11,7 @@
 
 mod approval;
 mod holds;
+mod looks;
 mod platform;
 mod prepared;
 mod random;

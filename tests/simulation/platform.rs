@@ -79,6 +79,13 @@ impl Platform {
         }
     }
 
+    /// Whether that replies to nothing.
+    pub fn is_first_part(&self, id: &RemoteId) -> bool {
+        let mut made = self.ledger.iter();
+        made.find(|made| made.id == *id)
+            .is_some_and(|made| made.reply_to.is_none())
+    }
+
     /// A call reaches the platform.
     pub fn land(&mut self, call: &Call, now: Timestamp, faulty: bool, random: &mut Random) -> Answered {
         let rejected = |kind, mark| Answered {

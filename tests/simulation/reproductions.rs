@@ -6,7 +6,7 @@ use psn::domain::outcome::{Deletion, LookUp};
 use psn::domain::platform::Platform;
 use psn::domain::publish::{
     Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Event, InsertAnswer, Phase, Plan, Policy, Rest,
-    State, Verdict, WaitReason, check, decide, evolve,
+    State, TokenState, Verdict, WaitReason, check, decide, evolve,
 };
 use psn::domain::time::{Millis, Timestamp};
 
@@ -14,6 +14,7 @@ use psn::domain::time::{Millis, Timestamp};
 pub const ALL: &[(&str, fn())] = &[
     ("given up, then tried again", given_up_then_tried_again),
     ("given up after a cancel", given_up_after_a_cancel),
+    ("given up while it waits", given_up_while_it_waits),
     ("given up, then scheduled or edited", given_up_then_scheduled_or_edited),
     ("deleted after many delays", deleted_after_many_delays),
     ("cancelled in doubt and held", cancelled_in_doubt_and_held),
@@ -97,6 +98,24 @@ impl Machine {
             step,
             verdict: Verdict::Abandoned,
         }))
+    }
+}
+
+/// Seed 453493: a part was given up while its post waited for a live token; nothing waited for any more, and then a cancel
+/// made it a draft, of which a part may be out.
+fn given_up_while_it_waits() {
+    for out in [0, 1] {
+        let mut machine = Machine::in_doubt(out);
+        machine.tell(Event::Wake);
+        machine.claimed();
+        machine.tell(Event::Token(TokenState::Dead {
+            message: "dead".to_owned(),
+        }));
+        assert!(matches!(machine.state.phase, Phase::Waiting { .. }));
+        machine.give_up(out);
+        let rest = if out == 0 { Rest::Failed } else { Rest::ThreadPartial };
+        assert_eq!(machine.state.phase, Phase::Resting(rest));
+        assert!(machine.ask(Event::Command(Command::Cancel), false).is_none());
     }
 }
 

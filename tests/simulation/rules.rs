@@ -283,9 +283,7 @@ impl World {
         let seen = self
             .platform
             .candidates(&text, parent.as_ref(), Timestamp(0), &known, self.now);
-        let own = seen
-            .into_iter()
-            .find(|id| *self.index.entry(id.clone()).or_insert(post) == post);
+        let own = self.own_of(post, &seen);
         let verdict = match own {
             _ if self.random.per_mille(200) => Verdict::Abandoned,
             Some(id) => Verdict::Published(id),

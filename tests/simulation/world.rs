@@ -4,18 +4,23 @@ use crate::platform::{Call, Platform, Window, covers};
 use crate::random::Random;
 use psn::domain::id::{AccountId, RemoteId};
 use psn::domain::limits;
-use psn::domain::outcome::{LookUp, Outcome};
+use psn::domain::outcome::Outcome;
 use psn::domain::publish::{
     ApprovalStatus, Circumstances, ClaimAnswer, Command, Decision, Edition, Effect, Entry, Event, Fact, Hold,
     InsertAnswer, Phase, Plan, Policy, State, TokenState, WaitReason, check, decide, evolve, replay,
 };
 use psn::domain::time::{Millis, Timestamp};
+use psn::ports::memory::MemoryTable;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap};
 
 const GUARD_MS: Millis = Millis(1_000);
 const WATCHDOG_MS: Millis = Millis(15 * 60_000);
 const STEPS_MAX: u64 = 400_000;
+
+pub fn account() -> AccountId {
+    AccountId("account".to_owned())
+}
 
 /// What happens at a time.
 #[derive(Clone, Debug)]
@@ -196,7 +201,7 @@ pub struct World {
     pub db_down: Vec<Window>,
     pub posts: Vec<Post>,
     pub instances: Vec<Instance>,
-    pub index: BTreeMap<RemoteId, usize>,
+    pub index: MemoryTable,
     pub holds: Vec<Hold>,
     pub token: u32,
     /// Faults of storage, alarms, instances: so many in a thousand occasions.
@@ -231,7 +236,7 @@ impl World {
             db_down: Vec::new(),
             posts: Vec::new(),
             instances: Vec::new(),
-            index: BTreeMap::new(),
+            index: MemoryTable::default(),
             holds: Vec::new(),
             token: 1,
             chaos: 0,
@@ -266,7 +271,7 @@ impl World {
         self.broken.get_or_insert(why);
     }
 
-    fn faulty(&self) -> bool {
+    pub fn faulty(&self) -> bool {
         self.now < self.heal_at
     }
 
@@ -661,30 +666,13 @@ impl World {
         self.set_alarm(post, wake_at);
     }
 
-    /// What the platform answered is reserved in the index before it is recorded: another post with the same text may
-    /// have found it first, and then this call's part is still to be found.
-    fn reserve(&mut self, instance: usize, outcome: &mut Outcome) {
-        let post = self.instances[instance].post;
-        if let Outcome::Accepted { remote_id } = outcome {
-            let owner = *self.index.entry(remote_id.clone()).or_insert(post);
-            if owner != post {
-                self.mark("accepted as another post's part");
-                *outcome = Outcome::Ambiguous {
-                    message: "the platform answered with the id of another post".to_owned(),
-                };
-            }
-        }
-    }
-
     fn note(&mut self, post: usize, wake_at: Option<Timestamp>) {
         if self.strikes("note lost", 20) {
             return;
         }
         self.posts[post].noted = wake_at;
-        let ids: Vec<_> = self.posts[post].truth.remote_ids().into_iter().cloned().collect();
-        for id in ids {
-            self.index.entry(id).or_insert(post);
-        }
+        let (post_id, ids) = (self.posts[post].plan.post_id.clone(), self.known_ids(post));
+        self.remotes().keep(&post_id, &account(), &ids).unwrap();
     }
 
     fn follow(&mut self, instance: usize, state: &State, decision: &Decision) {
@@ -859,9 +847,7 @@ impl World {
 
     fn insert(&mut self, instance: usize) {
         let post = self.instances[instance].post;
-        let inserted = InsertAnswer::Inserted {
-            account_id: AccountId("account".to_owned()),
-        };
+        let inserted = InsertAnswer::Inserted { account_id: account() };
         let down = covers(&self.db_down, self.now) && self.faulty();
         let (low, high, answer) = if down {
             self.mark("insert while the database is down");
@@ -962,56 +948,9 @@ impl World {
             }
             None => {
                 self.instances[instance].token = Some(self.token);
-                ClaimAnswer::Claimed {
-                    account_id: AccountId("account".to_owned()),
-                }
+                ClaimAnswer::Claimed { account_id: account() }
             }
         }
-    }
-
-    fn look_prepared(&mut self, instance: usize, handles: &[psn::domain::media::Handle]) -> LookUp {
-        let token = self.instances[instance].token.unwrap_or(0);
-        let (now, faulty) = (self.now, self.faulty());
-        if let Some(unreadable) = self.platform.unreadable(token, now, faulty, &mut self.random) {
-            self.mark("look-up unreadable");
-            return unreadable;
-        }
-        let (answer, mark) = self.platform.look_prepared(handles, now);
-        self.marks.insert(mark);
-        match answer {
-            LookUp::Present { remote_id } => self.first_own(instance, vec![remote_id]),
-            other => other,
-        }
-    }
-
-    /// The first of these that the index does not know as another post's: what the driver makes of every look-up.
-    fn first_own(&mut self, instance: usize, candidates: Vec<RemoteId>) -> LookUp {
-        let post = self.instances[instance].post;
-        for remote_id in candidates {
-            if *self.index.entry(remote_id.clone()).or_insert(post) == post {
-                return LookUp::Present { remote_id };
-            }
-            self.mark("look-up found another post's part");
-        }
-        LookUp::Absent
-    }
-
-    fn look_up(
-        &mut self,
-        instance: usize,
-        text: &str,
-        reply_to: Option<&RemoteId>,
-        since: Timestamp,
-        known: &[RemoteId],
-    ) -> LookUp {
-        let token = self.instances[instance].token.unwrap_or(0);
-        let (now, faulty) = (self.now, self.faulty());
-        if let Some(unreadable) = self.platform.unreadable(token, now, faulty, &mut self.random) {
-            self.mark("look-up unreadable");
-            return unreadable;
-        }
-        let candidates = self.platform.candidates(text, reply_to, since, known, now);
-        self.first_own(instance, candidates)
     }
 
     fn send(&mut self, call: Box<Call>) {
@@ -1132,7 +1071,7 @@ impl World {
                 self.posts[post].row.exists = true;
                 Command::Adopt {
                     plan: self.posts[post].plan.clone(),
-                    account_id: Some(AccountId("account".to_owned())),
+                    account_id: Some(account()),
                     confirmed,
                     doubt_since,
                     review,

@@ -166,7 +166,7 @@ fn cancel(draft: &mut Draft<'_>) -> Result<(), Refused> {
             "it has stopped already: `retry` goes on, `resolve` can roll it back",
         )),
         Phase::RollingBack => Err(conflict("it is being rolled back: wait until that is done")),
-        _ if draft.state.nothing_is_out() => {
+        _ if draft.state.nothing_is_out() && draft.state.given_up().is_none() => {
             draft.record(Entry::Unscheduled { message: None });
             Ok(())
         }
@@ -372,6 +372,7 @@ fn resolve(draft: &mut Draft<'_>, index: usize, verdict: Verdict) -> Result<(), 
         )));
     }
     let was_resting = matches!(draft.state.phase, Phase::Resting(_));
+    let was_waiting = matches!(draft.state.phase, Phase::Waiting { .. });
     match verdict {
         Verdict::Published(remote_id) => {
             if draft.state.remote_ids().contains(&&remote_id) {
@@ -389,8 +390,8 @@ fn resolve(draft: &mut Draft<'_>, index: usize, verdict: Verdict) -> Result<(), 
         Verdict::NotPublished => draft.record(Entry::DeclaredAbsent { step: index }),
         Verdict::Abandoned => {
             draft.record(Entry::Abandoned { step: index });
-            // A rest of the past is replaced by one that says what is known now.
-            if was_resting {
+            // A rest of the past is replaced by one that says what is known now; what is given up waits for nothing more.
+            if was_resting || was_waiting {
                 draft.record(Entry::Resumed { by_person: false });
             }
             return Ok(());

@@ -185,8 +185,21 @@ where
             ..planned_part(state, plan, step)
         };
         match platform.publish(&credentials.token, &part).await {
+            Outcome::Accepted { remote_id } if reply_to.is_none() => self.accepted(state, remote_id).await,
             Outcome::DuplicateOf { remote_id, message } => self.duplicate_of(state, step, remote_id, message).await,
             outcome => outcome,
+        }
+    }
+
+    /// A first part is out. Another post with the same text that was in doubt at that moment may have found it before this
+    /// answer came, and then this post's own is still to be found. (Later parts are told apart by what they reply to.) An
+    /// index that cannot be asked makes no doubt out of an answer.
+    async fn accepted(&self, state: &State, remote_id: RemoteId) -> Outcome {
+        match self.first_own(state, vec![remote_id.clone()]).await {
+            Ok(LookUp::Absent) => Outcome::Ambiguous {
+                message: "the platform answered with the id of another post of yours".to_owned(),
+            },
+            _ => Outcome::Accepted { remote_id },
         }
     }
 
@@ -248,22 +261,19 @@ where
         let (Some(plan), Some(account_id)) = (&state.plan, state.account_id.clone()) else {
             return Err("the post's account is not known".to_owned());
         };
-        for remote_id in candidates {
-            let request = IndexRequest::Claim {
-                post_id: plan.post_id.clone(),
-                account_id: account_id.clone(),
-                remote_ids: vec![remote_id.clone()],
-            };
-            match self.around.objects.index(request).await {
-                Ok(IndexReply::Foreign { remote_ids }) if remote_ids.is_empty() => {
-                    return Ok(LookUp::Present { remote_id });
-                }
-                Ok(IndexReply::Foreign { .. }) => {}
-                Ok(_) => return Err("the index did not answer".to_owned()),
-                Err(error) => return Err(error.to_string()),
+        let request = IndexRequest::Claim {
+            post_id: plan.post_id.clone(),
+            account_id,
+            remote_ids: candidates,
+            known_ids: state.remote_ids().into_iter().cloned().collect(),
+        };
+        match self.around.objects.index(request).await {
+            Ok(IndexReply::Own { remote_id }) => {
+                Ok(remote_id.map_or(LookUp::Absent, |remote_id| LookUp::Present { remote_id }))
             }
+            Ok(_) => Err("the index did not answer".to_owned()),
+            Err(error) => Err(error.to_string()),
         }
-        Ok(LookUp::Absent)
     }
 
     async fn delete(&self, state: &State, remote_id: &RemoteId) -> Deletion {
