@@ -6,6 +6,10 @@ mod counted;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "api/described.rs"]
 mod described;
+#[path = "cli/takeover.rs"]
+mod takeover;
+#[path = "cli/teams.rs"]
+mod teams;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -147,6 +151,8 @@ fn server() -> Server {
             post(|| async { axum::Json(json!({"woken": 2, "adopted": 0})) }),
         )
         .merge(counted::routes())
+        .merge(teams::routes())
+        .merge(takeover::routes())
         .with_state(Arc::clone(&seen));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -12,6 +12,10 @@ mod ideas;
 #[path = "planning/program.rs"]
 mod program;
 mod support;
+#[path = "planning/takeover.rs"]
+mod takeover;
+#[path = "planning/teams.rs"]
+mod teams;
 #[path = "planning/words.rs"]
 mod words;
 

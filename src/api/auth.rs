@@ -104,7 +104,8 @@ pub fn fresh_token(random: [u8; SECRET_BYTES]) -> String {
 }
 
 /// Whether a text has the form of a token of a person: anything else is refused without waking the database.
-fn is_of_a_person(shown: &str) -> bool {
+#[must_use]
+pub fn is_of_a_person(shown: &str) -> bool {
     let secret = shown.strip_prefix(PREFIX);
     secret.is_some_and(|secret| matches!(URL_SAFE_NO_PAD.decode(secret), Ok(bytes) if bytes.len() == SECRET_BYTES))
 }

@@ -21,7 +21,9 @@ mod accounts;
 mod calendar;
 mod commands;
 mod health;
+mod hubs;
 mod ideas;
+mod join;
 mod keys;
 mod listing;
 mod metrics;
@@ -34,10 +36,13 @@ mod series;
 pub mod served;
 mod settings;
 mod slots;
+mod takeover;
 mod tasks;
+mod trial;
 mod validate;
 mod week;
 
+use crate::domain::hub::JOIN_PATH;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits;
 use crate::platforms::x;
@@ -48,6 +53,7 @@ use crate::ports::objects::Objects;
 use crate::ports::zone::Zones;
 use crate::store::seal::{AddressSigner, Sealer};
 use crate::tasks::Ran;
+use crate::tasks::account_test::{Trial, Tried};
 use crate::tasks::connected::{AccountReport, Revocation};
 use auth::ApiToken;
 use axum::Router;
@@ -56,7 +62,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use problem::{MEDIA_TYPE, Problem, ProblemKind};
 use rows::{Rows, RowsError};
 use serde::Serialize;
@@ -154,6 +160,10 @@ pub trait Accounts: Send + Sync {
     /// All of them.
     fn list<'a>(&'a self, user: &'a UserId) -> AccountsAnswer<'a, Vec<AccountReport>>;
 
+    /// Tries one: whose its token is, and what the trial names; `None` when there is none of that id.
+    fn trial<'a>(&'a self, user: &'a UserId, id: &'a AccountId, wanted: &'a Trial)
+    -> AccountsAnswer<'a, Option<Tried>>;
+
     /// Takes one away, with its grant on the platform; `None` when there is none of that id.
     fn disconnect<'a>(&'a self, user: &'a UserId, id: &'a AccountId) -> AccountsAnswer<'a, Option<Revocation>>;
 }
@@ -197,6 +207,7 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
             "/v1/accounts/{id}",
             get(accounts::show::<O, R>).delete(accounts::disconnect::<O, R>),
         )
+        .route("/v1/accounts/{id}/test", post(trial::run::<O, R>))
         .route("/v1/accounts/{id}/refresh", post(accounts::refresh::<O, R>))
         .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
         .route("/v1/accounts/{id}/reseal", post(accounts::reseal::<O, R>))
@@ -233,6 +244,20 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/oauth/result", post(oauth::result::<O, R>))
         .route("/oauth/callback", get(oauth::callback::<O, R>))
         .route("/media/{id}", get(served::show::<O, R>))
+        .route("/v1/hubs", get(hubs::list::<O, R>).post(hubs::create::<O, R>))
+        .route("/v1/hubs/{id}/members", get(hubs::member_list::<O, R>))
+        .route(
+            "/v1/hubs/{id}/members/{user}",
+            patch(hubs::member_amend::<O, R>).delete(hubs::member_end::<O, R>),
+        )
+        .route(
+            "/v1/hubs/{id}/invites",
+            get(hubs::invite_list::<O, R>).post(hubs::invite_create::<O, R>),
+        )
+        .route("/v1/hubs/{id}/invites/{invite}", delete(hubs::invite_withdraw::<O, R>))
+        .route("/v1/takeover", get(takeover::show::<O, R>).post(takeover::step::<O, R>))
+        .route("/v1/join", post(join::join::<O, R>))
+        .route("/join", get(join::page))
         .route("/v1/tasks", get(tasks::list::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         // `admit` measures bodies: what reaches a handler is short enough for it.
@@ -244,7 +269,10 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
 /// Whether a path answers everybody. A list of what is open, not of what is closed: a new route is closed unless it is
 /// named here.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/healthz" | "/openapi.json" | oauth::CALLBACK_PATH) || path.starts_with(served::PREFIX)
+    matches!(
+        path,
+        "/healthz" | "/openapi.json" | JOIN_PATH | join::PATH | oauth::CALLBACK_PATH
+    ) || path.starts_with(served::PREFIX)
 }
 
 /// Finds out who asks.
@@ -276,6 +304,11 @@ async fn admitted<O: Objects + 'static, R: Rows + 'static>(
 }
 
 async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Next) -> Result<Response, Problem> {
+    if request.uri().path() == join::PATH {
+        let (parts, body) = request.into_parts();
+        let body = body_bytes(body, limits::BODY_BYTES_MAX).await?;
+        return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
+    }
     if is_open(request.uri().path()) {
         return Ok(next.run(request).await);
     }
@@ -308,7 +341,7 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
     }
     let key = idempotency::key(&parts.headers)?;
     // Kept answers would keep what is to be given once.
-    let key = key.filter(|_| parts.uri.path() != oauth::RESULT_PATH);
+    let key = key.filter(|_| parts.uri.path() != oauth::RESULT_PATH && !hubs::gives_once(parts.uri.path()));
     let body = body_bytes(body, limit_bytes).await?;
     let request = Request::from_parts(parts, Body::from(body.clone()));
     match key {

@@ -46,6 +46,8 @@ pub enum ProblemKind {
     AccountRequired,
     /// The idempotency key was used for another request.
     KeyReused,
+    /// It was tried too often.
+    TooManyAttempts,
     /// The database or an object is away.
     Unavailable,
     /// Whether the post was created cannot be told now.
@@ -103,6 +105,7 @@ impl ProblemKind {
                 "idempotency-key-reused",
                 "the idempotency key belongs to another request",
             ),
+            Self::TooManyAttempts => (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", "tried too often"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "not available now"),
             Self::CreationUnknown => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -175,6 +178,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     post_id: Option<PostId>,
+    retry_after_s: Option<u32>,
 }
 
 /// The document (RFC 9457 section 3; `errors` and `post_id` are extensions).
@@ -212,6 +216,19 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             post_id: None,
+            retry_after_s: None,
+        }
+    }
+
+    /// It was tried too often.
+    #[must_use]
+    pub fn too_many(what: &str, seconds: u32) -> Self {
+        Self {
+            retry_after_s: Some(seconds),
+            ..Self::new(
+                ProblemKind::TooManyAttempts,
+                format!("{what}: try again in {seconds} seconds"),
+            )
         }
     }
 
@@ -283,8 +300,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_string(&document).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         let headers = response.headers_mut();
-        if status == StatusCode::SERVICE_UNAVAILABLE || self.kind == ProblemKind::RequestRunning {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        let waits = status == StatusCode::SERVICE_UNAVAILABLE || self.kind == ProblemKind::RequestRunning;
+        if let Some(seconds) = self.retry_after_s.or(waits.then_some(RETRY_AFTER_S)) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

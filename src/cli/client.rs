@@ -30,7 +30,8 @@ const RESENDS_MAX: u32 = 2;
 pub struct Worker {
     http: Client,
     base: String,
-    token: HeaderValue,
+    /// What is shown; `None` where nobody is known yet.
+    token: Option<HeaderValue>,
 }
 
 /// One segment of a path, safe whatever the user typed.
@@ -56,16 +57,29 @@ impl Worker {
     /// # Errors
     /// When one of the two cannot be an address or a token.
     pub fn new(base: &str, token: &str) -> CliResult<Self> {
+        let mut token = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| CliError::input("`PSN_API_TOKEN` has characters that no token has").hint("copy it again"))?;
+        token.set_sensitive(true);
+        let worker = Self::unknown(base)?;
+        Ok(Self {
+            token: Some(token),
+            ..worker
+        })
+    }
+
+    /// The worker at an origin, for somebody who has no token yet.
+    ///
+    /// # Errors
+    /// When it cannot be an address.
+    pub fn unknown(base: &str) -> CliResult<Self> {
         let base = base.trim_end_matches('/').to_owned();
         let address = base.parse::<http::Uri>().ok();
         if !address.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()) {
             return Err(CliError::input("`PSN_URL` is not an address")
                 .hint("it looks like `https://psn.example.workers.dev`, without a path"));
         }
-        let mut token = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| CliError::input("`PSN_API_TOKEN` has characters that no token has").hint("copy it again"))?;
-        token.set_sensitive(true);
         let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
+        let token = None;
         Ok(Self { http, base, token })
     }
 
@@ -96,6 +110,18 @@ impl Worker {
     /// No answer, or an answer that is no success.
     pub async fn post(&self, path: &str, body: Option<&Value>) -> CliResult<Value> {
         self.call(Method::POST, path, body).await
+    }
+
+    /// A POST with that `Idempotency-Key`, which another run of the program may send again.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn post_keyed(&self, path: &str, body: &Value, key: &str) -> CliResult<Value> {
+        let (kind, body) = (Some(JSON), Bytes::from(body.to_string()));
+        let mut message = self.message(Method::POST, path, kind, body, DEADLINE_MS);
+        let key = HeaderValue::from_str(key).map_err(|_| CliError::outcome("no idempotency key could be made"))?;
+        message.headers.insert("idempotency-key", key);
+        self.exchange(message, RESENDS_MAX).await
     }
 
     /// A PATCH.
@@ -163,7 +189,9 @@ impl Worker {
         deadline: Millis,
     ) -> HttpRequest {
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, self.token.clone());
+        if let Some(token) = &self.token {
+            headers.insert(header::AUTHORIZATION, token.clone());
+        }
         if let Some(kind) = kind {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }

@@ -6,6 +6,7 @@ pub mod callback;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod confirm;
 pub mod database;
 pub mod error;
 #[cfg(feature = "dev")]

@@ -11,6 +11,7 @@ pub mod cron;
 pub mod engagement;
 pub mod hash;
 pub mod health;
+pub mod hub;
 pub mod id;
 pub mod idea;
 pub mod labels;

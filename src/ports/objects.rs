@@ -404,6 +404,11 @@ pub enum IndexRequest {
         /// The state.
         state: String,
     },
+    /// Somebody without a token presents an invite.
+    JoinAttempt {
+        /// Their address.
+        from: String,
+    },
 }
 
 /// A run of a cron task: the last one.
@@ -591,6 +596,11 @@ pub enum IndexReply {
     ConsentAnswered,
     /// Nobody waits for it: never announced, fetched already, or too old.
     ConsentUnknown,
+    /// It was tried too often.
+    TooMany {
+        /// When to try again.
+        until: Timestamp,
+    },
     /// The storage failed.
     Failed {
         /// How, in words.

@@ -28,6 +28,8 @@ pub struct AccountRow {
     pub ended: Option<String>,
     /// Posts that wait for their time or for the account.
     pub waiting_posts: i64,
+    /// What the last trial came to.
+    pub tried: Option<Value>,
 }
 
 const DETAILS: &str = concat!(
@@ -39,6 +41,12 @@ const DETAILS: &str = concat!(
      from oauth_tokens t where user_id = $1 and platform = any(string_to_array($2, ',')) \
      order by platform, created_at, id limit 500"
 );
+
+/// `updated_at` stays: the tokens are the same.
+const TRIED: &str = "update oauth_tokens \
+    set metadata = (case when jsonb_typeof(metadata) = 'object' then metadata else '{}'::jsonb end) || jsonb_build_object('psn', \
+      (case when jsonb_typeof(metadata -> 'psn') = 'object' then metadata -> 'psn' else '{}'::jsonb end) \
+      || jsonb_build_object('tried', $3::jsonb)) where id::text = $1 and user_id = $2";
 
 const REMOVE: &str = "delete from oauth_tokens where id::text = $1 and user_id = $2 returning id";
 
@@ -69,6 +77,21 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             .map_or_else(|| Ok(Vec::new()), |rows| rows.map(read_row))
     }
 
+    /// Keeps what a trial of an account came to, where the account's list finds it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account_tried(
+        &self,
+        user: &UserId,
+        account: &AccountId,
+        tried: &impl serde::Serialize,
+    ) -> Result<(), StoreError> {
+        let tried = serde_json::to_string(tried).map_err(|_| StoreError::malformed("what a trial came to"))?;
+        let keep = Statement::new(TRIED, [param(account), param(user), param(tried)]);
+        self.write_one(Who::User(user.clone()), keep).await.map(|_| ())
+    }
+
     /// Removes one of the user's accounts; `false` when it is not there (any more).
     ///
     /// # Errors
@@ -96,5 +119,6 @@ fn read_row(row: Row<'_>) -> Result<AccountRow, StoreError> {
         scopes: scopes.map(split),
         ended: ended.then(|| reason.to_owned()),
         waiting_posts: row.opt_i64("waiting_posts")?.unwrap_or(0),
+        tried: metadata.get("psn").and_then(|own| own.get("tried")).cloned(),
     })
 }

@@ -27,7 +27,8 @@ pub struct Grace {
     pub stale: Millis,
 }
 
-/// Posts of psn that rest half way are left out: a person has to act on them.
+/// Posts of psn that rest half way are left out: a person has to act on them. So are rows of another program where psn is
+/// not to go on with them (`crate::store::takeover`), and those that were given back to it.
 const DUE: &str = concat!(
     "select * from (select *, count(*) over () as total, \
        sum(bytes) over (order by id) - bytes as before from (select ",
@@ -37,6 +38,10 @@ const DUE: &str = concat!(
      and case when status in ('scheduled', 'retry') then coalesce(scheduled_at, updated_at) <= $1::timestamptz \
        when status = 'publishing' then updated_at <= $2::timestamptz \
        else updated_at <= $2::timestamptz and (metadata -> 'psn' -> 'seq') is null end \
+     and (metadata -> 'psn' -> 'handed_back') is null \
+     and ((metadata -> 'psn' -> 'seq') is not null or trigger_run_id like 'psn:%' \
+       or coalesce((select value <> 'false'::jsonb from psn_settings \
+         where user_id = '' and scope = '' and name = 'adopting'), true)) \
      and ($3::uuid is null or id > $3::uuid) order by id limit $4::int + 1) wide) summed \
      where before < 1000000 order by id limit $4::int"
 );

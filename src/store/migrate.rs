@@ -77,6 +77,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(30, "approval", "0030_approval.sql"),
     migration!(33, "counting", "0033_counting.sql"),
     migration!(38, "user_zones", "0038_user_zones.sql"),
+    migration!(49, "joining", "0049_joining.sql"),
+    migration!(50, "takeover", "0050_takeover.sql"),
 ];
 
 /// What happened to one migration.

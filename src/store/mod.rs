@@ -2,7 +2,8 @@
 //!
 //! Each operation is one request, and each request is one transaction that runs as somebody: on behalf of a user as
 //! `hub_user` with `app.current_user_id` set (row-level security then hides everybody else's rows), for the tasks as
-//! `psn_task`, and as the owner of the tables only to migrate, to seal anew and to let the first admin into a hub.
+//! `psn_task`, and as the owner of the tables only to migrate, to seal anew, to let the first admin into a hub and to move over from
+//! another program.
 
 pub mod account_list;
 pub mod accounts;
@@ -19,6 +20,7 @@ pub mod due;
 pub mod error;
 pub mod ideas;
 pub mod idempotency;
+pub mod joining;
 pub mod labels;
 pub mod learning;
 pub mod media_rows;
@@ -38,6 +40,7 @@ pub mod row;
 pub mod seal;
 pub mod series;
 pub mod settings;
+pub mod takeover;
 pub mod teams;
 
 pub use crate::domain::secret::Secret;

@@ -66,7 +66,7 @@ pub fn opt_param<T: ToString>(value: Option<T>) -> Option<String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     /// As the owner of the tables, who sees every row: only to migrate, to seal every user's values anew, to let the first
-    /// admin into a hub, and to ask whether the database is there.
+    /// admin into a hub, to say whether another program's rows are gone on with, and to ask whether the database is there.
     Owner,
     /// As `hub_user` on behalf of that user: row-level security hides all other rows.
     User(UserId),

@@ -5,7 +5,6 @@ use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
-use crate::store::api_tokens::digest;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, param};
 use crate::store::row::{Row, millis_of};
@@ -27,6 +26,12 @@ impl Role {
             Self::Admin => "admin",
             Self::Member => "member",
         }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Admin, Self::Member].into_iter().find(|role| role.name() == name)
     }
 }
 
@@ -56,28 +61,13 @@ pub struct Invite {
     pub created_by: UserId,
     /// Until when it is good.
     pub expires_at: Timestamp,
+    /// For whom it is, where it names somebody.
+    pub for_user: Option<UserId>,
     /// Who took it.
     pub used_by: Option<UserId>,
+    /// When.
+    pub used_at: Option<Timestamp>,
 }
-
-/// What became of an invite that somebody presented.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Redeemed {
-    /// They belong to the hub now.
-    Joined(HubId),
-    /// They belonged already; the code stays good.
-    Member(HubId),
-    /// Somebody has used it.
-    Used,
-    /// Its time is over.
-    Expired,
-    /// There is no such code.
-    Unknown,
-}
-
-const FOUND: &str = "insert into team_members (user_id, hub_id, role, display_name, joined_at, created_at, updated_at) \
-    select $1, $2, 'admin', $3, $4::timestamptz, $4::timestamptz, $4::timestamptz \
-    where not exists (select from team_members where hub_id = $2) on conflict do nothing";
 
 const LIST: &str = concat!(
     "select user_id, role, display_name, email, ",
@@ -87,8 +77,9 @@ const LIST: &str = concat!(
     " from team_members where hub_id = $1 order by team_members.joined_at, user_id limit 500"
 );
 
-/// Changes of one hub take turns, so that two admins do not both leave.
-const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended(jsonb_build_array('psn hub', $1::text)::text, 0))";
+/// Changes of one hub (`$1`) take turns, so that two admins do not both leave.
+pub(crate) const LOCK: &str =
+    "select pg_advisory_xact_lock(hashtextextended(jsonb_build_array('psn hub', $1::text)::text, 0))";
 
 /// Somebody else is an admin. `$1` hub, `$2` user.
 macro_rules! has_other_admin {
@@ -113,41 +104,25 @@ const LEAVE: &str = concat!(
 
 /// Runs behind [`LEAVE`]: the tokens of whoever belongs nowhere any more end.
 const END_TOKENS: &str = "update psn_api_tokens set revoked_at = $3::timestamptz where user_id = $2 and revoked_at is null \
-    and exists (select from team_members m where m.hub_id = $1 and m.user_id = $2 and m.left_at is not null) \
-    and not exists (select from team_members m where m.user_id = $2 and m.left_at is null)";
-
-const INVITE: &str = "insert into invite_codes (hub_id, code, created_by, expires_at, created_at) \
-    values ($1, $2, $3, $4::timestamptz, $5::timestamptz) on conflict do nothing";
+    and public.psn_has_left($1, $2)";
 
 const INVITES: &str = concat!(
-    "select id, created_by, used_by, ",
+    "select id, created_by, used_by, \
+       (select t.for_user from psn_invite_terms t where t.invite_id = i.id) as for_user, ",
     millis_of!("expires_at"),
-    " from invite_codes where hub_id = $1 order by created_at desc, id limit 100"
+    ", ",
+    millis_of!("used_at"),
+    " from invite_codes i where hub_id = $1 order by created_at desc, id limit 100"
 );
 
-const WITHDRAW: &str = "delete from invite_codes where id::text = $1 and used_by is null returning id";
+const WITHDRAW: &str =
+    "delete from invite_codes where id::text = $1 and hub_id = $2 and used_by is null and used_at is null returning id";
 
-const REDEEM: &str = "select outcome, hub from psn_invite_redeem($1, $2, $3)";
+/// Behind [`WITHDRAW`]: for whom it was.
+const WITHDRAW_TERMS: &str = "delete from psn_invite_terms t where t.invite_id::text = $1 and t.hub_id = $2 \
+    and not exists (select from invite_codes i where i.id = t.invite_id)";
 
 impl<H: HttpClient, A: Ambient> Store<H, A> {
-    /// Begins a hub with its first admin, where nobody belongs to it yet. Runs as the owner: there is nobody who could
-    /// let them in.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn hub_found(
-        &self,
-        hub: &HubId,
-        admin: &UserId,
-        display_name: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let name = display_name.map(str::to_owned);
-        let params = [param(admin), param(hub), name, param(now)];
-        let batch = [Statement::new(LOCK, [param(hub)]), Statement::new(FOUND, params)];
-        self.write(Who::Owner, &batch).await.map(|_| ())
-    }
-
     /// Who belongs and belonged to a hub of the user; empty where the user does not.
     ///
     /// # Errors
@@ -200,29 +175,6 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         Ok(results.get(1).is_some_and(|rows| !rows.is_empty()))
     }
 
-    /// Keeps an invite; its code is known to the caller only.
-    ///
-    /// # Errors
-    /// [`StoreError`]; 42501 where the user is no admin of the hub.
-    pub async fn invite_create(
-        &self,
-        user: &UserId,
-        hub: &HubId,
-        code: &str,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let params = [
-            param(hub),
-            param(digest(code)),
-            param(user),
-            param(expires_at),
-            param(now),
-        ];
-        let invite = Statement::new(INVITE, params);
-        self.write_one(Who::User(user.clone()), invite).await.map(|_| ())
-    }
-
     /// The invites to a hub, newest first; empty where the user is no admin of it.
     ///
     /// # Errors
@@ -235,7 +187,9 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
                 id: row.string("id")?,
                 created_by: UserId::from(row.text("created_by")?),
                 expires_at: row.instant("expires_at")?,
+                for_user: row.opt("for_user")?.map(UserId::from),
                 used_by: row.opt("used_by")?.map(UserId::from),
+                used_at: row.opt_instant("used_at")?,
             })
         })
     }
@@ -244,39 +198,14 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn invite_withdraw(&self, user: &UserId, id: &str) -> Result<bool, StoreError> {
-        let withdraw = Statement::new(WITHDRAW, [param(id)]);
-        Ok(!self.write_one(Who::User(user.clone()), withdraw).await?.is_empty())
-    }
-
-    /// Presents an invite's code: of two who do at once, one joins. Whoever left may join again.
-    ///
-    /// # Errors
-    /// [`StoreError`]; presenting it again is always right.
-    pub async fn invite_redeem(
-        &self,
-        user: &UserId,
-        code: &str,
-        display_name: Option<&str>,
-        email: Option<&str>,
-    ) -> Result<Redeemed, StoreError> {
-        let params = [
-            param(digest(code)),
-            display_name.map(str::to_owned),
-            email.map(str::to_owned),
+    pub async fn invite_withdraw(&self, user: &UserId, hub: &HubId, id: &str) -> Result<bool, StoreError> {
+        let params = [param(id), param(hub)];
+        let batch = [
+            Statement::new(WITHDRAW, params.clone()),
+            Statement::new(WITHDRAW_TERMS, params),
         ];
-        let redeem = Statement::new(REDEEM, params);
-        let rows = self.write_one(Who::User(user.clone()), redeem).await?;
-        let Some(row) = rows.first() else {
-            return Ok(Redeemed::Unknown);
-        };
-        let hub = HubId::from(row.text("hub")?);
-        Ok(match row.text("outcome")? {
-            "joined" => Redeemed::Joined(hub),
-            "member" => Redeemed::Member(hub),
-            "expired" => Redeemed::Expired,
-            _ => Redeemed::Used,
-        })
+        let results = self.write(Who::User(user.clone()), &batch).await?;
+        Ok(results.first().is_some_and(|rows| !rows.is_empty()))
     }
 }
 

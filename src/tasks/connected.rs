@@ -13,6 +13,7 @@ use crate::store::account_list::AccountRow;
 use crate::store::accounts::TokenRow;
 use crate::store::seal::{SealError, Sealer};
 use crate::store::{Secret, Store, StoreError};
+use crate::tasks::account_test::Tried;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -37,6 +38,8 @@ pub struct AccountReport {
     pub remark: Option<String>,
     /// Posts that wait for their time or for the account.
     pub waiting_posts: i64,
+    /// What the last trial came to, where there was one.
+    pub tried: Option<Tried>,
 }
 
 impl AccountReport {
@@ -73,6 +76,7 @@ impl AccountReport {
             "health": { "state": state, "message": self.health_words, "reason": reason },
             "remark": self.remark,
             "waiting_posts": self.waiting_posts,
+            "tried": self.tried,
         })
     }
 }
@@ -108,6 +112,8 @@ fn report(row: &AccountRow, all: &[AccountRow], now: Timestamp) -> AccountReport
         health,
         remark: remark(&row.account, all),
         waiting_posts: row.waiting_posts,
+        // What an earlier version kept in another form says nothing any more.
+        tried: row.tried.clone().and_then(|tried| serde_json::from_value(tried).ok()),
     }
 }
 

@@ -11,6 +11,7 @@
 //! - `spent/…`, `spent_by/…` → `crate::tasks::budget`
 //! - `chore/…`, `chore_swept/…` → `crate::tasks::chores`
 //! - `consent/{state}` → `crate::tasks::consent`
+//! - `attempt/{address}`, `attempts` → `crate::tasks::attempts`
 //! - `task/{name}` → `crate::tasks::runs`
 //! - `swept_at` → when the database was last swept to its end
 //! - `swept_until` → the last row that a sweep read which did not come to the end
@@ -25,6 +26,7 @@ use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::{AccountCursor, Chore, IndexReply, IndexRequest, ObjectError, Objects, PostRequest, Spend};
 use crate::ports::table::Table;
+use crate::tasks::attempts::Attempts;
 use crate::tasks::budget::Budget;
 use crate::tasks::chores::Chores;
 use crate::tasks::consent::Consents;
@@ -154,6 +156,7 @@ impl Index<'_> {
                 self.table.put("swept_at", &self.now.0.to_string())?;
                 self.prune()?;
                 self.consents().prune()?;
+                self.attempts().prune()?;
                 self.budget().prune()?;
                 Ok(IndexReply::Done)
             }
@@ -196,6 +199,7 @@ impl Index<'_> {
             IndexRequest::ConsentExpect { state } => self.consents().expect(&state),
             IndexRequest::ConsentReceive { state, answer } => self.consents().receive(&state, answer),
             IndexRequest::ConsentTake { state } => self.consents().take(&state),
+            IndexRequest::JoinAttempt { from } => self.attempts().count(&from),
         }
     }
 
@@ -222,6 +226,13 @@ impl Index<'_> {
 
     fn runs(&self) -> Runs<'_> {
         Runs {
+            table: self.table,
+            now: self.now,
+        }
+    }
+
+    fn attempts(&self) -> Attempts<'_> {
+        Attempts {
             table: self.table,
             now: self.now,
         }

@@ -5,7 +5,9 @@
 //! fires, [`on_cron`] also runs what was missed and what has more to do.
 
 pub mod account;
+pub mod account_test;
 pub mod analytics_collector;
+pub mod attempts;
 pub mod budget;
 pub mod chores;
 pub mod connected;
@@ -24,6 +26,7 @@ pub mod readings;
 pub mod remotes;
 pub mod runs;
 pub mod settings;
+pub mod takeover;
 pub mod token_refresher;
 pub mod watchdog;
 

@@ -6,8 +6,8 @@ use crate::domain::time::Millis;
 use crate::ports::http::HttpClient;
 use crate::ports::objects::{AccountCursor, AccountReply, AccountRequest, IndexReply, IndexRequest, Objects};
 use crate::ports::pause::Ambient;
-use crate::store::Store;
 use crate::store::renewal::Ending;
+use crate::store::{Store, StoreError};
 use crate::tasks::{Context, Outcome, Wake};
 use serde::Serialize;
 
@@ -31,6 +31,8 @@ pub struct Report {
     pub needs_reauth: usize,
     /// Objects that could not be reached; they are asked again in an hour.
     pub failed: usize,
+    /// Whether they are left to another program, to which everything was given back.
+    pub left: bool,
     /// Whether the database was asked.
     pub swept: bool,
     /// Whether there is more than one run does: the next goes on behind it, which the index knows.
@@ -41,10 +43,31 @@ pub struct Report {
 
 /// Runs it as a task of the table.
 pub async fn work<H: HttpClient, A: Ambient, O: Objects>(context: &Context<H, A, O>, wake: &Wake) -> Outcome {
-    let report = run(&context.store, &context.objects, wake.by_person).await;
+    let mut report = Report::default();
+    // Tokens are renewed by one program only. Where it is not known which, a look at the index decides nothing: the next
+    // run asks again.
+    match is_anothers(context, wake).await {
+        Ok(true) => report.left = true,
+        Ok(false) => report = run(&context.store, &context.objects, wake.by_person).await,
+        Err(error) => report.message = Some(error.to_string()),
+    }
     let mut outcome = Outcome::new(&report, report.message.clone());
     outcome.more = report.more.then(String::new);
     outcome
+}
+
+/// Whether another program renews the tokens, because everything was given back to it. Asked only when something is to be
+/// done, so that the database may sleep.
+async fn is_anothers<H: HttpClient, A: Ambient, O: Objects>(
+    context: &Context<H, A, O>,
+    wake: &Wake,
+) -> Result<bool, StoreError> {
+    let due = context.objects.index(IndexRequest::Renewals { limit: 1 }).await;
+    let is_idle = matches!(&due, Ok(IndexReply::Renewals { accounts, sweep, .. }) if accounts.is_empty() && !sweep);
+    if is_idle && !wake.by_person {
+        return Ok(false);
+    }
+    context.store.adopting().await.map(|adopting| !adopting)
 }
 
 /// Runs the refresher once. `sweep` asks the database even when it is not yet time to: for a person.

@@ -110,7 +110,7 @@ async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(
             }
         };
         for row in &page.items {
-            match take_over(objects, row, now).await {
+            match take_over(store, objects, row, now).await {
                 Some(true) => report.adopted += 1,
                 Some(false) => report.woken += 1,
                 None => report.failed += 1,
@@ -127,7 +127,12 @@ async fn sweep_rows<H: HttpClient, A: Ambient, O: Objects>(
 }
 
 /// Wakes a row's object, or gives it a journal made from the row; says whether it was taken over.
-async fn take_over<O: Objects>(objects: &O, row: &PostRow, now: Timestamp) -> Option<bool> {
+async fn take_over<H: HttpClient, A: Ambient, O: Objects>(
+    store: &Store<H, A>,
+    objects: &O,
+    row: &PostRow,
+    now: Timestamp,
+) -> Option<bool> {
     match objects.post(&row.id, PostRequest::Wake).await {
         Ok(PostReply::NotFound) => {}
         Ok(_) => return Some(false),
@@ -136,6 +141,8 @@ async fn take_over<O: Objects>(objects: &O, row: &PostRow, now: Timestamp) -> Op
     let Some(request) = adoption(row, now) else {
         return Some(false);
     };
+    // How it was is kept first: whatever psn goes on with can be given back.
+    store.adoption_note(row, now).await.ok()?;
     match objects.post(&row.id, request).await {
         Ok(PostReply::Post(_)) => Some(true),
         Ok(_) => Some(false),

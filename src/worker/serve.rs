@@ -67,11 +67,17 @@ fn store(database_url: Secret, sql_url: Option<&str>) -> Result<Database, String
 }
 
 /// The accounts of an environment whose settings are complete.
-fn connected(settings: &Settings, store: Arc<Database>) -> Result<Box<dyn Accounts>, String> {
+fn connected(settings: &Arc<Settings>, store: Arc<Database>) -> Result<Box<dyn Accounts>, String> {
     let http = net::Client::new().map_err(|error| error.to_string())?;
     let sealer = settings.sealer().map_err(|error| error.to_string())?;
-    let oauth = oauth::Client::new(http, Runtime, settings.platforms.oauth.clone());
-    Ok(Box::new(StoreAccounts { store, oauth, sealer }))
+    let oauth = oauth::Client::new(http.clone(), Runtime, settings.platforms.oauth.clone());
+    Ok(Box::new(StoreAccounts {
+        store,
+        oauth,
+        sealer,
+        settings: Arc::clone(settings),
+        reach: (http, Runtime),
+    }))
 }
 
 #[event(fetch)]

@@ -23,6 +23,7 @@ use psn::ports::objects::{
 use psn::store::Store;
 use psn::store::account_list::AccountRow;
 use psn::store::seal::AddressSigner;
+use psn::tasks::account_test::{Trial, Tried};
 use psn::tasks::connected::{AccountReport, Revocation, by_hand, reports};
 use psn::tasks::consent::Consents;
 use psn::tasks::runs::Runs;
@@ -466,6 +467,7 @@ impl Accounts for Fake {
                 scopes: Some(["tweet.read", "tweet.write", "users.read"].map(str::to_owned).to_vec()),
                 ended: None,
                 waiting_posts: 2,
+                tried: None,
             };
             let mut rows = Vec::new();
             if world.connected.is_empty() && !world.disconnected {
@@ -481,6 +483,11 @@ impl Accounts for Fake {
             }
             Ok(reports(&rows, NOW))
         })
+    }
+
+    /// What only a platform answers is tried on one (`tests/platform_contract`).
+    fn trial<'a>(&'a self, _: &'a UserId, _: &'a AccountId, _: &'a Trial) -> AccountsAnswer<'a, Option<Tried>> {
+        Box::pin(async { Err(RowsError::Unavailable("secret of the platform".to_owned())) })
     }
 
     fn disconnect<'a>(&'a self, _: &'a UserId, id: &'a AccountId) -> AccountsAnswer<'a, Option<Revocation>> {

@@ -56,7 +56,11 @@ impl Bench {
 
 /// Asks on behalf of a user.
 #[derive(Clone)]
-pub struct Client(Router);
+pub struct Client {
+    router: Router,
+    /// The token that is shown; `None` shows none.
+    token: Option<String>,
+}
 
 pub struct Answer {
     pub status: u16,
@@ -95,7 +99,7 @@ impl Client {
             world.around(),
             world.settings().platforms.oauth.clone(),
         );
-        Self(router(Arc::new(App {
+        let router = router(Arc::new(App {
             objects: world.clone(),
             rows: StoreRows(Some(Arc::clone(&store))),
             clock: Box::new(world.clock()),
@@ -105,6 +109,8 @@ impl Client {
                 store,
                 oauth,
                 sealer: sealer(&[crate::support::KEY.to_owned()]),
+                settings: world.settings(),
+                reach: (world.http().clone(), world.around()),
             }),
             media: world.media_store(),
             web: psn::api::media::Web::new(psn::net::Client::new().unwrap(), false),
@@ -118,27 +124,37 @@ impl Client {
                 x: psn::platforms::x::Allowance::default(),
                 missing: Vec::new(),
             },
-        })))
+        }));
+        let token = Some(TOKEN.to_owned());
+        Self { router, token }
+    }
+
+    /// The same worker asked with another token, or with none.
+    pub fn showing(&self, token: Option<&str>) -> Self {
+        Self {
+            router: self.router.clone(),
+            token: token.map(str::to_owned),
+        }
     }
 
     /// What answers.
     pub fn router(&self) -> Router {
-        self.0.clone()
+        self.router.clone()
     }
 
     /// Sends a request; question and answer are held against the description.
     pub async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Bearer {TOKEN}"));
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         let request = match &body {
             Value::Null => request.body(Body::empty()),
             body => request
                 .header("content-type", "application/json")
                 .body(Body::from(body.to_string())),
         };
-        let response = self.0.clone().call(request.unwrap()).await.unwrap();
+        let response = self.router.clone().call(request.unwrap()).await.unwrap();
         let (parts, content) = response.into_parts();
         let bytes = content.collect().await.unwrap().to_bytes();
         let answered: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
@@ -167,6 +183,10 @@ impl Client {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.call("POST", path, body).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.call("DELETE", path, Value::Null).await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {

@@ -201,6 +201,8 @@ fn api(world: &World) -> Router {
             store: store.clone(),
             oauth: oauth::Client::new(http, world.around(), settings.platforms.oauth.clone()),
             sealer: settings.sealer().unwrap(),
+            settings: settings.clone(),
+            reach: (world.http().clone(), world.around()),
         }),
         objects: world.clone(),
         rows: StoreRows(Some(store)),

@@ -6,8 +6,9 @@ use psn::domain::time::Millis;
 use psn::store::api_tokens::{NewApiToken, digest};
 use psn::store::audit::Deed;
 use psn::store::idempotency::{KeyedRequest, Known};
+use psn::store::joining::{Joined, Joining, NewHub, NewInvite};
 use psn::store::media_rows::MediumRow;
-use psn::store::teams::{Redeemed, Role};
+use psn::store::teams::Role;
 use serde_json::json;
 
 fn token(name: &str, n: u8) -> NewApiToken {
@@ -74,89 +75,106 @@ pub async fn a_token_speaks_for_its_user_until_it_ends(bed: Bed) {
 
 async fn team(bed: &Bed) -> (TestStore, HubId) {
     let (store, hub) = (bed.migrated().await, HubId::from("hub_1"));
-    store.hub_found(&hub, &user("ada"), Some("Ada"), NOW).await.unwrap();
-    store.hub_found(&hub, &user("eve"), None, NOW).await.unwrap();
+    let found = |admin: &str| NewHub {
+        id: hub.clone(),
+        slug: "one".to_owned(),
+        name: "Hub One".to_owned(),
+        admin: user(admin),
+        now: NOW,
+    };
+    assert!(store.hub_found(&found("ada")).await.unwrap());
+    assert!(
+        store.hub_found(&found("ada")).await.unwrap(),
+        "founded twice it is there once"
+    );
+    assert!(
+        !store.hub_found(&found("eve")).await.unwrap(),
+        "nobody founds what is there"
+    );
     (store, hub)
+}
+
+/// An invite of `who` with that code, good for an hour from [`NOW`].
+async fn invite(store: &TestStore, who: &str, code: &str) -> Result<(), psn::store::StoreError> {
+    let mut id = [0; 16];
+    id[..code.len().min(16)].copy_from_slice(&code.as_bytes()[..code.len().min(16)]);
+    let new = NewInvite {
+        id: psn::domain::id::PostId::from_random(id).0,
+        hub: HubId::from("hub_1"),
+        code: code.into(),
+        for_user: None,
+        expires_at: NOW + Millis::from_secs(3_600),
+        now: NOW,
+    };
+    store.invite_create(&user(who), &new).await
+}
+
+/// Somebody who has a token presents a code.
+async fn join(store: &TestStore, who: &str, code: &str, after: Millis) -> Joined {
+    let joining = Joining {
+        user: user(who),
+        code: code.into(),
+        display_name: Some("Guest".to_owned()),
+        email: None,
+        token: None,
+        now: NOW + after,
+    };
+    store.hub_join(&joining).await.unwrap()
 }
 
 pub async fn an_invite_lets_one_in(bed: Bed) {
     let (store, hub) = team(&bed).await;
-    let (ada, bob, eve) = (user("ada"), user("bob"), user("eve"));
+    let (ada, bob) = (user("ada"), user("bob"));
+    let soon = Millis(0);
     assert_eq!(store.member_list(&ada, &hub).await.unwrap().len(), 1);
-    let far = psn::domain::time::Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
-    assert!(store.invite_create(&eve, &hub, "c0de", far, NOW).await.is_err());
-    store.invite_create(&ada, &hub, "c0de", far, NOW).await.unwrap();
+    assert!(invite(&store, "eve", "c0de").await.is_err());
+    for _ in 0..2 {
+        invite(&store, "ada", "c0de").await.unwrap();
+    }
     assert!(!bed.owner("select code from invite_codes").await.contains("c0de"));
 
     // Whoever belongs does not use it up; of many who present it at once, one joins.
-    assert_eq!(
-        store.invite_redeem(&ada, "c0de", None, None).await.unwrap(),
-        Redeemed::Member(hub.clone())
+    assert_eq!(join(&store, "ada", "c0de", soon).await, Joined::Member(hub.clone()));
+    let people: Vec<String> = (0..6).map(|n| format!("guest{n}")).collect();
+    let joins = people.iter().map(|guest| join(&store, guest, "c0de", soon));
+    let results = futures_util::future::join_all(joins).await;
+    let joined = |result: &Joined| matches!(result, Joined::Joined { hub: of, .. } if *of == hub);
+    assert_eq!(results.iter().filter(|result| joined(result)).count(), 1, "{results:?}");
+    assert_eq!(results.iter().filter(|result| **result == Joined::Used).count(), 5);
+    let winner = results.iter().position(joined).unwrap();
+    assert!(
+        joined(&join(&store, &people[winner], "c0de", soon).await),
+        "asked again it is the same"
     );
-    let people: Vec<_> = (0..6).map(|n| user(&format!("guest{n}"))).collect();
-    let joins = people
-        .iter()
-        .map(|guest| store.invite_redeem(guest, "c0de", Some("Guest"), None));
-    let results: Vec<_> = futures_util::future::join_all(joins)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
-    assert_eq!(
-        results
-            .iter()
-            .filter(|result| **result == Redeemed::Joined(hub.clone()))
-            .count(),
-        1,
-        "{results:?}"
-    );
-    assert_eq!(results.iter().filter(|result| **result == Redeemed::Used).count(), 5);
-    let winner = results.iter().position(|result| *result != Redeemed::Used).unwrap();
-    let again = store.invite_redeem(&people[winner], "c0de", None, None).await.unwrap();
-    assert_eq!(again, Redeemed::Joined(hub.clone()));
-    assert_eq!(store.member_list(&people[winner], &hub).await.unwrap().len(), 2);
+    let winner = user(&people[winner]);
+    assert_eq!(store.member_list(&winner, &hub).await.unwrap().len(), 2);
     assert!(store.member_list(&bob, &hub).await.unwrap().is_empty());
     assert_eq!(
         store.invite_list(&ada, &hub).await.unwrap()[0].used_by.as_ref(),
-        Some(&people[winner])
+        Some(&winner)
     );
-    assert!(store.invite_list(&people[winner], &hub).await.unwrap().is_empty());
+    assert!(store.invite_list(&winner, &hub).await.unwrap().is_empty());
+    let hubs = store.hub_list(&winner).await.unwrap();
+    assert_eq!((hubs[0].name.as_deref(), hubs[0].members), (Some("Hub One"), 2));
 
-    store
-        .invite_create(&ada, &hub, "old", NOW - Millis::from_secs(400 * 86_400), NOW)
-        .await
-        .unwrap();
+    invite(&store, "ada", "old").await.unwrap();
+    assert_eq!(join(&store, "bob", "none", soon).await, Joined::Unknown);
+    assert_eq!(join(&store, "", "old", soon).await, Joined::Unknown);
     assert_eq!(
-        store.invite_redeem(&bob, "none", None, None).await.unwrap(),
-        Redeemed::Unknown
+        join(&store, "bob", "old", Millis::from_secs(3_600)).await,
+        Joined::Expired
     );
-    assert_eq!(
-        store.invite_redeem(&user(""), "old", None, None).await.unwrap(),
-        Redeemed::Unknown
-    );
-    bed.owner("update invite_codes set expires_at = now() where used_by is null")
-        .await;
-    assert_eq!(
-        store.invite_redeem(&bob, "old", None, None).await.unwrap(),
-        Redeemed::Expired
-    );
-    let old = store
-        .invite_list(&ada, &hub)
-        .await
-        .unwrap()
-        .into_iter()
-        .find(|invite| invite.used_by.is_none())
-        .unwrap();
-    assert!(!store.invite_withdraw(&bob, &old.id).await.unwrap());
-    assert!(store.invite_withdraw(&ada, &old.id).await.unwrap());
+    let old = store.invite_list(&ada, &hub).await.unwrap();
+    let old = old.into_iter().find(|invite| invite.used_by.is_none()).unwrap();
+    assert!(!store.invite_withdraw(&bob, &hub, &old.id).await.unwrap());
+    assert!(store.invite_withdraw(&ada, &hub, &old.id).await.unwrap());
 }
 
 pub async fn whoever_leaves_is_out_at_once(bed: Bed) {
     let (store, hub) = team(&bed).await;
     let (ada, bob) = (user("ada"), user("bob"));
-    let far = psn::domain::time::Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
-    store.invite_create(&ada, &hub, "c0de", far, NOW).await.unwrap();
-    store.invite_redeem(&bob, "c0de", None, None).await.unwrap();
+    invite(&store, "ada", "c0de").await.unwrap();
+    join(&store, "bob", "c0de", Millis(0)).await;
     for new in [token("ada", 1), token("bob", 2)] {
         store.api_token_create(&new).await.unwrap();
     }
@@ -181,11 +199,11 @@ pub async fn whoever_leaves_is_out_at_once(bed: Bed) {
             .all(|member| member.user == bob)
     );
     // Back again, with another invite, and the old token stays dead.
-    store.invite_create(&ada, &hub, "again", far, NOW).await.unwrap();
-    assert_eq!(
-        store.invite_redeem(&bob, "again", None, None).await.unwrap(),
-        Redeemed::Joined(hub.clone())
-    );
+    invite(&store, "ada", "again").await.unwrap();
+    assert!(matches!(
+        join(&store, "bob", "again", Millis(0)).await,
+        Joined::Joined { .. }
+    ));
     assert!(!speaks(&store, 2, NOW).await);
 
     // Two admins who leave at once: one stays.

@@ -30,13 +30,15 @@ pub const LEGACY_TABLES: [&str; 15] = [
 ];
 
 /// psn's own.
-const OWN_TABLES: [&str; 13] = [
+const OWN_TABLES: [&str; 15] = [
+    "psn_adopted",
     "psn_api_tokens",
     "psn_audit",
     "psn_deliveries",
     "psn_destinations",
     "psn_followers",
     "psn_idempotency",
+    "psn_invite_terms",
     "psn_media",
     "psn_metrics_history",
     "psn_migrations",

@@ -17,7 +17,9 @@ pub mod plan;
 pub mod post;
 pub mod series;
 pub mod settings;
+pub mod takeover;
 pub mod task;
+pub mod team;
 
 use crate::cli::Context;
 use crate::cli::error::CliResult;
@@ -50,6 +52,12 @@ pub enum Command {
     /// What you set once, such as your time zone
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
+    /// Who belongs to a hub, and how others come in
+    #[command(subcommand)]
+    Team(team::TeamCommand),
+    /// Move over from the Trigger.dev program on the same database, or back
+    #[command(after_help = takeover::EXAMPLES)]
+    Takeover(takeover::TakeoverArgs),
     /// The keys that tokens are sealed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -86,6 +94,8 @@ impl Command {
             Self::Plan(command) => command.run(context).await,
             Self::Calendar(args) => calendar::run(context, args).await,
             Self::Settings(command) => command.run(context).await,
+            Self::Team(command) => command.run(context).await,
+            Self::Takeover(args) => takeover::run(context, args).await,
             Self::Keys(command) => command.run(context).await,
             Self::Task(command) => command.run(context).await,
             Self::Metrics(args) => metrics::run(context, args).await,

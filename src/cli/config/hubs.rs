@@ -146,6 +146,33 @@ pub fn write_env(path: &Path, changes: &[(&str, Option<&str>)]) -> CliResult {
     write_private(path, &text)
 }
 
+/// A hub that somebody else runs and that the user has joined: `.hubs/<slug>.env` with the address of its Worker and a token,
+/// and no file with a database and a key beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedHub {
+    /// The name in commands: that of its file.
+    pub slug: String,
+    /// Its file.
+    pub path: PathBuf,
+    own: Variables,
+}
+
+impl JoinedHub {
+    /// What its file says of a name.
+    #[must_use]
+    pub fn own(&self, name: &str) -> Option<&str> {
+        self.own.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// All that its file says.
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        let mut variables = self.own.clone();
+        variables.retain(|_, value| !value.is_empty());
+        variables
+    }
+}
+
 /// A file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct BadFile {
@@ -158,6 +185,7 @@ struct BadFile {
 #[derive(Clone, Debug)]
 pub struct HubFiles {
     hubs: Vec<HubEntry>,
+    joined: Vec<JoinedHub>,
     keys: CliResult<Variables>,
     bad: Vec<BadFile>,
     /// What should be put right although everything works: a sentence each.
@@ -172,12 +200,13 @@ impl HubFiles {
         let keys_path = folder.join("config/keys.env");
         let mut files = Self {
             hubs: Vec::new(),
+            joined: Vec::new(),
             keys: read_env_file(&keys_path).map(Option::unwrap_or_default),
             bad: Vec::new(),
             warnings: too_open(&keys_path).into_iter().collect(),
         };
         let hubs_folder = folder.join(".hubs");
-        match hub_paths(&hubs_folder) {
+        match paths_of(&hubs_folder, "json") {
             Ok(paths) => paths.into_iter().for_each(|path| {
                 let hub = read_hub(&path);
                 files.add(&hubs_folder, path, hub);
@@ -190,7 +219,35 @@ impl HubFiles {
         {
             files.add(&hubs_folder, legacy, hub);
         }
+        files.add_joined(&hubs_folder);
         files
+    }
+
+    fn add_joined(&mut self, folder: &Path) {
+        for path in paths_of(folder, "env").unwrap_or_default() {
+            let slug = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default()
+                .to_owned();
+            let is_own = self.hubs.iter().any(|entry| entry.hub.slug == slug);
+            if is_own || !is_slug(&slug) || path.with_extension("json").exists() {
+                continue;
+            }
+            match read_own(&path) {
+                Ok(own) => {
+                    let joined = JoinedHub { slug, path, own };
+                    if joined.own("PSN_URL").is_some() && joined.own("PSN_API_TOKEN").is_some() {
+                        self.warnings.extend(too_open(&joined.path));
+                        self.joined.push(joined);
+                    }
+                }
+                Err(error) => self.bad.push(BadFile {
+                    slug: Some(slug),
+                    error,
+                }),
+            }
+        }
     }
 
     fn add(&mut self, hubs_folder: &Path, path: PathBuf, hub: CliResult<Hub>) {
@@ -253,6 +310,12 @@ impl HubFiles {
         &self.hubs
     }
 
+    /// Every hub that the user has joined and somebody else runs.
+    #[must_use]
+    pub fn joined(&self) -> &[JoinedHub] {
+        &self.joined
+    }
+
     /// What is wrong with the files that are not.
     pub fn errors(&self) -> impl Iterator<Item = &CliError> {
         let keys = self.keys.as_ref().err();
@@ -283,7 +346,8 @@ fn read_own(path: &Path) -> CliResult<Variables> {
     Ok(own)
 }
 
-fn hub_paths(folder: &Path) -> CliResult<Vec<PathBuf>> {
+/// The files of a folder with that extension.
+fn paths_of(folder: &Path, extension: &str) -> CliResult<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -298,7 +362,7 @@ fn hub_paths(folder: &Path) -> CliResult<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
         .collect();
     paths.sort();
     Ok(paths)

@@ -3,10 +3,10 @@
 pub mod env_file;
 pub mod files;
 pub mod hubs;
-mod settings;
+pub mod settings;
 
 pub use env_file::{parse_env, read_env_file};
-pub use hubs::{Hub, HubEntry, HubFiles, Role, is_encryption_key};
+pub use hubs::{Hub, HubEntry, HubFiles, JoinedHub, Role, is_encryption_key};
 pub use settings::{Settings, project_root};
 
 use serde::{Deserialize, Serialize};

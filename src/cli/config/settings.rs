@@ -1,9 +1,13 @@
 //! The environment, and behind it the stack last started from this clone, or else the files that a user keeps there.
 
 use super::files::read_file;
-use super::{HubEntry, HubFiles, LAST_STACK, STACK_ENV, Variables, read_env_file};
+use super::{HubEntry, HubFiles, JoinedHub, LAST_STACK, STACK_ENV, Variables, read_env_file};
 use crate::cli::error::{CliError, CliResult};
+use crate::cli::printer::excerpt;
 use std::path::{Path, PathBuf};
+
+/// Names the hub to work with.
+pub const HUB: &str = "PSN_HUB";
 
 /// What the commands work with.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +24,8 @@ impl Settings {
     /// The environment, and behind it the stack last started from the clone at `root`. The stack is left out altogether
     /// when the environment names another worker or another database: a local key must never seal a token for a real
     /// database, and a local token must never travel to a real worker. Without a stack there are `config/keys.env` and the
-    /// only hub, or the one whose database or worker the environment names, for the same reasons.
+    /// only hub, or the one whose database or worker the environment names, for the same reasons. `PSN_HUB` names a hub
+    /// outright, one that the user has joined too; then no stack counts.
     ///
     /// # Errors
     /// A stack's file or a `config/keys.env` that cannot be read.
@@ -33,13 +38,14 @@ impl Settings {
         };
         let mut foreign = false;
         if let Some((_, stack_variables)) = &stack {
-            foreign = ["PSN_URL", "DATABASE_URL"].iter().any(|name| {
+            let differs = |name: &&str| {
                 set(name).is_some_and(|value| {
                     stack_variables
                         .get(*name)
                         .is_none_or(|own| own.trim_end_matches('/') != value.trim_end_matches('/'))
                 })
-            });
+            };
+            foreign = set(HUB).is_some() || ["PSN_URL", "DATABASE_URL"].iter().any(differs);
             if !foreign {
                 variables.clone_from(stack_variables);
             }
@@ -51,7 +57,7 @@ impl Settings {
             let files = HubFiles::load(root);
             variables.clone_from(files.keys()?);
             match hub_of(&files, environment) {
-                Ok(hub) => variables.extend(hub.map(HubEntry::variables).unwrap_or_default()),
+                Ok(hub) => variables.extend(hub),
                 Err(why) => no_hub = Some(why),
             }
             variables.retain(|_, value| !value.is_empty());
@@ -107,28 +113,48 @@ impl Settings {
     }
 }
 
-/// The hub that the environment does not contradict.
+/// The variables of the hub that the environment names, or else does not contradict; none where there is no hub.
 ///
 /// # Errors
 /// Why it is none, for a hint: there are several, or their files are bad.
-fn hub_of<'a>(files: &'a HubFiles, environment: &Variables) -> Result<Option<&'a HubEntry>, String> {
-    let agrees = |name: &str, own: Option<&str>| match (environment.get(name).filter(|value| !value.is_empty()), own) {
+fn hub_of(files: &HubFiles, environment: &Variables) -> Result<Variables, String> {
+    let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    let agrees = |name: &str, own: Option<&str>| match (set(name), own) {
         (Some(outside), Some(own)) => outside.trim_end_matches('/') == own.trim_end_matches('/'),
         _ => true,
     };
+    let named = |slug: &str, id: Option<&str>| set(HUB).is_none_or(|name| name == slug || Some(name.as_str()) == id);
     let fits = |entry: &&HubEntry| {
-        agrees("DATABASE_URL", Some(&entry.hub.database_url.0)) && agrees("PSN_URL", entry.own("PSN_URL"))
+        named(&entry.hub.slug, Some(&entry.hub.hub_id))
+            && agrees("DATABASE_URL", Some(&entry.hub.database_url.0))
+            && agrees("PSN_URL", entry.own("PSN_URL"))
     };
-    let fitting: Vec<&HubEntry> = files.hubs().iter().filter(fits).collect();
+    // Whoever has joined a hub has no database of it.
+    let fits_joined = |joined: &&JoinedHub| {
+        named(&joined.slug, None) && set("DATABASE_URL").is_none() && agrees("PSN_URL", joined.own("PSN_URL"))
+    };
+    let own = files.hubs().iter().filter(fits);
+    let mut fitting: Vec<(&str, Variables)> = own.map(|entry| (entry.hub.slug.as_str(), entry.variables())).collect();
+    let joined = files.joined().iter().filter(fits_joined);
+    fitting.extend(joined.map(|joined| (joined.slug.as_str(), joined.variables())));
     match (fitting.as_slice(), files.errors().next()) {
         // Two files may claim to be it.
-        ([one], _) => files.hub(&one.hub.slug).map_err(|error| error.message),
+        ([(slug, variables)], _) => files
+            .hub(slug)
+            .map(|_| variables.clone())
+            .map_err(|error| error.message),
         ([], Some(error)) => Err(error.message.clone()),
-        ([], None) => Ok(None),
+        ([], None) => match set(HUB) {
+            Some(name) => Err(format!(
+                "`PSN_HUB` names the hub `{}`, and there are no files of it in `.hubs/`",
+                excerpt(name, 64)
+            )),
+            None => Ok(Variables::new()),
+        },
         (several, _) => {
-            let slugs: Vec<String> = several.iter().map(|one| format!("`{}`", one.hub.slug)).collect();
+            let slugs: Vec<String> = several.iter().map(|(slug, _)| format!("`{slug}`")).collect();
             Err(format!(
-                "there are several hubs, {}: set `DATABASE_URL` or `PSN_URL` to that of one",
+                "there are several hubs, {}: set `PSN_HUB` to one, or `DATABASE_URL` or `PSN_URL` to that of one",
                 slugs.join(" and ")
             ))
         }

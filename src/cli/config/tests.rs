@@ -259,7 +259,7 @@ fn without_a_stack_the_only_hub_and_the_keys_fill_in_but_never_for_another_addre
     let error = load(&[]).need(["DATABASE_URL"]).unwrap_err();
     assert_eq!(
         error.hint.unwrap(),
-        "there are several hubs, `company-a` and `personal`: set `DATABASE_URL` or `PSN_URL` to that of one"
+        "there are several hubs, `company-a` and `personal`: set `PSN_HUB` to one, or `DATABASE_URL` or `PSN_URL` to that of one"
     );
     let of_other = load(&[("DATABASE_URL", "postgresql://u:p@other/db")]);
     assert_eq!(of_other.get("HUB_ENCRYPTION_KEY"), None, "a hub without a key has none");
@@ -269,4 +269,51 @@ fn without_a_stack_the_only_hub_and_the_keys_fill_in_but_never_for_another_addre
     assert_eq!(settings.get("X_CLIENT_ID"), Some("app"));
     let error = settings.need(["DATABASE_URL"]).unwrap_err();
     assert!(error.hint.unwrap().contains("personal.json"));
+}
+
+/// Whoever joined a hub has its Worker's address and a token, and no database (F-34).
+#[test]
+fn a_hub_that_was_joined_is_an_address_and_a_token() {
+    const JOINED: &str = "PSN_URL=https://team.example\nPSN_API_TOKEN=theirs\n";
+    let alone = folder(&[(".hubs/team.env", JOINED)]);
+    let load = |root: &Path, pairs: &[(&str, &str)]| Settings::load(&variables(pairs), Some(root)).unwrap();
+    let token = |settings: &Settings| settings.get("PSN_API_TOKEN").map(str::to_owned);
+    assert_eq!(token(&load(alone.path(), &[])).as_deref(), Some("theirs"));
+    assert_eq!(load(alone.path(), &[]).get("DATABASE_URL"), None);
+    assert_eq!(token(&load(alone.path(), &[("PSN_URL", "https://else.example")])), None);
+
+    let own = (
+        "PSN_URL=https://own.example\nPSN_API_TOKEN=own\n",
+        "PSN_URL='http://127.0.0.1:1'\nPSN_API_TOKEN='local'\n",
+    );
+    let both = folder(&[
+        (".hubs/personal.json", HUB),
+        (".hubs/personal.env", own.0),
+        (".hubs/team.env", JOINED),
+        (".hubs/notes.env", "A=b\n"),
+        (".psn/last-stack", ".psn/dev\n"),
+        (".psn/dev/env", own.1),
+    ]);
+    for (hub, expected) in [
+        (None, "local"),
+        (Some("team"), "theirs"),
+        (Some("personal"), "own"),
+        (Some("hub_0123abcd-4ef"), "own"),
+    ] {
+        let pairs: Vec<_> = hub.map(|hub| ("PSN_HUB", hub)).into_iter().collect();
+        assert_eq!(token(&load(both.path(), &pairs)).as_deref(), Some(expected), "{hub:?}");
+    }
+    let error = load(both.path(), &[("PSN_HUB", "nowhere")])
+        .need(["PSN_URL"])
+        .unwrap_err();
+    assert_eq!(
+        error.hint.unwrap(),
+        "`PSN_HUB` names the hub `nowhere`, and there are no files of it in `.hubs/`"
+    );
+    let slugs: Vec<_> = HubFiles::load(both.path())
+        .joined()
+        .iter()
+        .map(|joined| joined.slug.clone())
+        .collect();
+    assert_eq!(slugs, ["team"]);
 }

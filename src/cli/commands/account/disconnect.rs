@@ -3,6 +3,7 @@
 use super::list;
 use crate::cli::Context;
 use crate::cli::ambient::SystemClock;
+use crate::cli::confirm::confirmed;
 use crate::cli::database;
 use crate::cli::error::{CliError, CliResult};
 use crate::domain::id::UserId;
@@ -12,7 +13,6 @@ use crate::tasks::connected::{self, DisconnectError, Revocation};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
-use std::io::{BufRead, IsTerminal};
 
 /// Which one.
 #[derive(Debug, Args)]
@@ -54,9 +54,7 @@ pub async fn run(context: &Context, args: DisconnectArgs) -> CliResult {
         list::who(report),
         account.id
     ));
-    if !args.yes && !confirmed(context)? {
-        return Err(CliError::outcome("nothing was changed"));
-    }
+    confirmed(context, args.yes)?;
     let http = Http::new().map_err(|error| CliError::outcome(error.message))?;
     let client = oauth::Client::new(http, SystemClock, database::endpoints(&settings));
     let user = UserId(args.user.clone());
@@ -79,16 +77,4 @@ pub async fn run(context: &Context, args: DisconnectArgs) -> CliResult {
         Revocation::ByHand { message } => printer.warn(format!("the grant itself still stands; {message}")),
     }
     Ok(())
-}
-
-/// Asks at a terminal; elsewhere nobody can answer.
-fn confirmed(context: &Context) -> CliResult<bool> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(CliError::input("nothing was changed: nobody is here to confirm it").hint("add `--yes`"));
-    }
-    context.printer.talk("Type `yes` to go on:");
-    let mut line = String::new();
-    let _ = stdin.lock().read_line(&mut line);
-    Ok(line.trim().eq_ignore_ascii_case("yes"))
 }

@@ -10,6 +10,7 @@ use crate::domain::health::Health;
 use crate::domain::id::UserId;
 use crate::domain::platform::Platform;
 use crate::ports::clock::Clock;
+use crate::tasks::account_test::{TokenState, Tried};
 use crate::tasks::connected::{AccountReport, reports};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -131,8 +132,30 @@ fn table(printer: &Printer, accounts: &[AccountReport]) {
             .map_or_else(|| "not known".to_owned(), |list| list.join(" "));
         printer.data(printer.paint(Style::Faint, &format!("           id      {}", report.account.id)));
         printer.data(printer.paint(Style::Faint, &format!("           scopes  {}", excerpt(&scopes, 200))));
+        if let Some(tried) = &report.tried {
+            printer.data(printer.paint(Style::Faint, &format!("           tried   {}", tried_words(tried))));
+        }
         if let Some(remark) = &report.remark {
             printer.data(format!("           {}", printer.paint(Style::Warn, remark)));
         }
     }
+}
+
+/// What the last trial came to, in a few words.
+fn tried_words(tried: &Tried) -> String {
+    let day = tried.at.get(..10).unwrap_or_default();
+    let token = match tried.token {
+        TokenState::Accepted => "token accepted",
+        TokenState::Refused => "token refused",
+        TokenState::Unknown => "token not known",
+    };
+    let same = tried.parts.iter().filter(|part| part.read_back == "same").count();
+    let gone = tried.parts.iter().filter(|part| part.deleted == Some(true)).count();
+    let live = match (tried.parts.len(), tried.prepared) {
+        (0, Some(true)) => ", a post prepared".to_owned(),
+        (0, Some(false)) => ", no post prepared".to_owned(),
+        (0, None) => String::new(),
+        (parts, _) => format!(", {parts} published, {same} read back, {gone} deleted"),
+    };
+    format!("{day}: {token}{live}")
 }

@@ -7,6 +7,7 @@ mod list;
 mod pending;
 mod refresh;
 mod relay;
+mod test;
 mod wait;
 
 use super::post::read_text;
@@ -30,6 +31,9 @@ pub enum AccountCommand {
     Connect(connect::ConnectArgs),
     /// List the connected accounts
     List(list::ListArgs),
+    /// Try an account: its token and what was granted, or with --live everything
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::TestArgs),
     /// Store a token that you have, sealed; importing again replaces it and lets parked posts go on
     Import(ImportArgs),
     /// Renew an account's tokens now; otherwise the worker does so by itself when it is time
@@ -60,6 +64,7 @@ impl AccountCommand {
         match self {
             Self::Connect(args) => connect::run(context, args).await,
             Self::List(args) => list::run(context, args).await,
+            Self::Test(args) => test::run(context, args).await,
             Self::Import(args) => import(context, args).await,
             Self::Refresh(args) => refresh::run(context, args).await,
             Self::Disconnect(args) => disconnect::run(context, args).await,

@@ -1,0 +1,76 @@
+//! Moving over from the other program on the same database: for the operator alone, as it is about everybody's posts.
+
+use crate::api::Shared;
+use crate::api::auth::Caller;
+use crate::api::body;
+use crate::api::problem::{FieldError, Problem, ProblemKind};
+use crate::api::rows::Rows;
+use crate::domain::id::PostId;
+use crate::ports::objects::Objects;
+use crate::tasks::takeover::{self, Active};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+
+fn operator(caller: &Caller) -> Result<(), Problem> {
+    match caller.token {
+        None => Ok(()),
+        Some(_) => Err(Problem::new(
+            ProblemKind::Forbidden,
+            "this is about everybody's posts: only whoever runs this worker may do it, with `PSN_API_TOKEN`",
+        )),
+    }
+}
+
+/// `GET /v1/takeover`
+pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
+    operator(&caller)?;
+    let survey = takeover::survey(app.rows.store()?).await?;
+    Ok(Json(survey).into_response())
+}
+
+/// `POST /v1/takeover`: one step; `next` of the answer is the `after` of the next.
+pub async fn step<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    caller: Caller,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    operator(&caller)?;
+    let mut fields = body::object(&headers, &bytes)?;
+    let action = fields.text("action");
+    let is_known = matches!(action.as_deref(), Some("adopt" | "hand_back"));
+    if !is_known && !fields.names("action") {
+        fields.refuse("action", "`action` has to be `adopt` or `hand_back`");
+    }
+    let after = fields.uuid("after").map(PostId);
+    let errors = fields.finish();
+    if !errors.is_empty() {
+        return Err(Problem::of(ProblemKind::FieldInvalid, errors));
+    }
+    let store = app.rows.store()?;
+    let step = if action.as_deref() == Some("adopt") {
+        let active = takeover::active(store).await?;
+        if !active.is_empty() {
+            return Err(still_active(&active));
+        }
+        takeover::adopt(store, &app.objects, after.as_ref()).await?
+    } else {
+        takeover::hand_back(store, &app.objects, after.as_ref()).await?
+    };
+    Ok(Json(step).into_response())
+}
+
+fn still_active(active: &[Active]) -> Problem {
+    let said = active.iter().map(|one| FieldError {
+        part: None,
+        field: None,
+        message: format!(
+            "{} ({}): wait until {}, with it switched off",
+            one.what, one.at, one.until
+        ),
+    });
+    Problem::of(ProblemKind::Conflict, said.collect())
+}
