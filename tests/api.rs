@@ -5,6 +5,8 @@
 mod described;
 #[path = "api/fake.rs"]
 mod fake;
+#[path = "api/mcp.rs"]
+mod mcp;
 #[path = "api/review.rs"]
 mod review;
 #[path = "api/served.rs"]

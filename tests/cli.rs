@@ -1,6 +1,8 @@
 //! The real program against a small server: everything it says is in the snapshots.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "cli/assistant.rs"]
+mod assistant;
 #[path = "cli/counted.rs"]
 mod counted;
 #[allow(dead_code, reason = "other tests use the rest of it")]
@@ -241,6 +243,8 @@ fn help() {
             &["task", "list", "--help"],
             &["task", "run", "--help"],
             &["metrics", "--help"],
+            &["assistant", "--help"],
+            &["assistant", "install", "--help"],
         ]
     ));
 }

@@ -1,6 +1,8 @@
 //! Planning over the API, on a real Postgres: zones, times in words, ideas, series, plans, the calendar.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "planning/assistant.rs"]
+mod assistant;
 #[path = "planning/bench.rs"]
 mod bench;
 #[path = "planning/calendar.rs"]

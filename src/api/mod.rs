@@ -6,6 +6,7 @@ pub mod body;
 pub mod content;
 pub mod idempotency;
 pub mod labels;
+pub mod mcp;
 pub mod media;
 pub mod page;
 pub mod post_json;
@@ -260,6 +261,7 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/join", get(join::page))
         .route("/v1/tasks", get(tasks::list::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
+        .route("/mcp", post(mcp::serve::<O, R>))
         // `admit` measures bodies: what reaches a handler is short enough for it.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), admitted::<O, R>))
@@ -275,15 +277,24 @@ fn is_open(path: &str) -> bool {
     ) || path.starts_with(served::PREFIX)
 }
 
-/// Finds out who asks.
+/// Finds out who asks. Assistants are told how to be let in, and no page of another site gets so far.
 async fn guard<O: Objects + 'static, R: Rows + 'static>(
     State(app): Shared<O, R>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    let is_mcp = request.uri().path() == mcp::PATH;
+    if is_mcp && mcp::is_foreign(request.uri(), request.headers()) {
+        let message =
+            "a page of another site sent this: assistants are programs, and send no `Origin` but the worker's own";
+        return Problem::new(ProblemKind::Forbidden, message).into_response();
+    }
     if !is_open(request.uri().path()) {
         match auth::identify(&app, request.headers()).await {
             Ok(caller) => request.extensions_mut().insert(caller),
+            Err(problem) if is_mcp => {
+                return mcp::challenge(request.uri(), request.headers(), problem.into_response());
+            }
             Err(problem) => return problem.into_response(),
         };
     }
@@ -385,8 +396,10 @@ fn documented(path: &str, response: Response) -> Response {
     if !(status.is_client_error() || status.is_server_error()) || kind.is_some_and(|kind| kind == MEDIA_TYPE) {
         return response;
     }
-    // `/healthz` answers 503 in its own shape, people read the callback's pages, and 416 says all in a header.
+    // `/healthz` answers 503 in its own shape, JSON-RPC has its own errors, people read the callback's pages, and 416 says
+    // all in a header.
     if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE
+        || path == mcp::PATH && status != StatusCode::METHOD_NOT_ALLOWED
         || status == StatusCode::RANGE_NOT_SATISFIABLE
         || path == oauth::CALLBACK_PATH && status != StatusCode::METHOD_NOT_ALLOWED
     {

@@ -146,6 +146,8 @@ const TABLE: &[(&str, &[(&str, Scope)])] = &[
     ("/v1/takeover", &[("GET", Admin), ("POST", Admin)]),
     ("/v1/tasks", &[("GET", Read)]),
     ("/v1/tasks/{name}/run", &[("POST", Admin)]),
+    // Each tool takes what its route takes.
+    ("/mcp", &[("POST", Read)]),
 ];
 
 /// What a request to that route takes. A route that is not in the table takes the most.

@@ -323,7 +323,16 @@ pub fn plan(user: &str, parts: &[&str]) -> Plan {
 }
 
 pub fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
-    router(Arc::new(App {
+    router(state(fake, missing))
+}
+
+/// The routes for callers in the same process.
+pub fn routes(fake: &Fake) -> Router {
+    psn::api::routes(state(fake, Vec::new()))
+}
+
+fn state(fake: &Fake, missing: Vec<MissingVariable>) -> Arc<App<Fake, Fake>> {
+    Arc::new(App {
         media: fake.0.lock().unwrap().media.clone(),
         web: psn::api::media::Web::new(psn::net::Client::new().unwrap(), false),
         objects: fake.clone(),
@@ -346,7 +355,7 @@ pub fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
             addresses: Some(AddressSigner::new(&"07".repeat(32).as_str().into()).unwrap()),
             missing,
         },
-    }))
+    })
 }
 
 pub struct Client {

@@ -1,6 +1,7 @@
 //! One file per command; the compiler shows what a new one needs.
 
 pub mod account;
+pub mod assistant;
 #[cfg(feature = "dev")]
 pub mod bench;
 pub mod calendar;
@@ -61,6 +62,8 @@ pub enum Command {
     /// The keys that tokens are sealed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Chat assistants: how they reach the worker, and commands for them
+    Assistant(assistant::AssistantArgs),
     /// Tasks that the worker otherwise runs by itself
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -97,6 +100,7 @@ impl Command {
             Self::Team(command) => command.run(context).await,
             Self::Takeover(args) => takeover::run(context, args).await,
             Self::Keys(command) => command.run(context).await,
+            Self::Assistant(args) => assistant::run(context, &args),
             Self::Task(command) => command.run(context).await,
             Self::Metrics(args) => metrics::run(context, args).await,
             Self::Migrate => migrate::run(context).await,
