@@ -249,6 +249,7 @@ mod tests {
             has_refresh_token: true,
             scopes: None,
             ended: None,
+            tried: None,
             waiting_posts: 0,
         }
     }
