@@ -9,18 +9,19 @@ use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::text;
 use crate::platforms::Rules;
-use crate::ports::media::MediaError;
+use crate::ports::media::{MediaError, Owners};
 use crate::tasks::connected::AccountReport;
 
 /// The media that a request names, by part.
 ///
 /// # Errors
 /// 422 naming those that are not there, 503 when the place where they lie does not answer.
-pub async fn media<O, R>(app: &App<O, R>, wanted: &[WantedMedium]) -> Result<Vec<Vec<Medium>>, Problem> {
+pub async fn media<O, R>(app: &App<O, R>, user: &UserId, wanted: &[WantedMedium]) -> Result<Vec<Vec<Medium>>, Problem> {
+    let owners = Owners(app.media.as_ref());
     let mut media: Vec<Vec<Medium>> = Vec::new();
     let mut errors = Vec::new();
     for (index, one) in wanted.iter().enumerate() {
-        match app.media.find(&one.id).await {
+        match owners.find(user, &one.id).await {
             Ok(Some(found)) => {
                 media.resize(media.len().max(one.part), Vec::new());
                 media[one.part - 1].push(Medium {

@@ -64,7 +64,7 @@ pub async fn create<O: Objects, R: Rows>(
     }
     let key = idempotency::key(&headers)?;
     // Every post is planned before the first is made: a text that one platform refuses makes no post at all.
-    let media = content::media(&app, &wanted.media).await?;
+    let media = content::media(&app, &caller.user, &wanted.media).await?;
     let rules = content::rules(&app, user, wanted.account(Platform::X)).await?;
     let planned = plans(&app, user, &wanted, &media, rules, key.as_deref())?;
     content::check_accounts(&app, user, &wanted).await?;
@@ -205,7 +205,7 @@ pub async fn amend<O: Objects, R: Rows>(
     let mut warnings = Vec::new();
     let mut content = None;
     if amendment.changes_content() {
-        let edition = edition(&app, &before.plan, &amendment, &mut warnings).await?;
+        let edition = edition(&app, &caller.user, &before.plan, &amendment, &mut warnings).await?;
         let (id, platform) = (&before.plan.post_id, before.plan.platform);
         warnings.extend(similar_warnings(&app, &caller.user, platform, &edition.parts, Some(id)).await);
         content = Some(edition);
@@ -274,16 +274,17 @@ async fn take_labels<O, R: Rows>(app: &App<O, R>, before: &PostSnapshot, changed
     }
 }
 
-/// What a post becomes by a change: what is not named stays as it is.
+/// What a post becomes by a change of that user: what is not named stays as it is.
 pub(super) async fn edition<O, R>(
     app: &App<O, R>,
+    user: &UserId,
     before: &Plan,
     amendment: &Amendment,
     warnings: &mut Vec<String>,
 ) -> Result<Edition, Problem> {
     let kept = Content::Parts(before.parts.clone());
     let media = match &amendment.media {
-        Some(wanted) => content::media(app, wanted).await?,
+        Some(wanted) => content::media(app, user, wanted).await?,
         None => before.media.clone(),
     };
     let mut options = amendment.options.clone();

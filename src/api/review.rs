@@ -160,7 +160,7 @@ pub async fn decide<O: Objects, R: Rows>(
             content: Some(content),
             ..Amendment::default()
         };
-        edited = Some(edition(app, &before.plan, &amendment, &mut Vec::new()).await?);
+        edited = Some(edition(app, reviewer, &before.plan, &amendment, &mut Vec::new()).await?);
     }
     let request = PostRequest::Review {
         verdict: review.verdict,

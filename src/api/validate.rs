@@ -38,7 +38,7 @@ pub async fn validate<O: Objects, R: Rows>(
     let mut cost_micro_usd = 0;
     // A text can be looked at even where the platform is wrong or missing.
     let platform = wanted.platforms.first().copied().unwrap_or(Platform::X);
-    let media = content::media(&app, &wanted.media).await?;
+    let media = content::media(&app, &caller.user, &wanted.media).await?;
     let rules = content::rules(&app, &caller.user, wanted.account(Platform::X)).await?;
     if let Some(content) = &wanted.content {
         let material = Material {

@@ -1,9 +1,12 @@
 //! Where media lie: their bytes under the hash of these, and what is known of them beside.
 
+use crate::domain::hash::hex;
+use crate::domain::id::UserId;
 use crate::domain::media::{MediaId, Medium};
 use crate::domain::time::Timestamp;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -144,6 +147,107 @@ pub trait MediaStore: MediaBytes {
     /// # Errors
     /// [`MediaError`] when the store did not answer.
     fn remove<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<(), MediaError>>;
+
+    /// Keeps these names, which say all there is to say.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not take them.
+    fn mark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>>;
+
+    /// The names that begin so, in their order, behind `after`, at most `limit` (and 1,000).
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not answer.
+    fn marks(&self, prefix: String, after: Option<String>, limit: usize) -> Boxed<'_, Result<Vec<String>, MediaError>>;
+
+    /// Forgets these names; what is not there counts as forgotten.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not answer.
+    fn unmark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>>;
+}
+
+/// Whose media are whose: bytes lie once, whoever brought them, and every user has those that they brought. Two names say
+/// so, one to find the media of a user and one to find the users of a medium.
+pub struct Owners<'a>(pub &'a dyn MediaStore);
+
+const OF_USER: &str = "of/";
+const OF_MEDIUM: &str = "by/";
+
+/// A user in a name: ids of users may hold anything.
+fn owner(user: &UserId) -> String {
+    hex(&Sha256::digest(&user.0))
+}
+
+fn names(owner: &str, id: &MediaId) -> Vec<String> {
+    vec![format!("{OF_USER}{owner}/{id}"), format!("{OF_MEDIUM}{id}/{owner}")]
+}
+
+impl Owners<'_> {
+    /// A user has a medium from now on.
+    ///
+    /// # Errors
+    /// [`MediaError`] when the store did not take it (so for each method).
+    pub async fn add(&self, user: &UserId, id: &MediaId) -> Result<(), MediaError> {
+        self.0.mark(names(&owner(user), id)).await
+    }
+
+    /// Whether a user has a medium.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn has(&self, user: &UserId, id: &MediaId) -> Result<bool, MediaError> {
+        let name = format!("{OF_USER}{}/{id}", owner(user));
+        Ok(!self.0.marks(name, None, 1).await?.is_empty())
+    }
+
+    /// The medium, where the user has it and it is there.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn find(&self, user: &UserId, id: &MediaId) -> Result<Option<Medium>, MediaError> {
+        if self.has(user, id).await? {
+            self.0.find(id).await
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// A user's media in the order of their ids, behind `after`.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn list(&self, user: &UserId, after: Option<&MediaId>, limit: usize) -> Result<Vec<MediaId>, MediaError> {
+        let prefix = format!("{OF_USER}{}/", owner(user));
+        let after = after.map(|id| format!("{prefix}{id}"));
+        let found = self.0.marks(prefix.clone(), after, limit).await?;
+        let ids = found
+            .iter()
+            .filter_map(|name| MediaId::parse(name.strip_prefix(&prefix)?));
+        Ok(ids.collect())
+    }
+
+    /// A user has it no more. The bytes go with the last who had it.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn drop(&self, user: &UserId, id: &MediaId) -> Result<(), MediaError> {
+        self.0.unmark(names(&owner(user), id)).await?;
+        let others = self.0.marks(format!("{OF_MEDIUM}{id}/"), None, 1).await?;
+        if others.is_empty() {
+            self.0.remove(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a medium from all who had it.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn remove(&self, id: &MediaId) -> Result<(), MediaError> {
+        self.0.remove(id).await?;
+        let prefix = format!("{OF_MEDIUM}{id}/");
+        let found = self.0.marks(prefix.clone(), None, 1_000).await?;
+        let all = found
+            .iter()
+            .filter_map(|name| Some(names(name.strip_prefix(&prefix)?, id)));
+        let all: Vec<String> = all.flatten().collect();
+        if all.is_empty() {
+            Ok(())
+        } else {
+            self.0.unmark(all).await
+        }
+    }
 }
 
 /// The place of a worker that has none.
@@ -190,6 +294,18 @@ impl MediaStore for NoMedia {
     }
 
     fn remove<'a>(&'a self, _: &'a MediaId) -> Boxed<'a, Result<(), MediaError>> {
+        not_set_up()
+    }
+
+    fn mark(&self, _: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        not_set_up()
+    }
+
+    fn marks(&self, _: String, _: Option<String>, _: usize) -> Boxed<'_, Result<Vec<String>, MediaError>> {
+        not_set_up()
+    }
+
+    fn unmark(&self, _: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
         not_set_up()
     }
 }

@@ -11,7 +11,7 @@ use crate::ports::table::Table;
 use crate::ports::waker::Waker;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -158,6 +158,7 @@ struct Shelf {
     described: BTreeMap<MediaId, (Medium, Timestamp)>,
     uploads: BTreeMap<String, BTreeMap<u16, Bytes>>,
     uploads_begun: u64,
+    marks: BTreeSet<String>,
 }
 
 impl MemoryMedia {
@@ -282,6 +283,23 @@ impl MediaStore for MemoryMedia {
         let mut shelf = lock(&self.shelf);
         shelf.described.remove(id);
         shelf.bytes.remove(id);
+        now(Ok(()))
+    }
+
+    fn mark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        lock(&self.shelf).marks.extend(names);
+        now(Ok(()))
+    }
+
+    fn marks(&self, prefix: String, after: Option<String>, limit: usize) -> Boxed<'_, Result<Vec<String>, MediaError>> {
+        let shelf = lock(&self.shelf);
+        let found = shelf.marks.iter().filter(|name| name.starts_with(&prefix));
+        let behind = found.filter(|name| after.as_ref().is_none_or(|after| *name > after));
+        now(Ok(behind.take(limit.min(1_000)).cloned().collect()))
+    }
+
+    fn unmark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        lock(&self.shelf).marks.retain(|name| !names.contains(name));
         now(Ok(()))
     }
 }

@@ -4,7 +4,7 @@
 use crate::domain::media::MediaId;
 use crate::domain::time::Millis;
 use crate::ports::http::HttpClient;
-use crate::ports::media::{MediaError, MediaStore, bytes_key};
+use crate::ports::media::{MediaError, MediaStore, Owners, bytes_key};
 use crate::ports::objects::Objects;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
@@ -99,7 +99,7 @@ async fn pass<H: HttpClient, A: Ambient>(
             report.needed += 1;
             continue;
         }
-        media.remove(id).await.map_err(|error| error.to_string())?;
+        Owners(media).remove(id).await.map_err(|error| error.to_string())?;
         report.removed += 1;
     }
     Ok(())

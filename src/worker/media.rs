@@ -203,4 +203,30 @@ impl MediaStore for R2Media {
             self.bucket()?.delete_multiple(keys).await.map_err(unavailable)
         })
     }
+
+    fn mark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        boxed(async move {
+            for name in names {
+                let put = self.bucket()?.put(name, Vec::new()).execute().await;
+                put.map_err(unavailable)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn marks(&self, prefix: String, after: Option<String>, limit: usize) -> Boxed<'_, Result<Vec<String>, MediaError>> {
+        boxed(async move {
+            let most = u32::try_from(limit).unwrap_or(LIST_KEYS_MAX).clamp(1, LIST_KEYS_MAX);
+            let mut page = self.bucket()?.list().prefix(prefix).limit(most);
+            if let Some(after) = after {
+                page = page.start_after(after);
+            }
+            let page = page.execute().await.map_err(unavailable)?;
+            Ok(page.objects().iter().map(worker::Object::key).collect())
+        })
+    }
+
+    fn unmark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        boxed(async move { self.bucket()?.delete_multiple(names).await.map_err(unavailable) })
+    }
 }

@@ -3,10 +3,11 @@
 use crate::heap::{Counts, Heap};
 use crate::workerd::Workerd;
 use bytes::Bytes;
+use psn::domain::id::UserId;
 use psn::domain::media::{MediaId, MediaKind, Medium};
 use psn::domain::time::Millis;
 use psn::ports::http::{Attached, HttpClient, HttpRequest};
-use psn::ports::media::{Boxed, ChunkTag, Kept, MediaBytes, MediaError, MediaStore, MediumRange};
+use psn::ports::media::{Boxed, ChunkTag, Kept, MediaBytes, MediaError, MediaStore, MediumRange, Owners};
 use psn::ports::memory::MemoryMedia;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -110,6 +111,19 @@ impl MediaStore for Workerd {
     fn remove<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<(), MediaError>> {
         Box::pin(self.ask(json!({"op": "remove", "id": id}), Bytes::new()))
     }
+
+    fn mark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        Box::pin(self.ask(json!({"op": "mark", "names": names}), Bytes::new()))
+    }
+
+    fn marks(&self, prefix: String, after: Option<String>, limit: usize) -> Boxed<'_, Result<Vec<String>, MediaError>> {
+        let asked = json!({"op": "marks", "prefix": prefix, "after": after, "limit": limit});
+        Box::pin(self.ask(asked, Bytes::new()))
+    }
+
+    fn unmark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        Box::pin(self.ask(json!({"op": "unmark", "names": names}), Bytes::new()))
+    }
 }
 
 /// The ids of a page.
@@ -184,6 +198,38 @@ async fn keeps_to_the_contract(store: &impl MediaStore) {
         (Ok(None), vec![large_id])
     );
     assert_eq!(store.read(&range(&id, 0, 1)).await, Err(MediaError::NotFound));
+    users_have_what_they_brought(store).await;
+}
+
+/// Each has their own, and the bytes go with the last.
+async fn users_have_what_they_brought(store: &impl MediaStore) {
+    let (owners, ada, bob) = (Owners(store), UserId::from("ada"), UserId::from("bob/../ada"));
+    let mut all = Vec::new();
+    for bytes in [&b"one"[..], b"two", b"three"] {
+        let id = id_of(bytes);
+        store.put(&id, Bytes::copy_from_slice(bytes)).await.unwrap();
+        store.describe(&medium(&id, bytes.len())).await.unwrap();
+        assert_eq!(owners.has(&ada, &id).await, Ok(false));
+        for _ in 0..2 {
+            owners.add(&ada, &id).await.unwrap();
+        }
+        all.push(id);
+    }
+    all.sort();
+    owners.add(&bob, &all[0]).await.unwrap();
+    assert_eq!(owners.list(&ada, None, 9).await.unwrap(), all);
+    assert_eq!(owners.list(&ada, Some(&all[0]), 1).await.unwrap(), all[1..2]);
+    assert_eq!(owners.list(&bob, None, 9).await.unwrap(), all[..1]);
+    assert_eq!(owners.find(&bob, &all[1]).await, Ok(None));
+    owners.drop(&ada, &all[0]).await.unwrap();
+    assert_eq!(owners.find(&ada, &all[0]).await, Ok(None));
+    assert!(owners.find(&bob, &all[0]).await.unwrap().is_some());
+    owners.drop(&bob, &all[0]).await.unwrap();
+    assert_eq!(store.find(&all[0]).await, Ok(None));
+    // Cleared away, it is nobody's.
+    owners.remove(&all[1]).await.unwrap();
+    assert_eq!(owners.list(&ada, None, 9).await.unwrap(), all[2..]);
+    assert_eq!(store.find(&all[1]).await, Ok(None));
 }
 
 #[tokio::test]

@@ -129,6 +129,17 @@ enum Wanted {
     Remove {
         id: MediaId,
     },
+    Mark {
+        names: Vec<String>,
+    },
+    Marks {
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
+    },
+    Unmark {
+        names: Vec<String>,
+    },
 }
 
 /// Asks the store of media in that bucket. Throws its errors, in words.
@@ -156,6 +167,9 @@ async fn answer(store: &R2Media, wanted: Wanted, bytes: Vec<u8>) -> Result<Vec<u
         Wanted::Describe { medium } => json!(store.describe(&medium).await?),
         Wanted::List { after, limit } => json!(store.list(after.as_ref(), limit).await?),
         Wanted::Remove { id } => json!(store.remove(&id).await?),
+        Wanted::Mark { names } => json!(store.mark(names).await?),
+        Wanted::Marks { prefix, after, limit } => json!(store.marks(prefix, after, limit).await?),
+        Wanted::Unmark { names } => json!(store.unmark(names).await?),
     };
     Ok(answer.to_string().into_bytes())
 }

@@ -82,6 +82,18 @@ impl MediaStore for Gate {
     fn remove<'a>(&'a self, id: &'a MediaId) -> Boxed<'a, Result<(), MediaError>> {
         self.inner.remove(id)
     }
+
+    fn mark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        self.inner.mark(names)
+    }
+
+    fn marks(&self, prefix: String, after: Option<String>, limit: usize) -> Boxed<'_, Result<Vec<String>, MediaError>> {
+        self.inner.marks(prefix, after, limit)
+    }
+
+    fn unmark(&self, names: Vec<String>) -> Boxed<'_, Result<(), MediaError>> {
+        self.inner.unmark(names)
+    }
 }
 
 async fn serve(media: Arc<dyn MediaStore>) -> String {

@@ -7,13 +7,15 @@ mod fetch;
 
 pub use fetch::{Fetch, Web};
 
+use crate::api::auth::Caller;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{Shared, body};
 use crate::domain::hash::hex;
+use crate::domain::id::UserId;
 use crate::domain::media::sniff::{self, Refusal, Sniffer, Step};
 use crate::domain::media::{MediaId, Medium};
-use crate::ports::media::{MediaError, MediaStore, MediumRange};
+use crate::ports::media::{MediaError, MediaStore, MediumRange, Owners};
 use crate::ports::objects::Objects;
 use axum::Json;
 use axum::body::Bytes;
@@ -42,11 +44,14 @@ pub fn carries_bytes(request: &Parts) -> bool {
 /// `POST /v1/media`
 pub async fn add<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
+    let store = app.media.as_ref();
     if !body::says_json(&headers) {
-        return keep(app.media.as_ref(), bytes).await.map(IntoResponse::into_response);
+        let kept = keep(store, bytes).await?;
+        return Ok(owned(store, &caller.user, kept).await?.into_response());
     }
     let mut fields = body::object(&headers, &bytes)?;
     let (url, size, hash) = (fields.text("url"), fields.raw("bytes"), fields.text("sha256"));
@@ -86,8 +91,11 @@ pub async fn add<O: Objects, R: Rows>(
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
     match wanted {
-        Wanted::Fetch(url) => fetch::take(&app, &url).await.map(IntoResponse::into_response),
-        Wanted::Announce(id, size) => upload::announce(&app, &id, size).await,
+        Wanted::Fetch(url) => {
+            let taken = fetch::take(&app, &url).await?;
+            Ok(owned(store, &caller.user, taken).await?.into_response())
+        }
+        Wanted::Announce(id, size) => upload::announce(&app, &caller.user, &id, size).await,
         Wanted::Nothing => Err(Problem::new(ProblemKind::FieldInvalid, "the body names no medium")),
     }
 }
@@ -113,6 +121,20 @@ impl IntoResponse for There {
         };
         (status, Json(self.medium)).into_response()
     }
+}
+
+/// A medium that somebody brought is theirs from now on, whoever brought it before: whoever names the hash of bytes has
+/// them. To the user it is new when it was not theirs.
+async fn owned(store: &dyn MediaStore, user: &UserId, there: There) -> Result<There, Problem> {
+    let (owners, id) = (Owners(store), &there.medium.id);
+    let is_theirs = owners.has(user, id).await.map_err(trouble)?;
+    if !is_theirs {
+        owners.add(user, id).await.map_err(trouble)?;
+    }
+    Ok(There {
+        is_new: there.is_new || !is_theirs,
+        ..there
+    })
 }
 
 /// Keeps bytes that are all there. The same bytes are kept once.
@@ -165,9 +187,10 @@ async fn settle(store: &dyn MediaStore, id: &MediaId, total: u64) -> Result<Ther
     Ok(There { medium, is_new: true })
 }
 
-/// `GET /v1/media`: in the order of their ids.
+/// `GET /v1/media`: the caller's, in the order of their ids.
 pub async fn list<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let (mut limit, mut after) = (PAGE_DEFAULT, None);
@@ -190,35 +213,44 @@ pub async fn list<O: Objects, R: Rows>(
     }
     // One more than wanted tells whether there is a next page.
     let store = app.media.as_ref();
-    let mut kept = store.list(after.as_ref(), limit + 1).await.map_err(trouble)?;
-    let has_more = kept.len() > limit;
-    kept.truncate(limit);
-    let found = try_join_all(kept.iter().map(|kept| store.find(&kept.id)))
+    let theirs = Owners(store).list(&caller.user, after.as_ref(), limit + 1).await;
+    let mut ids = theirs.map_err(trouble)?;
+    let has_more = ids.len() > limit;
+    ids.truncate(limit);
+    let found = try_join_all(ids.iter().map(|id| store.find(id)))
         .await
         .map_err(trouble)?;
     // One that was removed meanwhile is not there.
     let items: Vec<Medium> = found.into_iter().flatten().collect();
-    let next_cursor = kept.last().filter(|_| has_more).map(|kept| &kept.id);
+    let next_cursor = ids.last().filter(|_| has_more);
     Ok(Json(json!({ "items": items, "next_cursor": next_cursor })).into_response())
 }
 
 /// `GET /v1/media/{id}`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let found = app.media.find(&media_id(&id)?).await.map_err(trouble)?;
+pub async fn show<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let owners = Owners(app.media.as_ref());
+    let found = owners.find(&caller.user, &media_id(&id)?).await.map_err(trouble)?;
     Ok(Json(found.ok_or_else(unknown)?).into_response())
 }
 
 /// `DELETE /v1/media/{id}`
 pub async fn remove<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
     let id = media_id(&id)?;
-    app.media.find(&id).await.map_err(trouble)?.ok_or_else(unknown)?;
-    app.media.remove(&id).await.map_err(trouble)?;
+    let owners = Owners(app.media.as_ref());
+    let found = owners.find(&caller.user, &id).await.map_err(trouble)?;
+    found.ok_or_else(unknown)?;
+    owners.drop(&caller.user, &id).await.map_err(trouble)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

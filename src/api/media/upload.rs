@@ -6,13 +6,15 @@
 //! (`crypto.DigestStream`, with the processor's own instructions), so that a free Worker's 10 ms would end at 12 MB.
 //! `psn media add` hashes what it sends while it sends it, and completes nothing else.
 
-use super::{There, media_id, settle, there, trouble};
+use super::{There, media_id, owned, settle, there, trouble};
+use crate::api::auth::Caller;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body};
+use crate::domain::id::UserId;
 use crate::domain::limits::{CHUNK_BYTES, MEDIUM_BYTES_MAX};
 use crate::domain::media::MediaId;
-use crate::ports::media::{ChunkTag, MediaError, MediumRange};
+use crate::ports::media::{ChunkTag, MediaError, MediumRange, Owners};
 use crate::ports::objects::Objects;
 use axum::Json;
 use axum::body::Bytes;
@@ -59,7 +61,12 @@ fn is_size(bytes: u64) -> bool {
 }
 
 /// A medium is announced: it is there already, or its chunks are awaited.
-pub async fn announce<O: Objects, R: Rows>(app: &App<O, R>, id: &MediaId, bytes: u64) -> Result<Response, Problem> {
+pub async fn announce<O: Objects, R: Rows>(
+    app: &App<O, R>,
+    user: &UserId,
+    id: &MediaId,
+    bytes: u64,
+) -> Result<Response, Problem> {
     if !is_size(bytes) {
         let message = match bytes {
             0 => "the medium is empty: announce one that has bytes".to_owned(),
@@ -68,7 +75,7 @@ pub async fn announce<O: Objects, R: Rows>(app: &App<O, R>, id: &MediaId, bytes:
         return Err(Problem::field("bytes", message));
     }
     if let Some(medium) = there(app.media.as_ref(), id).await? {
-        return Ok(medium.into_response());
+        return Ok(owned(app.media.as_ref(), user, medium).await?.into_response());
     }
     let name = app.media.begin(id).await.map_err(trouble)?;
     let upload = Upload { bytes, name };
@@ -122,6 +129,7 @@ pub async fn chunk<O: Objects, R: Rows>(
 /// `POST /v1/media/{sha256}/complete`: what has another size than announced, or is of no known type, is removed.
 pub async fn complete<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -154,6 +162,11 @@ pub async fn complete<O: Objects, R: Rows>(
     }
     // An answer that was lost: the upload is over then, and the medium there.
     if let Some(medium) = app.media.find(&id).await.map_err(trouble)? {
+        let is_theirs = Owners(app.media.as_ref()).has(&caller.user, &id).await;
+        if !is_theirs.map_err(trouble)? {
+            // Somebody else brought it meanwhile: nothing is put over it. Announced again, it is theirs too.
+            return Err(no_upload());
+        }
         return Ok(There { medium, is_new: false }.into_response());
     }
     let found = match app.media.complete(&id, &upload.name, &tags).await {
@@ -168,7 +181,7 @@ pub async fn complete<O: Objects, R: Rows>(
         return Err(Problem::new(ProblemKind::MediumInvalid, message));
     }
     let there = settle(app.media.as_ref(), &id, found).await?;
-    Ok(there.into_response())
+    Ok(owned(app.media.as_ref(), &caller.user, there).await?.into_response())
 }
 
 /// An earlier request may have put the chunks together and ended before it knew what they are: then the last byte is
