@@ -72,6 +72,17 @@ fn account_id(text: &str) -> Result<AccountId, Problem> {
     PostId::parse(text).map(|id| AccountId(id.0)).ok_or_else(no_account)
 }
 
+/// Makes sure that an account is the caller's. The operator sees to those of all users: after an import, and while keys
+/// change.
+async fn check_theirs<O, R>(app: &App<O, R>, caller: &Caller, id: &AccountId) -> Result<(), Problem> {
+    if caller.token.is_none() {
+        return Ok(());
+    }
+    let reports = reports(app, &caller.user).await?;
+    let is_theirs = reports.iter().any(|report| report.account.id == *id);
+    if is_theirs { Ok(()) } else { Err(unknown()) }
+}
+
 fn unknown() -> Problem {
     Problem::new(ProblemKind::NotFound, "there is no account with this id")
 }
@@ -114,6 +125,7 @@ pub async fn refresh<O: Objects, R: Rows>(
 /// new values. `psn keys rotate` asks for it, for the accounts of every user, before the former key is forgotten.
 pub async fn reseal<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -137,6 +149,7 @@ pub async fn reseal<O: Objects, R: Rows>(
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
+    check_theirs(&app, &caller, &id).await?;
     let user_id = UserId(user_id);
     match app
         .objects
@@ -160,6 +173,7 @@ pub async fn wake<O: Objects, R: Rows>(
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
     let id = account_id(&id)?;
+    check_theirs(&app, &caller, &id).await?;
     let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id.clone())];
     // Rows that other programs made may name no account; waking one that waits for another platform costs it a look.
     let user = &caller.user;
