@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod account_test;
+pub mod adoption;
 pub mod analytics_collector;
 pub mod attempts;
 pub mod budget;

@@ -15,7 +15,7 @@ use crate::ports::pause::Ambient;
 use crate::store::posts::{PostRow, ThreadProgress};
 use crate::store::takeover::{AdoptedRow, HandBack, Sign};
 use crate::store::{Store, StoreError};
-use crate::tasks::watchdog::adoption;
+use crate::tasks::adoption::adoption;
 use serde::Serialize;
 
 /// Rows of one step: each takes up to three calls to objects and one to the database, and a request may make fifty.

@@ -1,19 +1,15 @@
 //! The watchdog: wakes posts that are past their time, and takes over rows that others put into the database. It never
 //! publishes. It asks the index first, so that the database may sleep when there is nothing to do.
 
-use crate::domain::hash::content_hash;
-use crate::domain::id::{AccountId, PostId, RemoteId};
-use crate::domain::limits;
-use crate::domain::platform::Platform;
-use crate::domain::publish::Plan;
-use crate::domain::text::{self, SplitOptions};
+use crate::domain::id::PostId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::HttpClient;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects, PostReply, PostRequest};
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::due::Grace;
-use crate::store::posts::{PostRow, ThreadProgress};
+use crate::store::posts::PostRow;
+use crate::tasks::adoption::adoption;
 use crate::tasks::{Context, Outcome, Wake};
 use serde::Serialize;
 
@@ -148,100 +144,4 @@ async fn take_over<H: HttpClient, A: Ambient, O: Objects>(
         Ok(_) => Some(false),
         Err(_) => None,
     }
-}
-
-/// The journal that a row of another program begins with; `None` for a platform that this version does not know.
-#[must_use]
-pub fn adoption(row: &PostRow, now: Timestamp) -> Option<PostRequest> {
-    let platform = Platform::parse(&row.platform)?;
-    let (parts, too_long) = parts_of(row);
-    let progress = row.thread_progress();
-    let mut confirmed = row.platform_post_ids.clone();
-    if let Some(progress) = &progress {
-        confirmed = progress.tweet_ids.iter().map(|id| RemoteId(id.clone())).collect();
-    }
-    let review = mismatch(row, &parts, progress.as_ref(), &confirmed).or(too_long);
-    // Whatever was being published when the row was last touched may have taken effect: look before sending.
-    let in_doubt = row.status == "publishing" || progress.is_some() || row.status == "partially_posted";
-    let doubt_since = (in_doubt && confirmed.len() < parts.len()).then(|| row.scheduled_at.unwrap_or(row.created_at));
-    let (confirmed, doubt_since) = if review.is_some() {
-        (Vec::new(), None)
-    } else {
-        (confirmed, doubt_since)
-    };
-    Some(PostRequest::Adopt {
-        plan: Plan {
-            post_id: row.id.clone(),
-            user_id: row.user.clone(),
-            platform,
-            account_id: None,
-            hash: content_hash(&parts),
-            media: Vec::new(),
-            options: None,
-            parts,
-            scheduled_at: Some(row.scheduled_at.unwrap_or(now)),
-            group_id: None,
-            labels: row.labels(),
-            created_at: row.created_at,
-        },
-        content: row.content.clone(),
-        account_id: row.psn_text("account_id").map(AccountId::from),
-        confirmed,
-        doubt_since,
-        review,
-    })
-}
-
-/// The parts as the legacy program would publish them: plain text that is too long is split.
-fn parts_of(row: &PostRow) -> (Vec<String>, Option<String>) {
-    let parts = row.parts();
-    let [one] = parts.as_slice() else { return (parts, None) };
-    if text::weighted_length(one) <= limits::WEIGHTED_LENGTH_MAX {
-        return (parts, None);
-    }
-    let options = SplitOptions {
-        limit: limits::WEIGHTED_LENGTH_MAX,
-        numbering: false,
-        parts_max: limits::PARTS_MAX,
-    };
-    match text::split(one, options) {
-        Ok(split) => (split, None),
-        Err(error) => (parts, Some(error.to_string())),
-    }
-}
-
-/// Why a row cannot be gone on with, if it cannot: what is out must be a beginning of what is to be published.
-fn mismatch(
-    row: &PostRow,
-    parts: &[String],
-    progress: Option<&ThreadProgress>,
-    confirmed: &[RemoteId],
-) -> Option<String> {
-    let says = |what: &str| Some(format!("{what}: look at what is out, then edit or remove the post"));
-    if row.content.trim().is_empty() {
-        return says("another program left it without a text");
-    }
-    if !row.media_urls.is_empty() {
-        return says("another program gave it media, which psn cannot take over");
-    }
-    if let Some(progress) = progress {
-        let total = usize::try_from(progress.total).unwrap_or(usize::MAX);
-        if total != parts.len() {
-            return says(&format!(
-                "another program published {total} parts of it, but its text has {}",
-                parts.len()
-            ));
-        }
-        if usize::try_from(progress.posted).unwrap_or(usize::MAX) != progress.tweet_ids.len() {
-            return says("another program's record of its progress contradicts itself");
-        }
-    }
-    if confirmed.iter().any(|id| id.0.is_empty()) || confirmed.len() > parts.len() {
-        return says("another program's record of its progress names no posts or too many");
-    }
-    let unsplit = row.parts().len() == 1 && parts.len() > 1 && !confirmed.is_empty();
-    if unsplit {
-        return says("another program split its text in its own way and stopped half-way");
-    }
-    None
 }
