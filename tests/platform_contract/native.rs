@@ -1,4 +1,5 @@
 //! psn in this process: cores, driver and clients of `tests/support`, its API served on a port, the clock virtual.
+#![allow(dead_code, reason = "shared by tests; each uses a part of it")]
 
 use crate::emulated::Emulated;
 use crate::place::{Boxed, Place, run_sql};
@@ -26,7 +27,7 @@ use psn::ports::clock::Clock;
 use psn::ports::media::MediaBytes as _;
 use psn::ports::memory::{ManualClock, MemoryMedia};
 use psn::store::accounts::AccountImport;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -35,13 +36,15 @@ use tokio::task::JoinHandle;
 const HORIZON: Millis = Millis(72 * 3_600_000);
 
 pub struct Native {
-    world: World,
+    pub world: World,
     neon: NeonEndpoint,
     emulated: Vec<(Platform, Arc<dyn Emulated>)>,
     url: String,
     began: Timestamp,
     behind: Mutex<Option<JoinHandle<()>>>,
     stands: Arc<AtomicBool>,
+    /// How many requests came to the API.
+    requests: Arc<AtomicU64>,
     server: JoinHandle<()>,
 }
 
@@ -54,6 +57,17 @@ impl Drop for Native {
 impl Native {
     /// A place with a database of that name and those platforms.
     pub async fn start(postgres: &Arc<Postgres>, database: &str, subjects: &[&dyn Subject]) -> Self {
+        support::create_migrated(postgres, database).await;
+        Self::start_on(postgres, database, subjects, &[]).await
+    }
+
+    /// The same on a database that is there already, with further variables of the operator.
+    pub async fn start_on(
+        postgres: &Arc<Postgres>,
+        database: &str,
+        subjects: &[&dyn Subject],
+        more: &[(&'static str, &str)],
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(support::BEGINS));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -71,9 +85,12 @@ impl Native {
             variables.extend(subject.variables(one.as_ref()));
             emulated.push((subject.platform(), one));
         }
-        let variables: Vec<(&'static str, &str)> = variables.iter().map(|(name, value)| (*name, &**value)).collect();
-        let (world, neon) = support::world(postgres, database, 7, &clock, &variables).await;
-        let api = api(&world);
+        let mut variables: Vec<(&'static str, &str)> =
+            variables.iter().map(|(name, value)| (*name, &**value)).collect();
+        variables.extend(more);
+        let (world, neon) = support::world_on(postgres, database, 7, &clock, &variables).await;
+        let requests = Arc::<AtomicU64>::default();
+        let api = api(&world, &requests);
         let server = tokio::spawn(async move { axum::serve(listener, api).await.unwrap() });
         Self {
             began: world.now(),
@@ -83,7 +100,22 @@ impl Native {
             url,
             behind: Mutex::default(),
             stands: Arc::default(),
+            requests,
             server,
+        }
+    }
+}
+
+impl Native {
+    /// How many requests came to the API so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the platforms have fetched what they were to fetch.
+    pub async fn fetched(&self) {
+        for (_, emulated) in &self.emulated {
+            emulated.fetched().await;
         }
     }
 }
@@ -137,16 +169,14 @@ impl Place for Native {
     fn go_on(&self) -> Boxed<'_, bool> {
         Box::pin(async move {
             let goes_on = self.world.step(self.began + HORIZON).await;
-            for (_, emulated) in &self.emulated {
-                emulated.fetched().await;
-            }
+            self.fetched().await;
             goes_on
         })
     }
 
     fn run_behind(&self) {
         self.stands.store(false, Ordering::SeqCst);
-        let (world, stands, until) = (self.world.clone(), self.stands.clone(), self.began + HORIZON);
+        let (world, stands, until) = (self.world.clone(), self.stands.clone(), self.now() + HORIZON);
         let running = tokio::spawn(async move { while !stands.load(Ordering::SeqCst) && world.step(until).await {} });
         *self.behind.lock().unwrap() = Some(running);
     }
@@ -189,7 +219,7 @@ impl TaskRunner for NoTasks {
 }
 
 /// The API, put together as the Worker does.
-fn api(world: &World) -> Router {
+fn api(world: &World, requests: &Arc<AtomicU64>) -> Router {
     let settings = world.settings();
     let store = Arc::new(world.store());
     let media = world.media_store();
@@ -220,11 +250,16 @@ fn api(world: &World) -> Router {
             missing: Vec::new(),
         },
     };
-    router(Arc::new(app)).layer(from_fn_with_state(media, flow))
+    router(Arc::new(app)).layer(from_fn_with_state((media, requests.clone()), flow))
 }
 
-/// Gives an answer the bytes that the Worker's shell would let flow.
-async fn flow(State(media): State<Arc<MemoryMedia>>, request: Request, next: Next) -> Response {
+/// Counts a request, and gives its answer the bytes that the Worker's shell would let flow.
+async fn flow(
+    State((media, requests)): State<(Arc<MemoryMedia>, Arc<AtomicU64>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    requests.fetch_add(1, Ordering::Relaxed);
     let mut response = next.run(request).await;
     if let Some(Streamed(range)) = response.extensions_mut().remove::<Streamed>() {
         *response.body_mut() = Body::from(media.read(&range).await.unwrap());

@@ -48,7 +48,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -104,18 +104,25 @@ pub struct FaultyHttp {
     pub calls: Arc<AtomicU64>,
     pub plan: Arc<Mutex<Option<(u64, Fault)>>>,
     pub log: Arc<Mutex<Vec<String>>>,
+    /// When the database was asked.
+    pub asked: Arc<Mutex<Vec<Timestamp>>>,
+    sql_url: String,
+    clock: Arc<ManualClock>,
     /// Told when a call is reached that never returns: the program is dead.
     pub died: Arc<tokio::sync::Notify>,
 }
 
 impl FaultyHttp {
-    fn new(media: Arc<MemoryMedia>) -> Self {
+    fn new(media: Arc<MemoryMedia>, sql_url: String, clock: Arc<ManualClock>) -> Self {
         let inner = net::Client::new().unwrap().with_media(media);
         Self {
             inner,
             calls: Arc::default(),
             plan: Arc::default(),
             log: Arc::default(),
+            asked: Arc::default(),
+            sql_url,
+            clock,
             died: Arc::default(),
         }
     }
@@ -125,6 +132,9 @@ impl HttpClient for FaultyHttp {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         self.log.lock().unwrap().push(format!("{request:?}"));
+        if request.url == self.sql_url {
+            self.asked.lock().unwrap().push(self.clock.now());
+        }
         let fault = self
             .plan
             .lock()
@@ -231,6 +241,9 @@ struct Inner {
     accounts: Mutex<BTreeMap<AccountId, AccountSlot>>,
     index: MemoryTable,
     lifts: AtomicUsize,
+    /// How often an object was asked, and how often the alarm of one rang.
+    object_calls: AtomicU64,
+    alarms: AtomicU64,
     /// The keys of the accounts' objects, the one that seals first.
     keys: Mutex<Vec<String>>,
     /// What accounts' owners were told.
@@ -248,6 +261,7 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ObjectError>> + Send 
 
 impl Objects for World {
     fn post(&self, id: &PostId, request: PostRequest) -> impl Future<Output = Result<PostReply, ObjectError>> + Send {
+        self.inner.object_calls.fetch_add(1, Ordering::Relaxed);
         let object = self.object(id);
         let answer: Answer<'_, PostReply> = Box::pin(async move { object.answer(request).await.map_err(ObjectError) });
         answer
@@ -258,6 +272,7 @@ impl Objects for World {
         id: &AccountId,
         request: AccountRequest,
     ) -> impl Future<Output = Result<AccountReply, ObjectError>> + Send {
+        self.inner.object_calls.fetch_add(1, Ordering::Relaxed);
         let (object, id) = (self.account_object(id), id.clone());
         let answer: Answer<'_, AccountReply> =
             Box::pin(async move { object.answer(&id, request).await.map_err(ObjectError) });
@@ -265,6 +280,7 @@ impl Objects for World {
     }
 
     fn index(&self, request: IndexRequest) -> impl Future<Output = Result<IndexReply, ObjectError>> + Send {
+        self.inner.object_calls.fetch_add(1, Ordering::Relaxed);
         let answer: Answer<'_, IndexReply> = Box::pin(async move {
             let core = Index {
                 table: &self.inner.index,
@@ -325,6 +341,11 @@ impl World {
     /// How often the index was asked to end holds: it looks through every open post for that.
     pub fn lifts(&self) -> usize {
         self.inner.lifts.load(Ordering::Relaxed)
+    }
+
+    /// How often an object was asked or the alarm of one rang: each is a request that Cloudflare counts.
+    pub fn object_requests(&self) -> u64 {
+        self.inner.object_calls.load(Ordering::Relaxed) + self.inner.alarms.load(Ordering::Relaxed)
     }
 
     pub fn clock(&self) -> SharedClock {
@@ -533,6 +554,7 @@ impl World {
     }
 
     async fn ring(&self, who: &Rings) {
+        self.inner.alarms.fetch_add(1, Ordering::Relaxed);
         match who {
             Rings::Post(id) => {
                 *self.slot(id).waker.0.lock().unwrap() = None;
@@ -615,10 +637,34 @@ pub struct Stage {
     postgres: Arc<Postgres>,
 }
 
+/// The server of this process: it runs while one of the tests has it, and they run at the same time.
+static SERVER: tokio::sync::Mutex<Weak<Postgres>> = tokio::sync::Mutex::const_new(Weak::new());
+
+/// A database on it that is migrated once, to be copied.
+const MIGRATED: &str = "psn_migrated";
+
+/// The server that the tests of this process share.
 pub async fn postgres() -> Arc<Postgres> {
+    let mut server = SERVER.lock().await;
+    if let Some(running) = server.upgrade() {
+        return running;
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let package_dir = postgres::package_dir(root, Version::V15).unwrap();
-    Arc::new(Postgres::start(PostgresOptions::temporary(package_dir)).await.unwrap())
+    let started = Postgres::start(PostgresOptions::temporary(package_dir)).await.unwrap();
+    let database_url = started.create_database(MIGRATED, None).await.unwrap();
+    let neon = NeonEndpoint::start(NeonOptions::local(started.port())).await.unwrap();
+    let sql = Neon::new(
+        net::Client::new().unwrap(),
+        Secret::new(database_url),
+        Some(&neon.sql_url()),
+    )
+    .unwrap();
+    let store = Store::new(sql, psn::cli::ambient::SYSTEM);
+    store.migrate().await.unwrap();
+    let started = Arc::new(started);
+    *server = Arc::downgrade(&started);
+    started
 }
 
 /// A world with an empty, migrated database, an X account and the given settings of the emulator.
@@ -637,7 +683,24 @@ pub async fn world(
     clock: &Arc<ManualClock>,
     more: &[(&'static str, &str)],
 ) -> (World, NeonEndpoint) {
-    let database_url = postgres.create_database(database, None).await.unwrap();
+    create_migrated(postgres, database).await;
+    world_on(postgres, database, seed, clock, more).await
+}
+
+/// Makes a database that is migrated already.
+pub async fn create_migrated(postgres: &Postgres, database: &str) {
+    postgres.create_database(database, Some(MIGRATED)).await.unwrap();
+}
+
+/// A world on a database that is there already.
+pub async fn world_on(
+    postgres: &Arc<Postgres>,
+    database: &str,
+    seed: u64,
+    clock: &Arc<ManualClock>,
+    more: &[(&'static str, &str)],
+) -> (World, NeonEndpoint) {
+    let database_url = postgres.connection_string(database);
     let neon = NeonEndpoint::start(NeonOptions::local(postgres.port())).await.unwrap();
     let mut variables: BTreeMap<&str, String> = BTreeMap::from([
         ("DATABASE_URL", database_url),
@@ -652,19 +715,19 @@ pub async fn world(
     let inner = Inner {
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::new(seed)),
-        http: FaultyHttp::new(media.clone()),
+        http: FaultyHttp::new(media.clone(), neon.sql_url(), clock.clone()),
         media,
         settings: Mutex::new(settings),
         posts: Mutex::default(),
         accounts: Mutex::default(),
         index: MemoryTable::default(),
         lifts: AtomicUsize::default(),
+        object_calls: AtomicU64::default(),
+        alarms: AtomicU64::default(),
         keys: Mutex::new(vec![KEY.to_owned()]),
         told: Arc::default(),
     };
-    let world = World { inner: Arc::new(inner) };
-    world.store().migrate().await.unwrap();
-    (world, neon)
+    (World { inner: Arc::new(inner) }, neon)
 }
 
 /// The same with further variables of the operator.
