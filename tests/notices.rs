@@ -39,6 +39,7 @@ async fn people_are_told() {
     channels::every_channel(bench("notices_channels", "2026-11-24T12:00:00Z").await).await;
     digests::quiet_hours_in_three_zones(bench("notices_quiet", "2026-10-24T12:00:00Z").await).await;
     digests::digests_over_a_change_of_clocks(bench("notices_digest", "2026-10-23T00:30:00Z").await).await;
+    digests::every_other_change_of_clocks(bench("notices_changes", "2026-10-03T06:00:00Z").await).await;
     once::once_whatever_happens(&postgres).await;
 }
 

@@ -131,3 +131,86 @@ pub async fn digests_over_a_change_of_clocks(bench: Bench) {
     // Mondays at 08:00 on Lord Howe Island are Sundays at 21:00.
     assert_eq!(came["howe"], ["10-25T20:59", "11-01T20:59"]);
 }
+
+/// A night in which clocks are set, by UTC: what fails and comes out in the evening, when the night ends, and the hour of
+/// a digest with when it is met that night and the next.
+struct Night {
+    zone: &'static str,
+    evening: &'static str,
+    ends: &'static str,
+    digest: &'static str,
+    comes: [&'static str; 2],
+}
+
+/// Forward in all three places, where an hour is left out, and back on Lord Howe Island, where half of one comes twice.
+const NIGHTS: [Night; 4] = [
+    Night {
+        zone: "Australia/Lord_Howe",
+        evening: "2026-10-03T12:00:00Z",
+        ends: "2026-10-03T21:00:00Z",
+        digest: "02:15",
+        comes: ["2026-10-03T15:45:00Z", "2026-10-04T15:15:00Z"],
+    },
+    Night {
+        zone: "America/New_York",
+        evening: "2027-03-14T04:00:00Z",
+        ends: "2027-03-14T12:00:00Z",
+        digest: "02:30",
+        comes: ["2027-03-14T07:30:00Z", "2027-03-15T06:30:00Z"],
+    },
+    Night {
+        zone: "Europe/Berlin",
+        evening: "2027-03-27T22:00:00Z",
+        ends: "2027-03-28T06:00:00Z",
+        digest: "02:30",
+        comes: ["2027-03-28T01:30:00Z", "2027-03-29T00:30:00Z"],
+    },
+    Night {
+        zone: "Australia/Lord_Howe",
+        evening: "2027-04-03T12:00:00Z",
+        ends: "2027-04-03T21:30:00Z",
+        digest: "01:45",
+        comes: ["2027-04-03T14:45:00Z", "2027-04-04T15:15:00Z"],
+    },
+];
+
+/// In every one of them each message comes at its hour, once.
+pub async fn every_other_change_of_clocks(bench: Bench) {
+    for (number, night) in (1..).zip(&NIGHTS) {
+        let (sleeper, reader) = (format!("sleeper{number}"), format!("reader{number}"));
+        for name in [&sleeper, &reader] {
+            let url = format!("{}/{name}", bench.receiver.url());
+            bench.destination(name, "slack", json!({ "url": url })).await;
+            let mut preferences = NotificationPreferences {
+                digest_time: night.digest.to_owned(),
+                timezone: night.zone.to_owned(),
+                ..NotificationPreferences::default()
+            };
+            if *name == sleeper {
+                preferences.quiet_hours_start = Some("22:00".to_owned());
+                preferences.quiet_hours_end = Some("08:00".to_owned());
+            }
+            bench.prefers(name, preferences).await;
+        }
+        bench.until(night.evening).await;
+        bench.write(&failed(&sleeper, number)).await;
+        bench.write(&notice(EventKind::PostPublished, &reader, number)).await;
+        let came = [
+            (night.comes[0], &reader),
+            (night.ends, &sleeper),
+            (night.comes[1], &reader),
+        ];
+        for (at, name) in came {
+            let before = Millis(self::at(at).since(bench.world.now()).0 - SECOND.0);
+            bench.world.run_for(before).await;
+            assert_eq!(bench.arrived(), Vec::<String>::new(), "before {at} in {}", night.zone);
+            bench.world.run_for(Millis(2 * SECOND.0)).await;
+            assert_eq!(bench.arrived(), [format!("/{name}")], "at {at} in {}", night.zone);
+            if at == night.comes[0] {
+                bench
+                    .write(&notice(EventKind::PostPublished, &reader, number + 100))
+                    .await;
+            }
+        }
+    }
+}
