@@ -451,10 +451,7 @@ async fn a_worker_has_to_know_both_keys_first() {
     let shown = String::from_utf8_lossy(&refused.stdout).into_owned();
     assert_eq!(refused.status.code(), Some(1), "{shown}");
     assert!(shown.contains("nothing is sealed anew yet"), "{shown}");
-    assert!(
-        shown.contains("npx wrangler secret bulk") && shown.contains("personal.env"),
-        "{shown}"
-    );
+    assert!(shown.contains("psn secrets sync --hub personal"), "{shown}");
     {
         let worker = bed.worker.lock().await;
         bed.opens_with(&worker, &sealer(FIRST_KEY, None), "nothing was sealed anew")

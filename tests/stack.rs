@@ -6,7 +6,7 @@ mod secrets;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use psn::cli::local::WORKER_VARIABLES;
+use psn::cli::config::names;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::emulators::x::{XAccount, XEmulator, XHandle, XOptions};
 use psn::dev::faults::{Action, How, Match, Plan, Point, Rule};
@@ -29,7 +29,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 fn command(state_dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_psn"));
     command.args(arguments).env("PSN_ROOT", env!("CARGO_MANIFEST_DIR"));
-    WORKER_VARIABLES.iter().chain(&["PSN_URL"]).for_each(|name| {
+    names::of_worker().chain(["PSN_URL"]).for_each(|name| {
         command.env_remove(name);
     });
     if arguments[0] == "dev" {
@@ -380,10 +380,8 @@ impl Outside {
             access_token: "token-of-ada".to_owned(),
         })
         .unwrap();
-        let mut given: BTreeMap<&str, String> = WORKER_VARIABLES
-            .iter()
-            .map(|name| (*name, format!("given-{name}")))
-            .collect();
+        let mut given: BTreeMap<&str, String> =
+            names::of_worker().map(|name| (name, format!("given-{name}"))).collect();
         given.extend([
             ("DATABASE_URL", postgres.connection_string(DATABASE)),
             ("NEON_SQL_URL", neon.sql_url()),

@@ -145,14 +145,20 @@ pub fn store_error(what: &str, error: &StoreError) -> CliError {
 /// # Errors
 /// What the database or a changed migration says.
 pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
-    database.migrate().await.map_err(|error| match &error {
+    database.migrate().await.map_err(|error| migrate_error(&error))
+}
+
+/// What a migration said.
+#[must_use]
+pub fn migrate_error(error: &MigrateError) -> CliError {
+    match error {
         // 0 is the table that remembers the others: not even that could be made.
         MigrateError::Store { version: 0, source, .. } => store_error("nothing was migrated", source),
         MigrateError::Store { version, name, source } => {
             store_error(&format!("migration {version} `{name}` was not applied"), source)
         }
         MigrateError::Changed { .. } | MigrateError::Newer { .. } => CliError::outcome(error.to_string()),
-    })
+    }
 }
 
 /// Seals and opens as the worker with those variables does: `HUB_ENCRYPTION_KEY`, `HUB_ENCRYPTION_KEY_FORMER` and

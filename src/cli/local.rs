@@ -2,7 +2,7 @@
 
 use crate::cli::ambient::{SYSTEM, random_hex};
 use crate::cli::config::hubs::{write_env, write_hub};
-use crate::cli::config::{Hub, HubFiles, LAST_STACK, Role, STACK_ENV, Secret, Variables};
+use crate::cli::config::{Hub, HubFiles, LAST_STACK, STACK_ENV, Secret, Variables, names};
 use crate::cli::database::{self, TokenFile};
 use crate::cli::error::{CliError, CliResult};
 use crate::dev::emulators::x::settings::Settings as XSettings;
@@ -18,66 +18,6 @@ use http::{HeaderMap, Method};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// What the worker reads. Each of them given in the environment is used instead of the stack's own value.
-pub const WORKER_VARIABLES: &[&str] = &[
-    "CALL_DEADLINE_MS",
-    "CLAIM_LEAD_MS",
-    "DATABASE_URL",
-    "EMAIL_FROM",
-    "FACEBOOK_API_URL",
-    "FACEBOOK_AUTH_URL",
-    "HUB_ENCRYPTION_KEY",
-    "HUB_ENCRYPTION_KEY_FORMER",
-    "INSTAGRAM_API_URL",
-    "INSTAGRAM_APP_ID",
-    "INSTAGRAM_APP_SECRET",
-    "INSTAGRAM_AUTH_URL",
-    "INSTAGRAM_SCOPES",
-    "INSTAGRAM_TOKEN_URL",
-    "LATE_AFTER_MS",
-    "LINKEDIN_API_URL",
-    "LINKEDIN_AUTH_URL",
-    "LINKEDIN_CLIENT_ID",
-    "LINKEDIN_CLIENT_SECRET",
-    "LINKEDIN_DUPLICATE_PROBE",
-    "LINKEDIN_SCOPES",
-    "LINKEDIN_VERSION",
-    "LOOKUP_DELAYS_MS",
-    "MEDIA_FROM_LOOPBACK",
-    "META_VERSION",
-    "NEON_SQL_URL",
-    "PART_PAUSE_MS",
-    "PSN_API_TOKEN",
-    "PSN_USER",
-    "PUBLIC_URL",
-    "RESEND_API_KEY",
-    "RESEND_API_URL",
-    "SEAL_FORM",
-    "TELEGRAM_API_URL",
-    "TIKTOK_API_URL",
-    "TIKTOK_AUTH_URL",
-    "TIKTOK_CLIENT_KEY",
-    "TIKTOK_CLIENT_SECRET",
-    "TIKTOK_SCOPES",
-    "TWILIO_ACCOUNT_SID",
-    "TWILIO_API_URL",
-    "TWILIO_AUTH_TOKEN",
-    "TWILIO_FROM_NUMBER",
-    "WAHA_API_KEY",
-    "WAHA_BASE_URL",
-    "WAHA_HMAC_KEY",
-    "WAHA_SESSION",
-    "X_API_URL",
-    "X_AUTH_URL",
-    "X_BUDGET_USD_MONTH",
-    "X_CLIENT_ID",
-    "X_CLIENT_SECRET",
-    "X_PREMIUM_ACCOUNTS",
-    "X_SCOPES",
-    "X_VIDEO_BYTES_MAX",
-    "X_VIDEO_SECONDS_MAX",
-];
 
 /// The slug of the stack's own hub.
 const HUB: &str = "local";
@@ -200,7 +140,7 @@ fn given(options: &LocalOptions) -> CliResult<Variables> {
     let mut given: Variables = options
         .environment
         .iter()
-        .filter(|(name, value)| WORKER_VARIABLES.contains(&name.as_str()) && !value.is_empty())
+        .filter(|(name, value)| names::is_of_worker(name) && !value.is_empty())
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let own = HubFiles::load(&options.state_dir);
@@ -219,7 +159,7 @@ fn file_variables(foundation: &Foundation) -> CliResult<Variables> {
     if let Some(entry) = files.hub(HUB)? {
         env.extend(entry.variables());
     }
-    env.retain(|name, _| WORKER_VARIABLES.contains(&name.as_str()));
+    env.retain(|name, _| names::is_of_worker(name));
     if foundation.database.is_none() {
         env.remove("DATABASE_URL");
     }
@@ -250,16 +190,10 @@ fn write_hub_files(foundation: &Foundation, state_dir: &Path) -> CliResult {
             ..entry.hub.clone()
         }),
         (Some(_), _) => None,
-        (None, url) => Some(Hub {
-            hub_id: format!("hub_{}-{}", random_hex::<4>(), &random_hex::<2>()[..3]),
-            slug: HUB.to_owned(),
-            display_name: "Local stack".to_owned(),
-            database_url: url.unwrap_or_else(|| Secret("postgresql://none".to_owned())),
-            trigger_project_id: String::new(),
-            role: Role::Admin,
-            joined_at: SYSTEM.now().to_rfc3339(),
-            encryption_key: Some(Secret(random_hex::<32>())),
-        }),
+        (None, url) => {
+            let url = url.unwrap_or_else(|| Secret("postgresql://none".to_owned()));
+            Some(Hub::begun(HUB, "Local stack", url, SYSTEM.now()))
+        }
     };
     if let Some(hub) = hub {
         write_hub(&state_dir.join(format!(".hubs/{HUB}.json")), &hub)?;
@@ -382,28 +316,5 @@ pub fn stack_error(error: &StackError) -> CliError {
         CliError::input(message)
     } else {
         CliError::outcome(message)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::WORKER_VARIABLES;
-    use crate::tasks::settings::Settings;
-
-    #[test]
-    fn every_variable_that_the_worker_reads_can_be_given() {
-        let _ = Settings::read(|name| {
-            assert!(
-                WORKER_VARIABLES.contains(&name),
-                "`{name}` is not in `WORKER_VARIABLES`"
-            );
-            // Complete, so that nothing is left unread.
-            Some(match name {
-                "DATABASE_URL" => "postgresql://u:p@h.example/d".to_owned(),
-                "HUB_ENCRYPTION_KEY" => "0".repeat(64),
-                "LOOKUP_DELAYS_MS" => "99999".to_owned(),
-                _ => "1000".to_owned(),
-            })
-        });
     }
 }

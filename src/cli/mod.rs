@@ -4,6 +4,7 @@ pub mod ambient;
 pub mod browser;
 pub mod callback;
 pub mod client;
+pub mod cloudflare;
 pub mod commands;
 pub mod config;
 pub mod confirm;
@@ -11,6 +12,7 @@ pub mod database;
 pub mod error;
 #[cfg(feature = "dev")]
 pub mod local;
+pub mod neon_console;
 pub mod printer;
 pub mod zones;
 

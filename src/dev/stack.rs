@@ -704,7 +704,9 @@ async fn is_free_within(port: u16, wait_max: Duration) -> bool {
     }
 }
 
-fn workerd_path(root: &Path) -> Option<PathBuf> {
+/// The workerd program of a clone, where there is one for this machine.
+#[must_use]
+pub fn workerd_path(root: &Path) -> Option<PathBuf> {
     let os = match std::env::consts::OS {
         "linux" => "linux",
         "macos" => "darwin",

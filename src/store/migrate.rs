@@ -162,6 +162,61 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         self.migrate_to(MIGRATIONS).await
     }
 
+    /// Which migrations [`Store::migrate`] would apply; changes nothing.
+    ///
+    /// # Errors
+    /// [`MigrateError`]: also where an applied one differs, or the database is ahead.
+    pub async fn migrations_pending(&self) -> Result<Vec<&'static Migration>, MigrateError> {
+        let failed = |source| MigrateError::Store {
+            version: 0,
+            name: "ledger",
+            source,
+        };
+        let known = match self.has_table("psn_migrations").await.map_err(failed)? {
+            true => self.applied().await.map_err(failed)?,
+            false => BTreeMap::new(),
+        };
+        let is_known = |version: u32| MIGRATIONS.iter().any(|migration| migration.version == version);
+        if let Some(version) = known.keys().copied().find(|version| !is_known(*version)) {
+            return Err(MigrateError::Newer { version });
+        }
+        let mut pending = Vec::new();
+        for migration in MIGRATIONS {
+            match known.get(&migration.version) {
+                None => pending.push(migration),
+                Some(checksum) if *checksum == migration.checksum() => {}
+                Some(_) => {
+                    return Err(MigrateError::Changed {
+                        version: migration.version,
+                        name: migration.name,
+                    });
+                }
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Whether the database has a table of that name.
+    async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        let statement = Statement::new(
+            "select to_regclass(format('public.%I', $1::text)) is not null as there",
+            [param(name)],
+        );
+        self.read_one(Who::Owner, statement).await?.one()?.bool("there")
+    }
+
+    /// Whether the database holds tokens of accounts, of psn or of the program before it: some key has sealed them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn holds_tokens(&self) -> Result<bool, StoreError> {
+        if !self.has_table("oauth_tokens").await? {
+            return Ok(false);
+        }
+        let statement = Statement::new("select exists (select from public.oauth_tokens) as held", []);
+        self.read_one(Who::Owner, statement).await?.one()?.bool("held")
+    }
+
     /// As [`Store::migrate`], with another list of migrations.
     ///
     /// # Errors

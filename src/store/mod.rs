@@ -42,6 +42,7 @@ pub mod series;
 pub mod settings;
 pub mod takeover;
 pub mod teams;
+pub mod whole;
 
 pub use crate::domain::secret::Secret;
 pub use error::StoreError;

@@ -80,6 +80,15 @@ fn connected(settings: &Arc<Settings>, store: Arc<Database>) -> Result<Box<dyn A
     }))
 }
 
+/// The version, and behind it the build that `psn deploy` named.
+fn version(env: &Env) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match env.var("PSN_BUILD") {
+        Ok(build) => format!("{version}+{build}"),
+        Err(_) => version.to_owned(),
+    }
+}
+
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker::Result<Response> {
     let media = R2Media::of(&env);
@@ -88,7 +97,7 @@ async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker:
     let mut api_settings = ApiSettings {
         api_token: None,
         user_id: UserId::from("default"),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: version(&env),
         keys: None,
         addresses: None,
         x: crate::platforms::x::Allowance::default(),

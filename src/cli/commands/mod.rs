@@ -7,15 +7,21 @@ pub mod bench;
 pub mod calendar;
 #[cfg(feature = "dev")]
 pub mod demo;
+pub mod deploy;
+pub mod destroy;
 #[cfg(feature = "dev")]
 pub mod dev;
+pub mod doctor;
+pub mod export;
 pub mod idea;
+pub mod init;
 pub mod keys;
 pub mod media;
 pub mod metrics;
 pub mod migrate;
 pub mod plan;
 pub mod post;
+pub mod secrets;
 pub mod series;
 pub mod settings;
 pub mod takeover;
@@ -69,8 +75,21 @@ pub enum Command {
     Task(task::TaskCommand),
     /// What posts have got, when they do best, and followers
     Metrics(metrics::MetricsArgs),
+    /// Begin: the files that everything else works from
+    Init(init::InitArgs),
     /// Bring the database up to date
-    Migrate,
+    Migrate(migrate::MigrateArgs),
+    /// Bring the worker of a hub to Cloudflare, or up to date
+    Deploy(deploy::DeployArgs),
+    /// What the worker has of the secrets in your files
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
+    /// See whether everything is well, and how to mend what is not
+    Doctor(doctor::DoctorArgs),
+    /// Write all data of a hub into a folder
+    Export(export::ExportArgs),
+    /// Take a hub's worker away
+    Destroy(destroy::DestroyArgs),
     /// Run the local stack until interrupted
     #[cfg(feature = "dev")]
     Dev(dev::DevArgs),
@@ -103,7 +122,13 @@ impl Command {
             Self::Assistant(args) => assistant::run(context, &args),
             Self::Task(command) => command.run(context).await,
             Self::Metrics(args) => metrics::run(context, args).await,
-            Self::Migrate => migrate::run(context).await,
+            Self::Init(args) => init::run(context, args).await,
+            Self::Migrate(args) => migrate::run(context, args).await,
+            Self::Deploy(args) => deploy::run(context, args).await,
+            Self::Secrets(command) => command.run(context).await,
+            Self::Doctor(args) => doctor::run(context, args).await,
+            Self::Export(args) => export::run(context, args).await,
+            Self::Destroy(args) => destroy::run(context, args).await,
             #[cfg(feature = "dev")]
             Self::Dev(args) => dev::run(context, args).await,
             #[cfg(feature = "dev")]

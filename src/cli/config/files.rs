@@ -45,10 +45,36 @@ pub fn write_private(path: &Path, text: &str) -> CliResult {
     written.map_err(|error| CliError::outcome(format!("`{}` was not written: {error}", path.display())))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+/// As [`write_private`], for a file that is not there yet; `false` when there is one, which then stays as it is.
+///
+/// # Errors
+/// Names the file and the reason.
+pub fn write_new(path: &Path, text: &str) -> CliResult<bool> {
+    let written = make(path, text.as_bytes());
+    written.map_err(|error| CliError::outcome(format!("`{}` was not written: {error}", path.display())))
+}
+
+fn make(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let folder = folder_of(path);
     make_folder(folder)?;
+    let staged = stage(path, bytes)?;
+    // A link is refused where there is something already, also by somebody who was quicker.
+    let linked = fs::hard_link(&staged, path);
+    let _ = fs::remove_file(&staged);
+    match linked {
+        Ok(()) => sync_folder(folder).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Writes a file beside the one that is meant.
+fn stage(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let mut staged = OsString::from(path.as_os_str());
     staged.push(".new");
     let staged = PathBuf::from(staged);
@@ -57,6 +83,13 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = private().write(true).create_new(true).open(&staged)?;
     file.write_all(bytes)?;
     file.sync_all()?;
+    Ok(staged)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
+    make_folder(folder)?;
+    let staged = stage(path, bytes)?;
     fs::rename(&staged, path)?;
     sync_folder(folder)
 }

@@ -6,7 +6,9 @@
 
 use super::files::{bad_file, read_file, too_open, write_private};
 use super::{Secret, Variables, env_file, read_env_file};
+use crate::cli::ambient::random_hex;
 use crate::cli::error::{CliError, CliResult, file_reason, json_reason};
+use crate::domain::time::Timestamp;
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -127,13 +129,35 @@ impl HubEntry {
     }
 }
 
+impl Hub {
+    /// A hub that begins now, with a key of its own.
+    #[must_use]
+    pub fn begun(slug: &str, display_name: &str, database_url: Secret, now: Timestamp) -> Self {
+        Self {
+            hub_id: format!("hub_{}-{}", random_hex::<4>(), &random_hex::<2>()[..3]),
+            slug: slug.to_owned(),
+            display_name: display_name.to_owned(),
+            database_url,
+            trigger_project_id: String::new(),
+            role: Role::Admin,
+            joined_at: now.to_rfc3339(),
+            encryption_key: Some(Secret(random_hex::<32>())),
+        }
+    }
+
+    /// The text of its file, as the legacy program writes it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
+    }
+}
+
 /// Writes a hub file as the legacy program does.
 ///
 /// # Errors
 /// Names the file and the reason.
 pub fn write_hub(path: &Path, hub: &Hub) -> CliResult {
-    let text = serde_json::to_string_pretty(hub).unwrap_or_default();
-    write_private(path, &format!("{text}\n"))
+    write_private(path, &hub.text())
 }
 
 /// Changes lines of an env file and keeps the rest of it.
@@ -405,7 +429,8 @@ fn read_hub(path: &Path) -> CliResult<Hub> {
 }
 
 /// A slug becomes part of file names, so it must not lead elsewhere.
-fn is_slug(text: &str) -> bool {
+#[must_use]
+pub fn is_slug(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
@@ -447,7 +472,9 @@ fn personal_hub(path: &Path) -> CliResult<Option<Hub>> {
     }))
 }
 
-fn is_connection_string(text: &str) -> bool {
+/// Whether a text is a connection string, as far as one sees.
+#[must_use]
+pub fn is_connection_string(text: &str) -> bool {
     text.starts_with("postgres://") || text.starts_with("postgresql://")
 }
 

@@ -1,10 +1,13 @@
 //! What a command knows: the environment, the local stack last started from this clone, and the files a user keeps.
 
+pub mod chosen;
 pub mod env_file;
 pub mod files;
 pub mod hubs;
+pub mod names;
 pub mod settings;
 
+pub use chosen::Chosen;
 pub use env_file::{parse_env, read_env_file};
 pub use hubs::{Hub, HubEntry, HubFiles, JoinedHub, Role, is_encryption_key};
 pub use settings::{Settings, project_root};

@@ -3,7 +3,7 @@
 mod connect;
 mod disconnect;
 mod finish;
-mod list;
+pub mod list;
 mod pending;
 mod refresh;
 mod relay;

@@ -106,7 +106,7 @@ pub async fn run(context: &Context, args: RotateArgs) -> CliResult {
         printer.talk(match &ring.hub {
             Some(_) => {
                 "the former key is dropped here; the worker no longer needs it either: \
-                `npx wrangler secret delete HUB_ENCRYPTION_KEY_FORMER`"
+                `psn secrets sync --remove HUB_ENCRYPTION_KEY_FORMER`"
             }
             None => "`HUB_ENCRYPTION_KEY_FORMER` is no longer needed, here and in the worker",
         });
@@ -175,8 +175,8 @@ async fn await_worker(ring: &Ring, key: &str, former: &str) -> CliResult<Form> {
                         .to_owned()
                 }
                 Some(hub) => format!(
-                    "`npx wrangler secret bulk {}` gives it both keys; then run `psn keys rotate` again",
-                    hub.own_path.display()
+                    "`psn secrets sync --hub {}` gives it both keys; then run `psn keys rotate` again",
+                    hub.hub.slug
                 ),
                 None => "set both variables there, then run `psn keys rotate` again".to_owned(),
             }))
