@@ -130,6 +130,7 @@ pub fn api(media: Arc<dyn MediaStore>) -> Router {
             addresses: None,
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),
+            limiter: Default::default(),
             version: "0.1.0".to_owned(),
             keys: None,
             missing: Vec::new(),

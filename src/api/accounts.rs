@@ -1,6 +1,7 @@
 //! Connected accounts.
 
 use crate::api::auth::Caller;
+use crate::api::listing::{Listing, Named};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body};
@@ -11,16 +12,23 @@ use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexReque
 use crate::tasks::connected::AccountReport;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// `GET /v1/accounts`
-pub async fn list<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
-    let reports = reports(&app, &caller.user).await?;
-    let items: Vec<Value> = reports.iter().map(AccountReport::to_json).collect();
-    Ok(Json(json!({ "items": items, "next_cursor": null })).into_response())
+pub async fn list<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    caller: Caller,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let listing: Listing<Named> = Listing::read(query, &["platform"])?;
+    let platforms = listing.some_of("platform", &Platform::ALL.map(Platform::name), Platform::parse)?;
+    let mut reports = reports(&app, &caller.user).await?;
+    reports.retain(|report| platforms.is_empty() || platforms.contains(&report.account.platform));
+    let id = |report: &AccountReport| report.account.id.0.clone();
+    Ok(listing.page_of(reports, id, AccountReport::to_json))
 }
 
 /// `GET /v1/accounts/{id}`

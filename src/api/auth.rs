@@ -114,7 +114,7 @@ pub fn is_of_a_person(shown: &str) -> bool {
 /// notes that it was used.
 ///
 /// # Errors
-/// 401, and 503 when no token is configured or a person's cannot be looked up.
+/// 401, 429 when a person's token asks too often, and 503 when no token is configured or a person's cannot be looked up.
 pub async fn identify<O, R: Rows>(app: &App<O, R>, headers: &HeaderMap) -> Result<Caller, Problem> {
     let Some(operator) = &app.settings.api_token else {
         return Err(Problem::new(
@@ -144,8 +144,13 @@ pub async fn identify<O, R: Rows>(app: &App<O, R>, headers: &HeaderMap) -> Resul
             "the token is not the one this worker was given: check `PSN_API_TOKEN`",
         ));
     }
-    let (store, now) = (app.rows.store()?, app.clock.now());
-    let Some(bearer) = store.api_token_look_up(&digest(shown), now).await? else {
+    let (digest, now) = (digest(shown), app.clock.now());
+    let limiter = &app.settings.limiter;
+    limiter.admit(&digest, now).map_err(Problem::rate_limited)?;
+    let store = app.rows.store()?;
+    let found = store.api_token_look_up(&digest, now).await?;
+    limiter.learn(&digest, found.is_some(), now);
+    let Some(bearer) = found else {
         return Err(Problem::new(
             ProblemKind::Unauthorized,
             "the token is unknown, was revoked or has expired, or its user has left the hub: make another with `psn token create`",

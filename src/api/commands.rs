@@ -2,7 +2,7 @@
 
 use crate::api::auth::Caller;
 use crate::api::body::{self, Fields};
-use crate::api::posts::{answer, ask, find, problem_of};
+use crate::api::posts::{answer, ask, find_as, guarded, problem_of};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
@@ -27,7 +27,7 @@ pub async fn publish<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    command(&app, &caller.user, &id, PostRequest::Publish).await
+    command(&app, &caller.user, &id, &headers, PostRequest::Publish).await
 }
 
 /// `POST /v1/posts/{id}/cancel`
@@ -39,7 +39,7 @@ pub async fn cancel<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    command(&app, &caller.user, &id, PostRequest::Cancel).await
+    command(&app, &caller.user, &id, &headers, PostRequest::Cancel).await
 }
 
 /// `POST /v1/posts/{id}/retry`
@@ -51,7 +51,7 @@ pub async fn retry<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    command(&app, &caller.user, &id, PostRequest::Retry).await
+    command(&app, &caller.user, &id, &headers, PostRequest::Retry).await
 }
 
 /// `POST /v1/posts/{id}/resolve`
@@ -63,7 +63,8 @@ pub async fn resolve<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let wanted = resolution(body::object(&headers, &bytes)?)?;
-    let plan = find(&app, &caller.user, &id).await?.plan;
+    let before = find_as(&app, &caller.user, &id, &headers).await?;
+    let plan = before.plan;
     let request = match wanted {
         Resolution::RollBack => PostRequest::RollBack,
         Resolution::Part { part, outcome } => PostRequest::Resolve {
@@ -71,6 +72,7 @@ pub async fn resolve<O: Objects, R: Rows>(
             verdict: verdict(outcome, plan.platform)?,
         },
     };
+    let request = guarded(request, &headers, before.version)?;
     let snapshot = ask(&app, &caller.user, &plan.post_id, request).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
@@ -111,10 +113,12 @@ async fn command<O: Objects, R>(
     app: &App<O, R>,
     user: &UserId,
     id: &str,
+    headers: &HeaderMap,
     request: PostRequest,
 ) -> Result<Response, Problem> {
-    let id = find(app, user, id).await?.plan.post_id;
-    let snapshot = ask(app, user, &id, request).await?;
+    let before = find_as(app, user, id, headers).await?;
+    let request = guarded(request, headers, before.version)?;
+    let snapshot = ask(app, user, &before.plan.post_id, request).await?;
     answer(app, &snapshot, Vec::new()).await
 }
 

@@ -17,9 +17,16 @@ pub async fn show<O: Objects, R: Rows>(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let settings = &app.settings;
-    let deep = query
-        .iter()
-        .any(|(name, value)| name == "deep" && matches!(value.as_str(), "1" | "true"));
+    let mut deep = false;
+    for (_, value) in query.iter().filter(|(name, _)| name == "deep") {
+        deep = matches!(value.as_str(), "1" | "true");
+        if !deep {
+            return Err(Problem::field(
+                "deep",
+                "`deep` is neither `1` nor `true`: leave it out, or give one of them",
+            ));
+        }
+    }
     let ready = settings.missing.is_empty();
     let mut status = if ready { "ok" } else { "not_configured" };
     let mut body = json!({ "version": settings.version, "missing": settings.missing });

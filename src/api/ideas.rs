@@ -6,7 +6,7 @@ use crate::api::listing::{self, Listing};
 use crate::api::planned::{hub, label, not_a_member, platform, text_of};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
-use crate::api::{App, Shared};
+use crate::api::{App, Shared, etag};
 use crate::domain::id::{HubId, IdeaId, UserId};
 use crate::domain::idea::{IdeaStatus, Jotted, Rating, Urgency};
 use crate::domain::time::Timestamp;
@@ -169,7 +169,12 @@ pub async fn create<O: Objects, R: Rows>(
     }
     let made = app.rows.store()?.idea_create(&new).await;
     let idea = made.map_err(not_a_member)?.ok_or_else(no_idea)?;
-    Ok((StatusCode::CREATED, Json(json_of(&idea))).into_response())
+    let made = (StatusCode::CREATED, Json(json_of(&idea))).into_response();
+    Ok(etag::with(made, &idea.version))
+}
+
+fn tagged(idea: &Idea) -> Response {
+    etag::tagged(json_of(idea), &idea.version)
 }
 
 fn source(fields: &mut Fields) -> Option<String> {
@@ -222,7 +227,7 @@ pub async fn show<O: Objects, R: Rows>(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let idea = app.rows.store()?.idea_get(&caller.user, &id_of(&id)?).await?;
-    Ok(Json(json_of(&idea.ok_or_else(no_idea)?)).into_response())
+    Ok(tagged(&idea.ok_or_else(no_idea)?))
 }
 
 /// `PATCH /v1/ideas/{id}`
@@ -235,7 +240,7 @@ pub async fn amend<O: Objects, R: Rows>(
 ) -> Result<Response, Problem> {
     let (id, now) = (id_of(&id)?, app.clock.now());
     let mut fields = body::object(&headers, &bytes)?;
-    let version = fields.text("version");
+    let (wanted, version) = (etag::wanted(&headers)?, fields.text("version"));
     let mut patch = Map::new();
     if fields.peek("title").is_some() {
         let title = text_of(&mut fields, "title", TITLE_MAX);
@@ -277,10 +282,11 @@ pub async fn amend<O: Objects, R: Rows>(
     }
     let store = app.rows.store()?;
     match store
-        .idea_edit(&caller.user, &id, version.as_deref(), &patch, now)
+        .idea_edit(&caller.user, &id, wanted.as_deref().or(version.as_deref()), &patch, now)
         .await?
     {
-        Changed::Done(idea) => Ok(Json(json_of(&idea)).into_response()),
+        Changed::Done(idea) => Ok(tagged(&idea)),
+        Changed::Refused(_) if wanted.is_some() => Err(etag::changed_meanwhile("the idea")),
         Changed::Refused(_) => Err(Problem::new(
             ProblemKind::Conflict,
             "the idea was changed meanwhile: read it again, and change it with its new `version`",
@@ -365,7 +371,7 @@ pub async fn rate<O: Objects, R: Rows>(
 async fn moved<O, R: Rows>(app: &App<O, R>, user: &UserId, id: &IdeaId, step: &IdeaMove) -> Result<Response, Problem> {
     let store = app.rows.store()?;
     match store.idea_move(user, id, step, app.clock.now()).await? {
-        Changed::Done(idea) => Ok(Json(json_of(&idea)).into_response()),
+        Changed::Done(idea) => Ok(tagged(&idea)),
         Changed::Gone => Err(no_idea()),
         Changed::Refused(idea) => {
             let from: Vec<String> = step.from.iter().map(|status| format!("`{status}`")).collect();

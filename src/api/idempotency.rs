@@ -3,7 +3,7 @@
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemKind};
 use crate::api::{App, body_bytes};
 use crate::domain::hash::hex;
-use crate::domain::id::{PostId, UserId};
+use crate::domain::id::{ApiTokenId, PostId, UserId};
 use crate::ports::objects::{IndexReply, IndexRequest, Objects};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -46,6 +46,12 @@ pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 #[must_use]
 pub fn post_id(user: &UserId, key: &str, index: usize) -> PostId {
     PostId::from_random(digest16(&["post", user.as_str(), key, &index.to_string()]))
+}
+
+/// The id of the token that a request with that key makes.
+#[must_use]
+pub fn token_id(user: &UserId, key: &str) -> ApiTokenId {
+    ApiTokenId::from_random(digest16(&["token", user.as_str(), key]))
 }
 
 /// The id of the group that a request with that key makes.

@@ -1,5 +1,4 @@
-//! What all lists of tables of their own have in common: `limit`, `cursor`, filters, and an answer of `items` with a
-//! `next_cursor`.
+//! What all lists have in common: `limit`, `cursor`, filters, and an answer of `items` with a `next_cursor`.
 
 use crate::api::problem::Problem;
 use crate::store::cursor::Cursor;
@@ -8,21 +7,56 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use std::fmt::Display;
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 100;
 
+/// A place in a list, behind one of its items.
+pub trait Place: Display + Sized {
+    /// Reads what a place shows; `None` when it is not one.
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl Place for Cursor {
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+impl Place for i64 {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+/// The name of the last item, for lists that are short enough to be read as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named(pub String);
+
+impl Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Place for Named {
+    fn read(text: &str) -> Option<Self> {
+        (text.len() <= 200).then(|| Self(text.to_owned()))
+    }
+}
+
 /// What of a list is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
+pub struct Listing<P = Cursor> {
     /// Where the page before ended.
-    pub after: Option<Cursor>,
+    pub after: Option<P>,
     /// How many at most.
     pub limit: u32,
     filters: Vec<(String, String)>,
 }
 
-impl Listing {
+impl<P: Place> Listing<P> {
     /// Reads a query that may name `limit`, `cursor` and these filters.
     ///
     /// # Errors
@@ -45,19 +79,24 @@ impl Listing {
                         .decode(&value)
                         .ok()
                         .and_then(|bytes| String::from_utf8(bytes).ok());
-                    let cursor = text.and_then(|text| Cursor::parse(&text));
-                    let wrong = "`cursor` is not one that a list gave out: start again without it";
-                    listing.after = Some(cursor.ok_or_else(|| Problem::field("cursor", wrong))?);
+                    listing.after = Some(text.and_then(|text| P::read(&text)).ok_or_else(bad_cursor)?);
                 }
                 other if known.contains(&other) => listing.filters.push((name, value)),
                 _ => {
                     let known = known.iter().chain(&["limit", "cursor"]).map(|name| format!("`{name}`"));
                     let known = known.collect::<Vec<_>>().join(", ");
-                    let name: String = name.chars().take(64).collect();
+                    let name = short(&name);
                     let message = format!("`{name}` is not a parameter of this list: expected {known}");
                     return Err(Problem::field(&name, message));
                 }
             }
+        }
+        // What PostgreSQL cannot hold is in no row.
+        if let Some((name, _)) = listing.filters.iter().find(|(_, value)| value.contains('\0')) {
+            return Err(Problem::field(
+                name,
+                format!("`{name}` contains a NUL character: remove it"),
+            ));
         }
         Ok(listing)
     }
@@ -83,11 +122,109 @@ impl Listing {
             Some(_) => Err(Problem::field(name, format!("`{name}` is neither `true` nor `false`"))),
         }
     }
+
+    /// A filter that names some of a few things, separated by commas.
+    ///
+    /// # Errors
+    /// 422 naming what is none of them, and those there are.
+    pub fn some_of<T>(&self, name: &str, all: &[&str], read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Problem> {
+        let given = self.filter(name).into_iter().flat_map(|given| given.split(','));
+        given
+            .map(|one| {
+                let all: Vec<String> = all.iter().map(|one| format!("`{one}`")).collect();
+                let wrong = || {
+                    let (one, all) = (short(one), all.join(", "));
+                    Problem::field(name, format!("`{one}` is no {name}: expected one of {all}"))
+                };
+                read(one).ok_or_else(wrong)
+            })
+            .collect()
+    }
 }
 
-/// The answer of a list.
+impl Listing<Named> {
+    /// The page of a list that is at hand as a whole; `name` tells its items apart.
+    #[must_use]
+    pub fn page_of<T>(&self, all: Vec<T>, name: impl Fn(&T) -> String, json: impl Fn(&T) -> Value) -> Response {
+        let behind = |after: &Named| {
+            all.iter()
+                .position(|one| name(one) == after.0)
+                .map_or(all.len(), |at| at + 1)
+        };
+        let from = self.after.as_ref().map_or(0, behind);
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let page: Vec<&T> = all.iter().skip(from).take(limit).collect();
+        let has_more = from + page.len() < all.len();
+        let next = page.last().filter(|_| has_more).map(|last| Named(name(last)));
+        self::page(page.into_iter().map(json).collect(), next.as_ref())
+    }
+}
+
+/// As much of a text as is worth repeating.
+#[must_use]
+pub fn short(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// What is said of a cursor that no list gave out.
+#[must_use]
+pub fn bad_cursor() -> Problem {
+    Problem::field(
+        "cursor",
+        "`cursor` is not one that a list gave out: start again without it",
+    )
+}
+
+/// The answer of a list of rows.
 #[must_use]
 pub fn answer(items: Vec<Value>, next: Option<&Cursor>) -> Response {
+    page(items, next)
+}
+
+/// The answer of any list.
+#[must_use]
+pub fn page(items: Vec<Value>, next: Option<&impl Place>) -> Response {
     let next = next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.to_string()));
     Json(json!({ "items": items, "next_cursor": next })).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn filters_are_read_and_told() {
+        let listing: Result<Listing, _> = Listing::read(query(&[("status", "a,b"), ("limit", "7")]), &["status"]);
+        let read = |text: &str| ["a", "b"].into_iter().find(|known| *known == text).map(str::to_owned);
+        let statuses = listing
+            .as_ref()
+            .map(|listing| listing.some_of("status", &["a", "b"], read));
+        assert_eq!(statuses, Ok(Ok(vec!["a".to_owned(), "b".to_owned()])));
+        assert_eq!(listing.map(|listing| listing.limit), Ok(7));
+        for wrong in [
+            ("limit", "0"),
+            ("limit", "101"),
+            ("cursor", "?"),
+            ("state", "a"),
+            ("status", "a\0"),
+        ] {
+            assert!(
+                Listing::<Cursor>::read(query(&[wrong]), &["status"]).is_err(),
+                "{wrong:?}"
+            );
+        }
+        let twice: Result<Listing, _> = Listing::read(query(&[("status", "c")]), &["status"]);
+        let refused = twice.and_then(|listing| listing.some_of("status", &["a", "b"], read));
+        assert_eq!(
+            refused,
+            Err(Problem::field("status", "`c` is no status: expected one of `a`, `b`"))
+        );
+    }
 }

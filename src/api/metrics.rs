@@ -2,7 +2,7 @@
 
 use crate::api::Shared;
 use crate::api::auth::Caller;
-use crate::api::posts::{bad_cursor, short};
+use crate::api::listing::{bad_cursor, short};
 use crate::api::problem::Problem;
 use crate::api::rows::Rows;
 use crate::domain::id::{AccountId, PostId};

@@ -8,9 +8,11 @@ pub mod idempotency;
 pub mod labels;
 pub mod mcp;
 pub mod media;
+pub mod openapi;
 pub mod page;
 pub mod post_json;
 pub mod problem;
+pub mod rate;
 pub mod request;
 pub mod review;
 pub mod rows;
@@ -19,8 +21,11 @@ pub mod store_accounts;
 pub mod store_rows;
 
 mod accounts;
+mod audit;
 mod calendar;
 mod commands;
+mod docs;
+mod etag;
 mod health;
 mod hubs;
 mod ideas;
@@ -29,7 +34,6 @@ mod keys;
 mod listing;
 mod metrics;
 mod oauth;
-mod openapi;
 mod planned;
 mod plans;
 mod posts;
@@ -39,6 +43,7 @@ mod settings;
 mod slots;
 mod takeover;
 mod tasks;
+mod tokens;
 mod trial;
 mod validate;
 mod week;
@@ -102,6 +107,8 @@ pub struct ApiSettings {
     pub api_token: Option<ApiToken>,
     /// The user whom the operator acts as. Handlers ask [`auth::Caller`] whom they act for.
     pub user_id: UserId,
+    /// How fast the tokens of people may ask; shared by all requests of a process.
+    pub limiter: Arc<rate::Limiter>,
     /// The version of this program.
     pub version: String,
     /// The names of the keys that tokens are sealed with, once there are any.
@@ -184,6 +191,7 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
     Router::new()
         .route("/healthz", get(health::show::<O, R>))
         .route("/openapi.json", get(openapi::show::<O, R>))
+        .route("/docs", get(docs::show::<O, R>))
         .route("/v1/posts", get(posts::list::<O, R>).post(posts::create::<O, R>))
         .route(
             "/v1/posts/{id}",
@@ -259,6 +267,12 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/takeover", get(takeover::show::<O, R>).post(takeover::step::<O, R>))
         .route("/v1/join", post(join::join::<O, R>))
         .route("/join", get(join::page))
+        .route("/v1/tokens", get(tokens::list::<O, R>).post(tokens::create::<O, R>))
+        .route(
+            "/v1/tokens/{id}",
+            get(tokens::show::<O, R>).delete(tokens::revoke::<O, R>),
+        )
+        .route("/v1/audit", get(audit::list::<O, R>))
         .route("/v1/tasks", get(tasks::list::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         .route("/mcp", post(mcp::serve::<O, R>))
@@ -273,7 +287,7 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
 fn is_open(path: &str) -> bool {
     matches!(
         path,
-        "/healthz" | "/openapi.json" | JOIN_PATH | join::PATH | oauth::CALLBACK_PATH
+        "/healthz" | "/openapi.json" | "/docs" | JOIN_PATH | join::PATH | oauth::CALLBACK_PATH
     ) || path.starts_with(served::PREFIX)
 }
 
@@ -337,8 +351,11 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
         ));
     }
     // A path that is no route's has no pattern; that there is nothing may be told to everybody who is known.
+    let mut action = None;
     if let Some(pattern) = request.extensions().get::<MatchedPath>() {
         caller.needs(scopes::of(request.method(), pattern.as_str()))?;
+        let target = target(pattern.as_str(), request.uri().path());
+        action = scopes::action(request.method(), pattern.as_str()).map(|action| (action, target));
     }
     let (parts, body) = request.into_parts();
     let declared = parts.headers.get(header::CONTENT_LENGTH);
@@ -352,15 +369,28 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
     }
     let key = idempotency::key(&parts.headers)?;
     // Kept answers would keep what is to be given once.
-    let key = key.filter(|_| parts.uri.path() != oauth::RESULT_PATH && !hubs::gives_once(parts.uri.path()));
+    let gives_once =
+        matches!(parts.uri.path(), oauth::RESULT_PATH | tokens::PATH) || hubs::gives_once(parts.uri.path());
+    let key = key.filter(|_| !gives_once);
     let body = body_bytes(body, limit_bytes).await?;
     let request = Request::from_parts(parts, Body::from(body.clone()));
-    match key {
+    let answer = match key {
         Some(key) if request.method() == Method::POST => {
-            idempotency::run(app, &caller.user, &key, &body, request, next).await
+            idempotency::run(app, &caller.user, &key, &body, request, next).await?
         }
-        _ => Ok(next.run(request).await),
-    }
+        _ => next.run(request).await,
+    };
+    Ok(match action {
+        Some(action) => audit::note(app, &caller, action, answer).await,
+        None => answer,
+    })
+}
+
+/// What a path names where its pattern has a placeholder first: an id, a week, a task.
+fn target(pattern: &str, path: &str) -> Option<String> {
+    let mut pairs = pattern.split('/').zip(path.split('/'));
+    let (_, named) = pairs.find(|(wanted, _)| wanted.starts_with('{'))?;
+    Some(named.chars().take(200).collect())
 }
 
 fn too_large(limit_bytes: usize) -> Problem {

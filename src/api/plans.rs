@@ -7,7 +7,7 @@ use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::settings;
 use crate::api::week::Week;
-use crate::api::{App, Shared};
+use crate::api::{App, Shared, etag};
 use crate::domain::id::{IdeaId, PostId, SeriesId, UserId};
 use crate::domain::platform::Platform;
 use crate::domain::zone::Zone;
@@ -55,7 +55,7 @@ fn slot_json(slot: &PlanSlot) -> Value {
 fn answer(week: &Week, zone: &Zone, plan: Option<&WeekPlan>) -> Response {
     let last = week.days().last().unwrap_or(week.monday);
     let slots = plan.map_or(&[][..], |plan| &plan.slots);
-    Json(json!({
+    let shown = json!({
         "exists": plan.is_some(),
         "id": plan.map(|plan| &plan.id),
         "week_start": week.monday.to_string(),
@@ -65,8 +65,11 @@ fn answer(week: &Week, zone: &Zone, plan: Option<&WeekPlan>) -> Response {
         "total_slots": slots.len(),
         "completed_slots": slots.iter().filter(|slot| slot.status == "published").count(),
         "version": plan.map(|plan| &plan.version),
-    }))
-    .into_response()
+    });
+    match plan {
+        Some(plan) => etag::tagged(shown, &plan.version),
+        None => Json(shown).into_response(),
+    }
 }
 
 async fn week_of<O, R: Rows>(app: &App<O, R>, user: &UserId, text: &str) -> Result<(Week, Zone), Problem> {
@@ -122,9 +125,11 @@ pub async fn save<O: Objects, R: Rows>(
         week_start,
         week_end,
         slots,
+        expected: etag::wanted(&headers)?,
         now: app.clock.now(),
     };
     let saved = app.rows.store()?.plan_save(&plan).await?;
+    let saved = saved.ok_or_else(|| etag::changed_meanwhile("the plan"))?;
     Ok(answer(&week, &zone, Some(&saved)))
 }
 

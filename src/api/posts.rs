@@ -2,6 +2,7 @@
 
 use crate::api::auth::Caller;
 use crate::api::content::is_similar;
+use crate::api::listing::{Listing, Place, bad_cursor};
 use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, Amendment, Material, PostRequestBody};
@@ -9,7 +10,7 @@ use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
 use crate::api::scopes::Scope;
 use crate::api::settings::{Settled, settle_time};
 use crate::api::slots::take_next_slot;
-use crate::api::{App, Shared, body, content, idempotency, labels};
+use crate::api::{App, Shared, body, content, etag, idempotency, labels};
 use crate::domain::content::Content;
 use crate::domain::hash::whole_hash;
 use crate::domain::id::{PostId, UserId};
@@ -18,6 +19,7 @@ use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
 use crate::domain::post::Status;
 use crate::domain::publish::{Edition, Plan};
+use crate::domain::time::Timestamp;
 use crate::platforms::{PlannedPost, Rules};
 use crate::ports::objects::{Objects, PostReply, PostRequest, PostSnapshot};
 use axum::Json;
@@ -29,8 +31,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-const PAGE_DEFAULT: usize = 50;
-const PAGE_MAX: usize = 100;
+const STATUSES: [&str; 7] = [
+    "draft",
+    "scheduled",
+    "publishing",
+    "published",
+    "failed",
+    "retry",
+    "partially_posted",
+];
 
 /// The answer to a creation.
 #[derive(Serialize)]
@@ -198,7 +207,7 @@ pub async fn amend<O: Objects, R: Rows>(
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
-    let before = find(&app, &caller.user, &id).await?;
+    let before = find_as(&app, &caller.user, &id, &headers).await?;
     if before.view.status != Status::Draft || matches!(amendment.schedule, Some(Some(_))) {
         caller.needs(Scope::Publish)?;
     }
@@ -226,15 +235,16 @@ pub async fn amend<O: Objects, R: Rows>(
         }
         settled => settled.words(),
     };
+    let amend = PostRequest::Amend {
+        content,
+        schedule,
+        labels: changed,
+    };
     amended(
         &app,
         &caller.user,
         &id,
-        PostRequest::Amend {
-            content,
-            schedule,
-            labels: changed,
-        },
+        guarded(amend, &headers, before.version)?,
         (warnings, scheduled_as),
     )
     .await
@@ -250,7 +260,7 @@ pub(super) async fn amended<O: Objects, R: Rows>(
 ) -> Result<Response, Problem> {
     let snapshot = ask(app, user, id, request).await?;
     let post = shown(app, &snapshot, warnings).await;
-    Ok(Json(post.scheduled_as(scheduled_as)).into_response())
+    Ok(etag::tagged(post.scheduled_as(scheduled_as), snapshot.version))
 }
 
 /// Makes sure that a post can have other labels, and takes its new slot.
@@ -317,13 +327,15 @@ pub async fn remove<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let before = find(&app, &caller.user, &id).await?;
+    let before = find_as(&app, &caller.user, &id, &headers).await?;
     if before.view.status != Status::Draft {
         caller.needs(Scope::Publish)?;
     }
     let id = before.plan.post_id;
-    match app.objects.post(&id, PostRequest::Remove).await {
+    let remove = guarded(PostRequest::Remove, &headers, before.version)?;
+    match app.objects.post(&id, remove).await {
         // The post is gone, by this request or by one beside it.
         Ok(PostReply::Post(_) | PostReply::NotFound) => Ok(StatusCode::NO_CONTENT.into_response()),
         Ok(reply) => Err(problem_of(&id, reply)),
@@ -337,11 +349,12 @@ pub async fn list<O: Objects, R: Rows>(
     caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let page = Page::read(query)?;
-    let user = &caller.user;
+    let known = ["status", "platform", "group_id", "scheduled_from", "scheduled_before"];
+    let listing: Listing<Cursor> = Listing::read(query, &known)?;
+    let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     let rows = app
         .rows
-        .list(user, &page.filter, page.cursor.as_ref(), page.limit)
+        .list(&caller.user, &filter(&listing)?, listing.after.as_ref(), limit)
         .await;
     let (rows, next) = rows.map_err(|error| match error {
         RowsError::Unavailable(_) => Problem::database_away(),
@@ -354,84 +367,61 @@ pub async fn list<O: Objects, R: Rows>(
     Ok(Json(list).into_response())
 }
 
-struct Page {
-    filter: RowFilter,
-    cursor: Option<Cursor>,
-    limit: usize,
-}
-
-impl Page {
-    fn read(query: Vec<(String, String)>) -> Result<Self, Problem> {
-        let mut page = Self {
-            filter: RowFilter::default(),
-            cursor: None,
-            limit: PAGE_DEFAULT,
-        };
-        for (name, value) in query {
-            match name.as_str() {
-                "status" => {
-                    let status = Status::parse(&value).ok_or_else(|| {
-                        let all =
-                            "`draft`, `scheduled`, `publishing`, `published`, `failed`, `retry`, `partially_posted`";
-                        Problem::field(
-                            "status",
-                            format!("`{}` is not a status: expected one of {all}", short(&value)),
-                        )
-                    })?;
-                    page.filter.status = Some(status);
-                }
-                "platform" => {
-                    let platform = Platform::parse(&value).ok_or_else(|| {
-                        let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
-                        Problem::field(
-                            "platform",
-                            format!("`{}` is not a platform: expected one of {all}", short(&value)),
-                        )
-                    })?;
-                    page.filter.platform = Some(platform);
-                }
-                "limit" => {
-                    let limit = value.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
-                    page.limit = limit.ok_or_else(|| {
-                        Problem::field("limit", format!("`limit` is not a number from 1 to {PAGE_MAX}"))
-                    })?;
-                }
-                "cursor" => {
-                    let text = URL_SAFE_NO_PAD
-                        .decode(&value)
-                        .ok()
-                        .and_then(|bytes| String::from_utf8(bytes).ok());
-                    page.cursor = Some(Cursor(text.ok_or_else(bad_cursor)?));
-                }
-                _ => {
-                    let name = short(&name);
-                    let message = format!(
-                        "`{name}` is not a parameter of this list: expected `status`, `platform`, `limit`, `cursor`"
-                    );
-                    return Err(Problem::field(&name, message));
-                }
-            }
-        }
-        Ok(page)
+impl Place for Cursor {
+    fn read(text: &str) -> Option<Self> {
+        Some(Self(text.to_owned()))
     }
 }
 
-/// As much of a text as is worth repeating.
-pub(super) fn short(text: &str) -> String {
-    text.chars().take(64).collect()
-}
-
-pub(super) fn bad_cursor() -> Problem {
-    Problem::field(
-        "cursor",
-        "`cursor` is not one that a list gave out: start again without it",
-    )
+/// Which posts a list is asked for.
+fn filter(listing: &Listing<Cursor>) -> Result<RowFilter, Problem> {
+    let platforms = Platform::ALL.map(Platform::name);
+    let time = |name: &str| match listing.filter(name).map(Timestamp::parse) {
+        None => Ok(None),
+        Some(Ok(at)) => Ok(Some(at)),
+        Some(Err(error)) => Err(Problem::field(name, error.to_string())),
+    };
+    Ok(RowFilter {
+        statuses: listing.some_of("status", &STATUSES, Status::parse)?,
+        platform: listing.some_of("platform", &platforms, Platform::parse)?.pop(),
+        group_id: listing.filter("group_id").map(str::to_owned),
+        scheduled_from: time("scheduled_from")?,
+        scheduled_before: time("scheduled_before")?,
+    })
 }
 
 /// The caller's post of that id, as its object shows it.
 pub(super) async fn find<O: Objects, R>(app: &App<O, R>, user: &UserId, id: &str) -> Result<PostSnapshot, Problem> {
     let id = PostId::parse(id).ok_or_else(Problem::no_post)?;
     ask(app, user, &id, PostRequest::Show).await
+}
+
+/// The caller's post of that id, where it has the version that the request wants.
+pub(super) async fn find_as<O: Objects, R>(
+    app: &App<O, R>,
+    user: &UserId,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<PostSnapshot, Problem> {
+    let wanted = etag::wanted(headers)?;
+    let found = find(app, user, id).await?;
+    match wanted {
+        Some(version) if version != found.version.to_string() => {
+            Err(etag::changed_meanwhile("the post").about(&found.plan.post_id))
+        }
+        _ => Ok(found),
+    }
+}
+
+/// That request to a post, which is carried out only on that version where the headers want one.
+pub(super) fn guarded(request: PostRequest, headers: &HeaderMap, version: u64) -> Result<PostRequest, Problem> {
+    Ok(match etag::wanted(headers)? {
+        None => request,
+        Some(_) => PostRequest::IfUnchanged {
+            version,
+            request: Box::new(request),
+        },
+    })
 }
 
 /// What a post's object answers, when that is the post.
@@ -471,7 +461,7 @@ pub(super) async fn answer<O: Objects, R>(
     snapshot: &PostSnapshot,
     warnings: Vec<String>,
 ) -> Result<Response, Problem> {
-    Ok(Json(shown(app, snapshot, warnings).await).into_response())
+    Ok(etag::tagged(shown(app, snapshot, warnings).await, snapshot.version))
 }
 
 async fn shown<O: Objects, R>(app: &App<O, R>, snapshot: &PostSnapshot, warnings: Vec<String>) -> PostJson {
@@ -490,6 +480,7 @@ pub(super) fn problem_of(id: &PostId, reply: PostReply) -> Problem {
     match reply {
         PostReply::NotFound => Problem::no_post(),
         PostReply::Conflict { message } => Problem::new(ProblemKind::Conflict, message).about(id),
+        PostReply::Changed => etag::changed_meanwhile("the post").about(id),
         PostReply::Unprocessable { field, message } => Problem::field(&field, message).about(id),
         PostReply::CreationUnknown => creation_unknown(id),
         PostReply::Unavailable => Problem::database_away().about(id),

@@ -3,6 +3,7 @@
 
 use crate::domain::id::PostId;
 use crate::domain::platform::Platform;
+use crate::domain::time::Millis;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -54,6 +55,10 @@ pub enum ProblemKind {
     CreationUnknown,
     /// The worker lacks configuration.
     NotConfigured,
+    /// It was changed since the caller read it.
+    PreconditionFailed,
+    /// Too many requests for now.
+    RateLimited,
     /// Our fault.
     Internal,
 }
@@ -117,6 +122,12 @@ impl ProblemKind {
                 "not-configured",
                 "configuration is missing",
             ),
+            Self::PreconditionFailed => (
+                StatusCode::PRECONDITION_FAILED,
+                "precondition-failed",
+                "it was changed meanwhile",
+            ),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "too many requests"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "a fault of the worker"),
         }
     }
@@ -131,6 +142,8 @@ impl ProblemKind {
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
             StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::PRECONDITION_FAILED => Self::PreconditionFailed,
+            StatusCode::TOO_MANY_REQUESTS => Self::RateLimited,
             status if status.is_server_error() => Self::Internal,
             _ => Self::BadRequest,
         }
@@ -274,6 +287,22 @@ impl Problem {
             ProblemKind::Unavailable,
             "it is not known whether the request was carried out: send the same request again in a moment",
         )
+    }
+
+    /// The caller asked too often: when to ask again.
+    #[must_use]
+    pub fn rate_limited(wait: Millis) -> Self {
+        let retry_after_s = u32::try_from((wait.0.max(0) + 999) / 1_000)
+            .unwrap_or(RETRY_AFTER_S)
+            .max(1);
+        let problem = Self::new(
+            ProblemKind::RateLimited,
+            format!("these are too many requests for one token: wait {retry_after_s} s, then go on more slowly"),
+        );
+        Self {
+            retry_after_s: Some(retry_after_s),
+            ..problem
+        }
     }
 
     /// Names the post that the problem is about.

@@ -87,15 +87,27 @@ pub trait Rows: Send + Sync {
 /// Which posts a list holds; `None` means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowFilter {
-    /// Only those with that status.
-    pub status: Option<Status>,
+    /// Only those with one of these statuses; empty means all.
+    pub statuses: Vec<Status>,
     /// Only those of that platform.
     pub platform: Option<Platform>,
+    /// Only those that one request made.
+    pub group_id: Option<String>,
+    /// Only those due at that time or later.
+    pub scheduled_from: Option<Timestamp>,
+    /// Only those due before.
+    pub scheduled_before: Option<Timestamp>,
 }
 
 /// Where a page ended, in the words of the store; the API hands it out in base64url.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// A row as lists show it. Statuses are text: another program may have written them.
 #[derive(Clone, Debug, PartialEq, Eq)]

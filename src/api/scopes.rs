@@ -97,82 +97,111 @@ impl fmt::Display for Scopes {
 
 use Scope::{Admin, Publish, Read, Write};
 
-/// The scope of each route: a pattern of the router, and what its methods take. A test compares it with `openapi.json`.
-/// What a handler finds may take more: a post with a time, or one that is no draft, is made, changed and removed with
-/// `publish`.
-const TABLE: &[(&str, &[(&str, Scope)])] = &[
-    ("/v1/posts", &[("GET", Read), ("POST", Write)]),
-    ("/v1/posts/{id}", &[("GET", Read), ("PATCH", Write), ("DELETE", Write)]),
-    ("/v1/posts/{id}/publish", &[("POST", Publish)]),
-    ("/v1/posts/{id}/cancel", &[("POST", Publish)]),
-    ("/v1/posts/{id}/retry", &[("POST", Publish)]),
-    ("/v1/posts/{id}/submit", &[("POST", Write)]),
-    ("/v1/posts/{id}/approve", &[("POST", Publish)]),
-    ("/v1/posts/{id}/reject", &[("POST", Publish)]),
-    ("/v1/posts/{id}/resolve", &[("POST", Publish)]),
-    ("/v1/posts/{id}/events", &[("GET", Read)]),
-    ("/v1/posts/{id}/metrics", &[("GET", Read)]),
-    ("/v1/metrics", &[("GET", Read)]),
-    ("/v1/metrics/summary", &[("GET", Read)]),
-    ("/v1/validate", &[("POST", Read)]),
-    ("/v1/accounts", &[("GET", Read)]),
-    ("/v1/accounts/{id}", &[("GET", Read), ("DELETE", Admin)]),
-    ("/v1/accounts/{id}/test", &[("POST", Publish)]),
-    ("/v1/accounts/{id}/refresh", &[("POST", Admin)]),
-    ("/v1/accounts/{id}/wake", &[("POST", Admin)]),
-    ("/v1/accounts/{id}/reseal", &[("POST", Admin)]),
-    ("/v1/media", &[("GET", Read), ("POST", Write)]),
-    ("/v1/media/{id}", &[("GET", Read), ("DELETE", Write)]),
-    ("/v1/media/{id}/chunks/{number}", &[("PUT", Write)]),
-    ("/v1/media/{id}/complete", &[("POST", Write)]),
-    ("/v1/settings", &[("GET", Read), ("PATCH", Write)]),
-    ("/v1/ideas", &[("GET", Read), ("POST", Write)]),
-    ("/v1/ideas/{id}", &[("GET", Read), ("PATCH", Write), ("DELETE", Write)]),
-    ("/v1/ideas/{id}/move", &[("POST", Write)]),
-    ("/v1/ideas/{id}/rate", &[("POST", Write)]),
-    ("/v1/series", &[("GET", Read), ("POST", Write)]),
-    ("/v1/series/{id}", &[("GET", Read), ("PATCH", Write)]),
-    ("/v1/plans/{week}", &[("GET", Read), ("PUT", Write)]),
-    ("/v1/calendar", &[("GET", Read)]),
-    ("/v1/calendar/slots/{id}", &[("PUT", Publish), ("DELETE", Publish)]),
-    ("/v1/hubs", &[("GET", Read), ("POST", Admin)]),
-    ("/v1/hubs/{id}/members", &[("GET", Read)]),
-    ("/v1/hubs/{id}/members/{user}", &[("PATCH", Admin), ("DELETE", Write)]),
-    ("/v1/hubs/{id}/invites", &[("GET", Admin), ("POST", Admin)]),
-    ("/v1/hubs/{id}/invites/{invite}", &[("DELETE", Admin)]),
-    ("/v1/keys", &[("GET", Admin)]),
-    ("/v1/oauth/pending", &[("POST", Admin)]),
-    ("/v1/oauth/result", &[("POST", Admin)]),
-    ("/v1/takeover", &[("GET", Admin), ("POST", Admin)]),
-    ("/v1/tasks", &[("GET", Read)]),
-    ("/v1/tasks/{name}/run", &[("POST", Admin)]),
-    // Each tool takes what its route takes.
-    ("/mcp", &[("POST", Read)]),
+/// Each route: a method and a pattern of the router, the scope it takes, and what the audit calls it where it changes
+/// something. A test compares this with `openapi.json`. What a handler finds may take more: a post with a time, or one that
+/// is no draft, is made, changed and removed with `publish`; a token ends another with `admin`.
+const TABLE: &[(&str, &str, Scope, &str)] = &[
+    ("GET", "/v1/posts", Read, ""),
+    ("POST", "/v1/posts", Write, "post.create"),
+    ("GET", "/v1/posts/{id}", Read, ""),
+    ("PATCH", "/v1/posts/{id}", Write, "post.edit"),
+    ("DELETE", "/v1/posts/{id}", Write, "post.remove"),
+    ("POST", "/v1/posts/{id}/publish", Publish, "post.publish"),
+    ("POST", "/v1/posts/{id}/cancel", Publish, "post.cancel"),
+    ("POST", "/v1/posts/{id}/retry", Publish, "post.retry"),
+    ("POST", "/v1/posts/{id}/submit", Write, "post.submit"),
+    ("POST", "/v1/posts/{id}/approve", Publish, "post.approve"),
+    ("POST", "/v1/posts/{id}/reject", Publish, "post.reject"),
+    ("POST", "/v1/posts/{id}/resolve", Publish, "post.resolve"),
+    ("GET", "/v1/posts/{id}/events", Read, ""),
+    ("GET", "/v1/posts/{id}/metrics", Read, ""),
+    ("GET", "/v1/metrics", Read, ""),
+    ("GET", "/v1/metrics/summary", Read, ""),
+    ("POST", "/v1/validate", Read, ""),
+    ("GET", "/v1/accounts", Read, ""),
+    ("GET", "/v1/accounts/{id}", Read, ""),
+    ("DELETE", "/v1/accounts/{id}", Admin, "account.disconnect"),
+    ("POST", "/v1/accounts/{id}/refresh", Admin, "account.refresh"),
+    ("POST", "/v1/accounts/{id}/wake", Admin, "account.wake"),
+    ("POST", "/v1/accounts/{id}/reseal", Admin, "account.reseal"),
+    ("GET", "/v1/media", Read, ""),
+    ("POST", "/v1/media", Write, "media.add"),
+    ("GET", "/v1/media/{id}", Read, ""),
+    ("DELETE", "/v1/media/{id}", Write, "media.remove"),
+    ("PUT", "/v1/media/{id}/chunks/{number}", Write, ""),
+    ("POST", "/v1/media/{id}/complete", Write, "media.add"),
+    ("GET", "/v1/settings", Read, ""),
+    ("PATCH", "/v1/settings", Write, "settings.edit"),
+    ("GET", "/v1/ideas", Read, ""),
+    ("POST", "/v1/ideas", Write, "idea.create"),
+    ("GET", "/v1/ideas/{id}", Read, ""),
+    ("PATCH", "/v1/ideas/{id}", Write, "idea.edit"),
+    ("DELETE", "/v1/ideas/{id}", Write, "idea.remove"),
+    ("POST", "/v1/ideas/{id}/move", Write, "idea.move"),
+    ("POST", "/v1/ideas/{id}/rate", Write, "idea.rate"),
+    ("GET", "/v1/series", Read, ""),
+    ("POST", "/v1/series", Write, "series.create"),
+    ("GET", "/v1/series/{id}", Read, ""),
+    ("PATCH", "/v1/series/{id}", Write, "series.edit"),
+    ("GET", "/v1/plans/{week}", Read, ""),
+    ("PUT", "/v1/plans/{week}", Write, "plan.save"),
+    ("GET", "/v1/calendar", Read, ""),
+    ("PUT", "/v1/calendar/slots/{id}", Publish, "slot.take"),
+    ("DELETE", "/v1/calendar/slots/{id}", Publish, "slot.give_back"),
+    ("GET", "/v1/keys", Admin, ""),
+    ("POST", "/v1/oauth/pending", Admin, "account.connect"),
+    ("POST", "/v1/oauth/result", Admin, ""),
+    ("GET", "/v1/tasks", Read, ""),
+    ("POST", "/v1/tasks/{name}/run", Admin, "task.run"),
+    ("GET", "/v1/tokens", Admin, ""),
+    ("POST", "/v1/tokens", Admin, "token.create"),
+    ("GET", "/v1/tokens/{id}", Admin, ""),
+    ("DELETE", "/v1/tokens/{id}", Read, "token.revoke"),
+    ("POST", "/v1/accounts/{id}/test", Publish, "account.test"),
+    ("GET", "/v1/hubs", Read, ""),
+    ("POST", "/v1/hubs", Admin, "hub.create"),
+    ("GET", "/v1/hubs/{id}/members", Read, ""),
+    ("PATCH", "/v1/hubs/{id}/members/{user}", Admin, "member.role"),
+    ("DELETE", "/v1/hubs/{id}/members/{user}", Write, "member.end"),
+    ("GET", "/v1/hubs/{id}/invites", Admin, ""),
+    ("POST", "/v1/hubs/{id}/invites", Admin, "invite.create"),
+    ("DELETE", "/v1/hubs/{id}/invites/{invite}", Admin, "invite.withdraw"),
+    ("GET", "/v1/takeover", Admin, ""),
+    ("POST", "/v1/takeover", Admin, "takeover.step"),
+    ("POST", "/mcp", Read, ""),
+    ("GET", "/v1/audit", Admin, ""),
 ];
 
-/// What a request to that route takes. A route that is not in the table takes the most.
-#[must_use]
-pub fn of(method: &Method, pattern: &str) -> Scope {
-    stated(method, pattern).unwrap_or(Admin)
+fn row(method: &Method, pattern: &str) -> Option<&'static (&'static str, &'static str, Scope, &'static str)> {
+    let mut rows = TABLE.iter();
+    rows.find(|(of, known, ..)| *known == pattern && *of == method.as_str())
 }
 
-/// What the table says of a route. A `HEAD` is a `GET` without its body; a method that a route does not answer is told so
-/// to everybody.
+/// What a request to that route takes. A route that is not in the table takes the most; a `HEAD` is a `GET` without its
+/// body; that a path does not answer a method may be told to everybody.
 #[must_use]
-pub fn stated(method: &Method, pattern: &str) -> Option<Scope> {
-    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-    let (_, methods) = TABLE.iter().find(|(known, _)| *known == pattern)?;
-    Some(
-        methods
-            .iter()
-            .find(|(known, _)| *known == method)
-            .map_or(Read, |(_, scope)| *scope),
-    )
+pub fn of(method: &Method, pattern: &str) -> Scope {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let is_known = || TABLE.iter().any(|(_, known, ..)| *known == pattern);
+    match row(method, pattern) {
+        Some((_, _, scope, _)) => *scope,
+        None if is_known() => Read,
+        None => Admin,
+    }
+}
+
+/// What the audit calls a request to that route, where it changes something.
+#[must_use]
+pub fn action(method: &Method, pattern: &str) -> Option<&'static str> {
+    row(method, pattern)
+        .map(|(.., action)| *action)
+        .filter(|action| !action.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn scopes_are_read_and_told() {
@@ -187,27 +216,48 @@ mod tests {
     fn every_route_has_its_scope() {
         assert_eq!(of(&Method::POST, "/v1/posts/{id}/cancel"), Publish);
         assert_eq!(of(&Method::HEAD, "/v1/posts"), Read);
+        assert_eq!(of(&Method::PUT, "/v1/posts"), Read);
         assert_eq!(of(&Method::GET, "/v1/unheard-of"), Admin);
-        let document: serde_json::Value = serde_json::from_str(include_str!("openapi.json")).unwrap_or_default();
-        let paths = document["paths"]
-            .as_object()
-            .map(|paths| paths.iter())
-            .into_iter()
-            .flatten();
-        let mut seen = 0;
-        for (path, operations) in paths.filter(|(path, _)| !crate::api::is_open(path)) {
-            for (method, _) in operations.as_object().into_iter().flatten() {
-                let method = method.to_uppercase();
-                let row = TABLE.iter().find(|(known, _)| known == path);
-                let names = |(_, methods): &(&str, &[(&str, Scope)])| methods.iter().any(|(known, _)| *known == method);
-                assert!(
-                    row.is_some_and(names),
-                    "{method} {path} has no row in the table of scopes"
-                );
-                seen += 1;
-            }
+        assert_eq!(action(&Method::POST, "/v1/ideas"), Some("idea.create"));
+        assert_eq!(action(&Method::POST, "/v1/validate"), None);
+        let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap_or_default();
+        let members = |value: &Value| value.as_object().cloned().into_iter().flatten();
+        let mut described = Vec::new();
+        for (path, operations) in members(&document["paths"]).filter(|(path, _)| !crate::api::is_open(path)) {
+            described.extend(members(&operations).map(|(method, _)| (method.to_uppercase(), path.clone())));
         }
-        let rows: usize = TABLE.iter().map(|(_, methods)| methods.len()).sum();
-        assert_eq!(rows, seen, "the table of scopes has a row of no route");
+        let stated = TABLE
+            .iter()
+            .map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned()));
+        let mut stated: Vec<_> = stated.collect();
+        described.sort();
+        stated.sort();
+        let lacks = |one: &[(String, String)], other: &[(String, String)]| -> Vec<_> {
+            one.iter().filter(|row| !other.contains(row)).cloned().collect()
+        };
+        let (no_row, no_route) = (lacks(&described, &stated), lacks(&stated, &described));
+        assert!(
+            no_row.is_empty(),
+            "routes without a row in the table of scopes: {no_row:?}"
+        );
+        assert!(
+            no_route.is_empty(),
+            "rows of the table of scopes without a route: {no_route:?}"
+        );
+        assert_eq!(described.len(), stated.len(), "a row is there twice");
+        // Whatever changes something is noted, or is here.
+        let silent = [
+            "/mcp",
+            "/v1/validate",
+            "/v1/media/{id}/chunks/{number}",
+            "/v1/oauth/result",
+        ];
+        for (method, path, _, action) in TABLE {
+            assert_eq!(
+                action.is_empty(),
+                *method == "GET" || silent.contains(path),
+                "{method} {path}"
+            );
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! Series: what appears again and again, when the next is due, and what it is called.
 
-use crate::api::Shared;
 use crate::api::auth::Caller;
 use crate::api::body::{self, Fields};
 use crate::api::listing::{self, Listing};
 use crate::api::planned::{hub, label, not_a_member, platform, text_of};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
+use crate::api::{Shared, etag};
 use crate::domain::id::{HubId, SeriesId};
 use crate::domain::series::{Cadence, Tracking};
 use crate::domain::time::Timestamp;
@@ -193,7 +193,8 @@ pub async fn create<O: Objects, R: Rows>(
     };
     let made = app.rows.store()?.series_create(&new).await;
     let series = made.map_err(not_a_member)?.ok_or_else(no_series)?;
-    Ok((StatusCode::CREATED, Json(json_of(&series, new.now))).into_response())
+    let made = (StatusCode::CREATED, Json(json_of(&series, new.now))).into_response();
+    Ok(etag::with(made, &series.version))
 }
 
 /// `GET /v1/series`
@@ -236,7 +237,8 @@ pub async fn show<O: Objects, R: Rows>(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let series = app.rows.store()?.series_get(&caller.user, &id_of(&id)?).await?;
-    Ok(Json(json_of(&series.ok_or_else(no_series)?, app.clock.now())).into_response())
+    let series = series.ok_or_else(no_series)?;
+    Ok(etag::tagged(json_of(&series, app.clock.now()), &series.version))
 }
 
 /// `PATCH /v1/series/{id}`
@@ -252,7 +254,9 @@ pub async fn amend<O: Objects, R: Rows>(
     let store = app.rows.store()?;
     // What is left out of a rhythm stays, so the whole of it has to make sense.
     let before = store.series_get(user, &id).await?.ok_or_else(no_series)?;
-    let version = fields.text("version").unwrap_or_else(|| before.version.clone());
+    let wanted = etag::wanted(&headers)?;
+    let version = wanted.clone().or_else(|| fields.text("version"));
+    let version = version.unwrap_or_else(|| before.version.clone());
     let mut patch = Map::new();
     if fields.peek("name").is_some() {
         let name = text_of(&mut fields, "name", NAME_MAX);
@@ -304,7 +308,8 @@ pub async fn amend<O: Objects, R: Rows>(
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
     match store.series_edit(user, &id, Some(&version), &patch, now).await? {
-        Changed::Done(series) => Ok(Json(json_of(&series, now)).into_response()),
+        Changed::Done(series) => Ok(etag::tagged(json_of(&series, now), &series.version)),
+        Changed::Refused(_) if wanted.is_some() => Err(etag::changed_meanwhile("the series")),
         Changed::Refused(_) => Err(Problem::new(
             ProblemKind::Conflict,
             "the series was changed meanwhile: read it again, and change it with its new `version`",

@@ -38,9 +38,11 @@ impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
             None => None,
         };
         let filter = PostFilter {
-            statuses: filter.status.into_iter().collect(),
+            statuses: filter.statuses.clone(),
             platform: filter.platform,
-            ..PostFilter::default()
+            group_id: filter.group_id.clone(),
+            scheduled_from: filter.scheduled_from,
+            scheduled_before: filter.scheduled_before,
         };
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let page = self

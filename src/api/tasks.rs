@@ -1,5 +1,6 @@
 //! The cron tasks: how their last runs went, and running one by hand.
 
+use crate::api::listing::{Listing, Named};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{Shared, body};
@@ -9,20 +10,23 @@ use crate::tasks::runs::LEASE_MS;
 use crate::tasks::{Ran, TASKS, Task};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// `GET /v1/tasks`
-pub async fn list<O: Objects, R: Rows>(State(app): Shared<O, R>) -> Result<Response, Problem> {
+pub async fn list<O: Objects, R: Rows>(
+    State(app): Shared<O, R>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let listing: Listing<Named> = Listing::read(query, &[])?;
     let Ok(IndexReply::TaskRuns { runs }) = app.objects.index(IndexRequest::TaskRuns).await else {
         return Err(Problem::object_away());
     };
     let now = app.clock.now();
-    let item = |task| item(task, runs.iter().find(|run| run.name == task.name), now);
-    let items: Vec<Value> = TASKS.iter().map(item).collect();
-    Ok(Json(json!({ "items": items, "next_cursor": null })).into_response())
+    let item = |task: &&Task| item(task, runs.iter().find(|run| run.name == task.name), now);
+    Ok(listing.page_of(TASKS.iter().collect(), |task| task.name.to_owned(), item))
 }
 
 fn item(task: &Task, run: Option<&TaskRun>, now: Timestamp) -> Value {

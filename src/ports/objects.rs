@@ -109,6 +109,13 @@ pub enum PostRequest {
     },
     /// Remove it.
     Remove,
+    /// Do that, where the post still is as whoever asks saw it.
+    IfUnchanged {
+        /// Its [`PostSnapshot::version`] then.
+        version: u64,
+        /// What to do.
+        request: Box<PostRequest>,
+    },
     /// Say what became of a part.
     Resolve {
         /// Which, from 1.
@@ -148,6 +155,8 @@ pub enum PostReply {
         /// Why, and what to do.
         message: String,
     },
+    /// It is not as whoever asks saw it any more.
+    Changed,
     /// What was asked makes no sense: one sentence.
     Unprocessable {
         /// The field it is about.
@@ -180,6 +189,9 @@ pub struct PostSnapshot {
     pub addresses: BTreeMap<RemoteId, String>,
     /// Posts with similar text, at creation.
     pub similar: Vec<PostId>,
+    /// Grows with everything that happens to the post.
+    #[serde(default)]
+    pub version: u64,
 }
 
 /// What the object of an account is asked. It is the only one that renews the account's tokens.

@@ -5,6 +5,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
+use crate::store::cursor::{Cursor, Page};
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::{Row, millis_of};
@@ -76,17 +77,32 @@ pub fn digest(token: &str) -> String {
 const INSERT: &str = "insert into psn_api_tokens (id, user_id, name, digest, scopes, created_at, expires_at) \
     values ($1::uuid, $2, $3, $4, $5::text[], $6::timestamptz, $7::timestamptz) on conflict do nothing";
 
+macro_rules! token_columns {
+    () => {
+        concat!(
+            "id, user_id, name, to_jsonb(scopes) as scopes, ",
+            millis_of!("created_at"),
+            ", ",
+            millis_of!("expires_at"),
+            ", ",
+            millis_of!("last_used_at"),
+            ", ",
+            millis_of!("revoked_at")
+        )
+    };
+}
+
+/// `$1` whose, `$2` only what can be used at that time, `$3` and `$4` where the page before ended, `$5` how many.
 const LIST: &str = concat!(
-    "select id, user_id, name, to_jsonb(scopes) as scopes, ",
-    millis_of!("created_at"),
-    ", ",
-    millis_of!("expires_at"),
-    ", ",
-    millis_of!("last_used_at"),
-    ", ",
-    millis_of!("revoked_at"),
-    " from psn_api_tokens where user_id = $1 order by psn_api_tokens.created_at, id limit 500"
+    "select ",
+    token_columns!(),
+    ", to_char(created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_exact from psn_api_tokens t \
+     where user_id = $1 and ($2::text is null or revoked_at is null and (expires_at is null or expires_at > $2::timestamptz)) \
+     and ($3::text is null or (t.created_at, t.id) < ($3::timestamptz, $4::uuid)) \
+     order by t.created_at desc, t.id desc limit $5::int"
 );
+
+const GET: &str = concat!("select ", token_columns!(), " from psn_api_tokens where id = $1::uuid");
 
 /// Whoever has left every hub they belonged to has no token any more.
 const LOOK_UP: &str = "select id, user_id, to_jsonb(scopes) as scopes, \
@@ -103,11 +119,11 @@ const REVOKE: &str =
     "update psn_api_tokens set revoked_at = coalesce(revoked_at, $2::timestamptz) where id = $1::uuid returning id";
 
 impl<H: HttpClient, A: Ambient> Store<H, A> {
-    /// Keeps a token; kept twice it is there once.
+    /// Keeps a token; kept twice it is there once. `false` where its id is another token's, which stays as it is.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn api_token_create(&self, new: &NewApiToken) -> Result<(), StoreError> {
+    pub async fn api_token_create(&self, new: &NewApiToken) -> Result<bool, StoreError> {
         let params = [
             param(&new.id),
             param(&new.user),
@@ -118,16 +134,57 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             opt_param(new.expires_at),
         ];
         let insert = Statement::new(INSERT, params);
-        self.write_one(Who::User(new.user.clone()), insert).await.map(|_| ())
+        self.write_one(Who::User(new.user.clone()), insert).await?;
+        // No user may read a digest, so whose it is by now is looked up as any token is.
+        let bearer = self.api_token_look_up(&new.digest, new.now).await?;
+        Ok(bearer.is_some_and(|bearer| bearer.id == new.id))
     }
 
-    /// The tokens of a user, oldest first, ended ones included; an admin may ask for those of a member.
+    /// A page of a user's tokens, newest first: all of them, or those that can be used at that time. An admin may ask for
+    /// those of a member.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn api_token_list(&self, user: &UserId, whose: &UserId) -> Result<Vec<ApiTokenRow>, StoreError> {
-        let list = Statement::new(LIST, [param(whose)]);
-        self.read_one(Who::User(user.clone()), list).await?.map(read_token)
+    pub async fn api_token_page(
+        &self,
+        user: &UserId,
+        whose: &UserId,
+        live_at: Option<Timestamp>,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<ApiTokenRow>, StoreError> {
+        let limit = limit.clamp(1, 100);
+        let params = [
+            param(whose),
+            opt_param(live_at),
+            after.map(|cursor| cursor.created_exact.clone()),
+            after.map(|cursor| cursor.id.clone()),
+            param(limit + 1),
+        ];
+        let list = Statement::new(LIST, params);
+        let rows = self.read_one(Who::User(user.clone()), list).await?;
+        let mut items = rows.map(|row| Ok((row.string("created_exact")?, read_token(row)?)))?;
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = items.len() > wanted;
+        items.truncate(wanted);
+        let next = items.last().filter(|_| has_more).map(|(created_exact, token)| Cursor {
+            created_exact: created_exact.clone(),
+            id: token.id.0.clone(),
+        });
+        Ok(Page {
+            items: items.into_iter().map(|(_, token)| token).collect(),
+            next,
+        })
+    }
+
+    /// One token, the user's own or that of a member of a hub whose admin they are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn api_token_get(&self, user: &UserId, id: &ApiTokenId) -> Result<Option<ApiTokenRow>, StoreError> {
+        let get = Statement::new(GET, [param(id)]);
+        let rows = self.read_one(Who::User(user.clone()), get).await?;
+        rows.first().map(read_token).transpose()
     }
 
     /// Whom the token of that [`digest`] speaks for; `None` where it is unknown or ended, or its user has left. Reads as

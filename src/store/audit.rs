@@ -46,30 +46,52 @@ pub fn deed_statement(deed: &Deed) -> Statement {
 const LIST: &str = concat!(
     "select id, user_id, token_id, action, target, detail, ",
     millis_of!("at"),
-    " from psn_audit where user_id = $1 and ($2::bigint is null or id < $2::bigint) order by id desc limit $3::int"
+    " from psn_audit where ($1::text is null or user_id = $1) and ($2::bigint is null or id < $2::bigint) \
+     and ($4::text is null or action = $4) and ($5::text is null or target = $5) order by id desc limit $3::int"
 );
 
+/// Which deeds a list holds; `None` allows everything that the user may see: their own, and those of the members of hubs
+/// whose admin they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeedFilter {
+    /// Only what that user did.
+    pub whose: Option<UserId>,
+    /// Only that kind.
+    pub action: Option<String>,
+    /// Only what was done to that.
+    pub target: Option<String>,
+}
+
 impl<H: HttpClient, A: Ambient> Store<H, A> {
-    /// Notes a deed. Where the answer is lost it is not noted again: it may be there.
+    /// Notes what one user did in one request. Where the answer is lost it is not noted again: it may be there.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn deed_add(&self, deed: &Deed) -> Result<(), StoreError> {
-        let who = Who::User(deed.user.clone());
-        self.write_once(who, &[deed_statement(deed)]).await.map(|_| ())
+    pub async fn deeds_add(&self, deeds: &[Deed]) -> Result<(), StoreError> {
+        let Some(first) = deeds.first() else { return Ok(()) };
+        let who = Who::User(first.user.clone());
+        let batch: Vec<Statement> = deeds.iter().map(deed_statement).collect();
+        self.write_once(who, &batch).await.map(|_| ())
     }
 
-    /// What a user did, the last first, with its place in the list, from behind that place on; at most `limit` (1 to 200).
+    /// What was done, the last first, with its place in the list, from behind that place on; at most `limit` (1 to 200).
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn deed_list(
         &self,
         user: &UserId,
+        filter: &DeedFilter,
         after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<(i64, Deed)>, StoreError> {
-        let params = [param(user), opt_param(after), param(limit.clamp(1, 200))];
+        let params = [
+            opt_param(filter.whose.as_ref()),
+            opt_param(after),
+            param(limit.clamp(1, 200)),
+            filter.action.clone(),
+            filter.target.clone(),
+        ];
         let list = Statement::new(LIST, params);
         self.read_one(Who::User(user.clone()), list).await?.map(read)
     }

@@ -86,6 +86,8 @@ pub struct PlanSave {
     pub week_end: Timestamp,
     /// The slots.
     pub slots: Vec<PlanSlot>,
+    /// The version that the plan has to have still; `None` takes the place of any.
+    pub expected: Option<String>,
     /// The caller's now.
     pub now: Timestamp,
 }
@@ -114,14 +116,17 @@ const GET: &str = concat!(
     " from weekly_plans where user_id = $1 and week_start between $2::timestamptz - interval '26 hours' and $2::timestamptz + interval '26 hours' order by weekly_plans.created_at desc, id desc limit 1"
 );
 
-/// `$1` user, `$2` start, `$3` end, `$4` slots, `$5` how many, `$6` how many are done, `$7` now.
-const SAVE: &str = "with newest as (select id from weekly_plans where user_id = $1 and week_start between $2::timestamptz - interval '26 hours' and $2::timestamptz + interval '26 hours' \
+/// `$1` user, `$2` start, `$3` end, `$4` slots, `$5` how many, `$6` how many are done, `$7` now, `$8` the version it has to have.
+const SAVE: &str = "with newest as (select id, updated_at from weekly_plans where user_id = $1 and week_start between $2::timestamptz - interval '26 hours' and $2::timestamptz + interval '26 hours' \
       order by created_at desc, id desc limit 1), \
     replaced as (update weekly_plans p set week_start = $2::timestamptz, week_end = $3::timestamptz, slots = $4::jsonb, total_slots = $5::int, \
-      completed_slots = $6::int, updated_at = $7::timestamptz from newest where p.id = newest.id returning p.id) \
-    insert into weekly_plans (user_id, week_start, week_end, slots, total_slots, completed_slots, created_at, updated_at) \
+      completed_slots = $6::int, updated_at = $7::timestamptz from newest where p.id = newest.id \
+      and ($8::text is null or newest.updated_at::text = $8) returning p.id), \
+    made as (
+insert into weekly_plans (user_id, week_start, week_end, slots, total_slots, completed_slots, created_at, updated_at) \
     select $1, $2::timestamptz, $3::timestamptz, $4::jsonb, $5::int, $6::int, $7::timestamptz, $7::timestamptz \
-    where not exists (select from newest)";
+    where not exists (select from newest) and $8::text is null returning id) \
+    select id from replaced union all select id from made";
 
 /// Writes where the plan's slot names the post. `$1` user, `$2` post, `$3` status, `$4` now.
 const SLOT_OF_POST: &str = "with changed as (select p.id, jsonb_agg(case when s.slot ->> 'postId' = $2 \
@@ -165,11 +170,12 @@ pub fn slot_statement(user: &UserId, post: &PostId, status: &str, now: Timestamp
 }
 
 impl<H: HttpClient, A: Ambient> Store<H, A> {
-    /// Saves the plan of a week, in place of the one there was. Writers of one week wait for each other.
+    /// Saves the plan of a week, in place of the one there was. Writers of one week wait for each other. `None` where it has
+    /// another version than the one that is expected.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn plan_save(&self, plan: &PlanSave) -> Result<WeekPlan, StoreError> {
+    pub async fn plan_save(&self, plan: &PlanSave) -> Result<Option<WeekPlan>, StoreError> {
         let week = [param(&plan.user), param(plan.week_start)];
         let done = plan.slots.iter().filter(|slot| slot.status == "published").count();
         let mut params = week.to_vec();
@@ -179,6 +185,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             param(plan.slots.len()),
             param(done),
             param(plan.now),
+            plan.expected.clone(),
         ]);
         let batch = [
             Statement::new(LOCK, week.clone()),
@@ -186,10 +193,15 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             Statement::new(GET, week),
         ];
         let results = self.write(Who::User(plan.user.clone()), &batch).await?;
-        let rows = results
-            .last()
-            .ok_or_else(|| StoreError::malformed("three results were expected"))?;
-        read_plan(rows.one()?)
+        let [_, saved, rows] = results.as_slice() else {
+            return Err(StoreError::malformed("three results were expected"));
+        };
+        // Asked again after a lost answer, it is what was saved the first time.
+        let is_ours = |saved: &WeekPlan| saved.slots == plan.slots;
+        match rows.first().map(read_plan).transpose()? {
+            Some(found) if !saved.is_empty() || is_ours(&found) => Ok(Some(found)),
+            _ => Ok(None),
+        }
     }
 
     /// The plan of the week that begins then.

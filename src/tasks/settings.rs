@@ -30,6 +30,8 @@ pub struct Settings {
     pub api_token: Secret,
     /// Whom the API token stands for.
     pub user_id: UserId,
+    /// Requests a minute of each token of a person; 0 where none is limited, `None` where nobody said.
+    pub rate_limit_per_minute: Option<u32>,
     /// The numbers of the publishing machine.
     pub policy: Policy,
     /// How to reach the platforms.
@@ -108,6 +110,16 @@ impl Settings {
                 "it is no origin: expected `https://` and the host at which this Worker is found, without a path",
             ));
         }
+        let rate_limit_per_minute = get("RATE_LIMIT_PER_MINUTE").and_then(|value| {
+            let number = value.parse().ok().filter(|number| *number <= 100_000);
+            if number.is_none() {
+                problems.push(missing(
+                    "RATE_LIMIT_PER_MINUTE",
+                    "it is no number of requests: expected 1 to 100000, or 0 for no limit",
+                ));
+            }
+            number
+        });
         let mut policy = Policy::default();
         read_policy(&mut policy, &get, &mut problems);
         let mut x = x::Config::new(policy.call_deadline_ms);
@@ -134,6 +146,7 @@ impl Settings {
             public_url,
             api_token,
             user_id: UserId(get("PSN_USER").unwrap_or_else(|| "default".to_owned())),
+            rate_limit_per_minute,
             policy,
             platforms: platforms::Settings {
                 x,
@@ -318,6 +331,8 @@ mod tests {
         assert_eq!(with("LOOKUP_DELAYS_MS", "1000,5000"), Err(vec!["LOOKUP_DELAYS_MS"]));
         assert_eq!(with("LOOKUP_DELAYS_MS", "1000,20000"), Ok(()));
         assert_eq!(with("CALL_DEADLINE_MS", "soon"), Err(vec!["CALL_DEADLINE_MS"]));
+        assert_eq!(with("RATE_LIMIT_PER_MINUTE", "-1"), Err(vec!["RATE_LIMIT_PER_MINUTE"]));
+        assert_eq!(with("RATE_LIMIT_PER_MINUTE", "0"), Ok(()));
         assert_eq!(
             with("HUB_ENCRYPTION_KEY_FORMER", "00"),
             Err(vec!["HUB_ENCRYPTION_KEY_FORMER"])

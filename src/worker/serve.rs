@@ -1,6 +1,7 @@
 //! What the runtime calls from outside: requests and cron events.
 
 use crate::api::auth::ApiToken;
+use crate::api::rate::{Limiter, PER_MINUTE_DEFAULT};
 use crate::api::served::{self, Streamed};
 use crate::api::store_accounts::{NoAccounts, StoreAccounts};
 use crate::api::{self, Accounts, ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner};
@@ -18,7 +19,7 @@ use crate::worker::objects::Bindings;
 use crate::worker::zones::IntlZones;
 use crate::worker::{describe, http, settings};
 use axum::body::Body;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tower_service::Service;
 use worker::send::SendFuture;
 use worker::web_sys::{Request, Response};
@@ -49,6 +50,13 @@ impl TaskRunner for Tasks {
             Some(tasks::run(Task::find(name)?, self.0.as_ref()?, true).await)
         }))
     }
+}
+
+/// What this isolate knows of how fast tokens ask: it outlives the request.
+fn limiter(settings: &Settings) -> Arc<Limiter> {
+    static KEPT: OnceLock<Arc<Limiter>> = OnceLock::new();
+    let per_minute = settings.rate_limit_per_minute.unwrap_or(PER_MINUTE_DEFAULT);
+    Arc::clone(KEPT.get_or_init(|| Arc::new(Limiter::new(per_minute))))
 }
 
 fn missing(items: Vec<Missing>) -> Vec<MissingVariable> {
@@ -97,6 +105,7 @@ async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker:
     let mut api_settings = ApiSettings {
         api_token: None,
         user_id: UserId::from("default"),
+        limiter: Arc::default(),
         version: version(&env),
         keys: None,
         addresses: None,
@@ -109,6 +118,7 @@ async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker:
         Ok(settings) => {
             api_settings.api_token = ApiToken::new(settings.api_token.expose());
             api_settings.user_id = settings.user_id.clone();
+            api_settings.limiter = limiter(&settings);
             api_settings.x = settings.platforms.x.allowance.clone();
             api_settings.keys = settings.sealer().ok().as_ref().map(KeyNames::from);
             api_settings.addresses = settings.address_signer().ok();

@@ -293,6 +293,7 @@ pub fn snapshot(plan: Plan) -> PostSnapshot {
         username: Some("ada".to_owned()),
         addresses: Default::default(),
         similar: Vec::new(),
+        version: 1,
     }
 }
 
@@ -346,6 +347,7 @@ fn state(fake: &Fake, missing: Vec<MissingVariable>) -> Arc<App<Fake, Fake>> {
             x: psn::platforms::x::Allowance::default(),
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),
+            limiter: Default::default(),
             version: "0.1.0".to_owned(),
             keys: missing.is_empty().then(|| KeyNames {
                 seals_with: "702860da".to_owned(),

@@ -4,23 +4,25 @@ use crate::described;
 use crate::support::{Stage, World, postgres, sealer, stage};
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use psn::api::auth::ApiToken;
+use psn::api::rate::Limiter;
 use psn::api::store_accounts::StoreAccounts;
 use psn::api::store_rows::StoreRows;
-use psn::api::{ApiSettings, App, TaskAnswer, TaskRunner, router};
+use psn::api::{ApiSettings, App, KeyNames, TaskAnswer, TaskRunner, router};
 use psn::cli::ambient::SystemEntropy;
 use psn::cli::zones::BundledZones;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::domain::id::UserId;
 use psn::domain::time::Timestamp;
 use psn::platforms::oauth;
+use psn::ports::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
 use serde_json::Value;
 use std::sync::Arc;
 use tower_service::Service;
 
-const TOKEN: &str = "secret";
+pub const TOKEN: &str = "secret";
 
 /// A Monday: 2026-11-23T09:00:00Z.
 pub const NOW: Timestamp = Timestamp(1_795_424_400_000);
@@ -64,7 +66,21 @@ pub struct Client {
 
 pub struct Answer {
     pub status: u16,
+    #[allow(dead_code, reason = "not every test looks at them")]
+    pub headers: HeaderMap,
     pub body: Value,
+}
+
+/// A web in which nothing is found.
+struct Nowhere;
+
+impl HttpClient for Nowhere {
+    async fn send(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
+        Err(HttpError {
+            kind: HttpErrorKind::NotSent,
+            message: "there is no web here".to_owned(),
+        })
+    }
 }
 
 impl Answer {
@@ -93,6 +109,11 @@ impl Answer {
 
 impl Client {
     pub fn new(world: &World, user: &str) -> Self {
+        Self::limited(world, user, Limiter::default())
+    }
+
+    /// A worker with that limit for the tokens of people.
+    pub fn limited(world: &World, user: &str, limiter: Limiter) -> Self {
         let store = Arc::new(world.store());
         let oauth = oauth::Client::new(
             world.http().clone(),
@@ -113,13 +134,18 @@ impl Client {
                 reach: (world.http().clone(), world.around()),
             }),
             media: world.media_store(),
-            web: psn::api::media::Web::new(psn::net::Client::new().unwrap(), false),
+            web: psn::api::media::Web::new(Nowhere, false),
             zones: Box::new(BundledZones),
             settings: ApiSettings {
                 api_token: ApiToken::new(TOKEN),
                 user_id: UserId::from(user),
+                limiter: Arc::new(limiter),
                 version: "0.1.0".to_owned(),
-                keys: None,
+                keys: Some(KeyNames {
+                    seals_with: "0123abcd".to_owned(),
+                    opens: vec!["0123abcd".to_owned()],
+                    form: "psn1",
+                }),
                 addresses: None,
                 x: psn::platforms::x::Allowance::default(),
                 missing: Vec::new(),
@@ -144,9 +170,17 @@ impl Client {
 
     /// Sends a request; question and answer are held against the description.
     pub async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.call_with(method, path, body, &[]).await
+    }
+
+    /// The same with more headers.
+    pub async fn call_with(&self, method: &str, path: &str, body: Value, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = match &body {
             Value::Null => request.body(Body::empty()),
@@ -154,7 +188,7 @@ impl Client {
                 .header("content-type", "application/json")
                 .body(Body::from(body.to_string())),
         };
-        let response = self.router.clone().call(request.unwrap()).await.unwrap();
+        let response = self.router().call(request.unwrap()).await.unwrap();
         let (parts, content) = response.into_parts();
         let bytes = content.collect().await.unwrap().to_bytes();
         let answered: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
@@ -173,6 +207,7 @@ impl Client {
         );
         Answer {
             status: parts.status.as_u16(),
+            headers: parts.headers,
             body: answered,
         }
     }
@@ -185,6 +220,7 @@ impl Client {
         self.call("POST", path, body).await
     }
 
+    #[allow(dead_code, reason = "not every test needs it")]
     pub async fn delete(&self, path: &str) -> Answer {
         self.call("DELETE", path, Value::Null).await
     }

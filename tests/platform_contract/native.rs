@@ -244,6 +244,7 @@ fn api(world: &World, requests: &Arc<AtomicU64>) -> Router {
             x: settings.platforms.x.allowance.clone(),
             api_token: ApiToken::new("secret"),
             user_id: settings.user_id.clone(),
+            limiter: Default::default(),
             version: String::new(),
             keys: None,
             addresses: settings.address_signer().ok(),

@@ -41,6 +41,7 @@ fn api(world: &World) -> Router {
             x: psn::platforms::x::Allowance::default(),
             api_token: ApiToken::new("secret"),
             user_id: settings.user_id.clone(),
+            limiter: Default::default(),
             version: String::new(),
             keys: None,
             addresses: None,

@@ -4,7 +4,7 @@ use crate::setup::{Bed, NOW, TestStore, user};
 use psn::domain::id::{ApiTokenId, HubId};
 use psn::domain::time::Millis;
 use psn::store::api_tokens::{NewApiToken, digest};
-use psn::store::audit::Deed;
+use psn::store::audit::{Deed, DeedFilter};
 use psn::store::idempotency::{KeyedRequest, Known};
 use psn::store::joining::{Joined, Joining, NewHub, NewInvite};
 use psn::store::media_rows::MediumRow;
@@ -52,12 +52,19 @@ pub async fn a_token_speaks_for_its_user_until_it_ends(bed: Bed) {
         .unwrap()
         .unwrap();
     assert!(!again.is_unnoted);
-    let listed = store.api_token_list(&ada, &ada).await.unwrap();
+    let listed = store.api_token_page(&ada, &ada, None, None, 9).await.unwrap().items;
     assert_eq!(
         (listed.len(), listed[0].last_used_at, listed[0].name.as_str()),
         (1, Some(NOW), "laptop")
     );
-    assert!(store.api_token_list(&bob, &ada).await.unwrap().is_empty());
+    assert!(
+        store
+            .api_token_page(&bob, &ada, None, None, 9)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
     assert!(!store.api_token_revoke(&bob, &bearer.id, NOW).await.unwrap());
 
     let end = NOW + Millis::from_secs(86_400);
@@ -183,7 +190,15 @@ pub async fn whoever_leaves_is_out_at_once(bed: Bed) {
     assert!(!store.member_leave(&bob, (&hub, &ada), NOW).await.unwrap());
     assert!(!store.member_role(&ada, (&hub, &ada), Role::Member, NOW).await.unwrap());
     assert!(!store.member_leave(&ada, (&hub, &ada), NOW).await.unwrap());
-    assert_eq!(store.api_token_list(&ada, &bob).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .api_token_page(&ada, &bob, None, None, 9)
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
 
     assert!(store.member_leave(&ada, (&hub, &bob), NOW).await.unwrap());
     assert_eq!(
@@ -307,15 +322,28 @@ pub async fn settings_deeds_and_media(bed: Bed) {
         detail: serde_json::Map::new(),
     };
     for n in 1..=3 {
-        store.deed_add(&deed(n)).await.unwrap();
+        store.deeds_add(&[deed(n)]).await.unwrap();
     }
-    let listed = store.deed_list(&ada, None, 2).await.unwrap();
+    let listed = store.deed_list(&ada, &DeedFilter::default(), None, 2).await.unwrap();
     assert_eq!(
         listed.iter().map(|(_, deed)| deed.clone()).collect::<Vec<_>>(),
         [deed(3), deed(2)]
     );
-    assert_eq!(store.deed_list(&ada, Some(listed[1].0), 9).await.unwrap().len(), 1);
-    assert!(store.deed_list(&bob, None, 9).await.unwrap().is_empty());
+    assert_eq!(
+        store
+            .deed_list(&ada, &DeedFilter::default(), Some(listed[1].0), 9)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(
+        store
+            .deed_list(&bob, &DeedFilter::default(), None, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 
     // The zone: what psn was told, else what the legacy program has, whose `UTC` says nothing.
     let legacy =

@@ -309,7 +309,7 @@ async fn requests(store: &ExplainedStore) {
             .unwrap();
         store.labels_named(&who, &Labels::default()).await.unwrap();
         store.dead_letters(&who, None, 20).await.unwrap();
-        store.api_token_list(&who, &who).await.unwrap();
+        store.api_token_page(&who, &who, None, None, 9).await.unwrap();
     }
 }
 

@@ -306,9 +306,10 @@ pub async fn a_week_has_one_plan(bed: Bed) {
         week_start: week,
         week_end: plan.week_end,
         slots: slots.clone(),
+        expected: None,
         now: NOW,
     };
-    let saved = store.plan_save(&save).await.unwrap();
+    let saved = store.plan_save(&save).await.unwrap().unwrap();
     assert_eq!(
         (&saved.id, &saved.slots, saved.total_slots, saved.completed_slots),
         (&plan.id, &slots, 2, 0)
@@ -349,7 +350,18 @@ pub async fn a_week_has_one_plan(bed: Bed) {
         ..save
     };
     let (one, two) = tokio::join!(store.plan_save(&next), store.plan_save(&next));
-    assert_eq!(one.unwrap().id, two.unwrap().id);
+    let next_saved = one.unwrap().unwrap();
+    assert_eq!(next_saved.id, two.unwrap().unwrap().id);
+    // Whoever saw another version changes nothing; whoever saw this one does.
+    let other = |expected: &str, slots: &[PlanSlot]| PlanSave {
+        expected: Some(expected.to_owned()),
+        slots: slots.to_vec(),
+        ..next.clone()
+    };
+    let version = next_saved.version;
+    assert_eq!(store.plan_save(&other("another", &slots[..1])).await.unwrap(), None);
+    let changed = store.plan_save(&other(&version, &slots[..1])).await.unwrap();
+    assert_eq!(changed.map(|plan| plan.total_slots), Some(1));
     assert_eq!(bed.owner("select count(*) from weekly_plans").await, "3");
     assert_eq!(store.plan_get(&user("bob"), week).await.unwrap(), None);
 }

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod assistant;
+pub mod audit;
 #[cfg(feature = "dev")]
 pub mod bench;
 pub mod calendar;
@@ -27,6 +28,7 @@ pub mod settings;
 pub mod takeover;
 pub mod task;
 pub mod team;
+pub mod token;
 
 use crate::cli::Context;
 use crate::cli::error::CliResult;
@@ -70,6 +72,11 @@ pub enum Command {
     Keys(keys::KeysCommand),
     /// Chat assistants: how they reach the worker, and commands for them
     Assistant(assistant::AssistantArgs),
+    /// Tokens for the API, for each person or program its own
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Who did what
+    Audit(audit::AuditArgs),
     /// Tasks that the worker otherwise runs by itself
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -120,6 +127,8 @@ impl Command {
             Self::Takeover(args) => takeover::run(context, args).await,
             Self::Keys(command) => command.run(context).await,
             Self::Assistant(args) => assistant::run(context, &args),
+            Self::Token(command) => command.run(context).await,
+            Self::Audit(args) => audit::run(context, args).await,
             Self::Task(command) => command.run(context).await,
             Self::Metrics(args) => metrics::run(context, args).await,
             Self::Init(args) => init::run(context, args).await,

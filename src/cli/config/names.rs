@@ -130,6 +130,11 @@ pub const GROUPS: &[Group] = &[
             ),
             variable("PSN_USER", "whom the API token stands for", ""),
             variable(
+                "RATE_LIMIT_PER_MINUTE",
+                "requests a minute of each token of a person; 300 unless set, 0 for no limit",
+                "",
+            ),
+            variable(
                 "SEAL_FORM",
                 "`legacy` while the Trigger.dev program reads the same rows",
                 "",

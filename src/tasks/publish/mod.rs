@@ -213,6 +213,13 @@ where
                 schedule,
                 labels,
             } => return self.amend(content, schedule, labels).await,
+            PostRequest::IfUnchanged { version, request } => {
+                // Nothing comes between this look and the decision: requests wait for nothing before they decide.
+                return match self.state()?.len == version {
+                    true => Box::pin(self.answer(*request)).await,
+                    false => Ok(PostReply::Changed),
+                };
+            }
             PostRequest::Submit { user } => Command::Submit { user },
             PostRequest::Review {
                 verdict,
@@ -414,6 +421,7 @@ where
             username,
             addresses: self.addresses()?,
             similar,
+            version: state.len,
         })))
     }
 

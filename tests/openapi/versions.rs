@@ -1,0 +1,163 @@
+//! `ETag` and `If-Match`: what others changed meanwhile is not overwritten.
+
+use crate::bench::{Answer, Bench};
+use psn::domain::time::Millis;
+use serde_json::{Value, json};
+
+fn tag(answer: &Answer) -> String {
+    answer.headers["etag"].to_str().unwrap().to_owned()
+}
+
+/// Changes a thing twice with the version that was read first: the second change is refused, and taken with the new version.
+async fn changes_once(bench: &Bench, method: &str, path: &str, bodies: [Value; 3]) {
+    let client = &bench.ada;
+    // Rows tell versions by the time of their change, to the millisecond.
+    let later = || bench.stage.world.clock().0.advance(Millis(1));
+    later();
+    let read = client.get(path).await;
+    let first = tag(&read);
+    assert!(first.starts_with('"') && first.ends_with('"'), "{path}: {first}");
+    assert_eq!(tag(&client.get(path).await), first, "{path}: read again");
+    let [one, two, three] = bodies;
+    let changed = client.call_with(method, path, one, &[("if-match", &first)]).await;
+    assert_eq!(changed.status, 200, "{path}: {}", changed.body);
+    let second = tag(&changed);
+    assert_ne!(first, second, "{path}");
+    later();
+    let late = client
+        .call_with(method, path, two.clone(), &[("if-match", &first)])
+        .await;
+    assert_eq!(
+        (late.status, &late.body["type"]),
+        (412, &json!("/problems/precondition-failed")),
+        "{path}"
+    );
+    assert_eq!(tag(&client.get(path).await), second, "{path}: nothing was changed");
+    later();
+    let taken = client.call_with(method, path, two, &[("if-match", &second)]).await;
+    assert_eq!(taken.status, 200, "{path}: {}", taken.body);
+    later();
+    // Any version will do, or none is named.
+    let any = client.call_with(method, path, three, &[("if-match", "*")]).await;
+    assert_eq!(any.status, 200, "{path}: {}", any.body);
+    let wrong = client.call_with(method, path, json!({}), &[("if-match", "12")]).await;
+    assert!([400, 422].contains(&wrong.status), "{path}: {}", wrong.status);
+}
+
+#[tokio::test]
+async fn what_was_changed_meanwhile_is_not_overwritten() {
+    let bench = Bench::new("versions").await;
+    let ada = &bench.ada;
+    let words = |name: &str| ["one", "two", "three"].map(|word| json!({ name: word }));
+    let made = ada
+        .post("/v1/posts", json!({ "platform": "x", "content": "zero" }))
+        .await
+        .ok();
+    let post = format!("/v1/posts/{}", made["posts"][0]["id"].as_str().unwrap());
+    changes_once(&bench, "PATCH", &post, words("content")).await;
+    let idea = ada.post("/v1/ideas", json!({ "title": "zero" })).await.ok();
+    changes_once(
+        &bench,
+        "PATCH",
+        &format!("/v1/ideas/{}", idea["id"].as_str().unwrap()),
+        words("title"),
+    )
+    .await;
+    let series = json!({ "name": "zero", "platform": "x", "cadence": "weekly" });
+    let series = ada.post("/v1/series", series).await.ok();
+    changes_once(
+        &bench,
+        "PATCH",
+        &format!("/v1/series/{}", series["id"].as_str().unwrap()),
+        words("name"),
+    )
+    .await;
+    let zones = ["Europe/Berlin", "Europe/Paris", "Asia/Tokyo"].map(|zone| json!({ "time_zone": zone }));
+    changes_once(&bench, "PATCH", "/v1/settings", zones).await;
+    let plan = |topic: &str| json!({ "slots": [{ "day": "monday", "platform": "x", "topic": topic }] });
+    ada.call("PUT", "/v1/plans/next", plan("zero")).await.ok();
+    changes_once(&bench, "PUT", "/v1/plans/next", ["one", "two", "three"].map(plan)).await;
+}
+
+#[tokio::test]
+async fn a_command_counts_for_the_post_that_was_seen() {
+    let bench = Bench::new("commands").await;
+    let ada = &bench.ada;
+    let made = ada
+        .post("/v1/posts", json!({ "platform": "x", "content": "zero" }))
+        .await
+        .ok();
+    let path = format!("/v1/posts/{}", made["posts"][0]["id"].as_str().unwrap());
+    let seen = tag(&ada.get(&path).await);
+    ada.patch(&path, json!({ "content": "one" })).await.ok();
+    for (method, at) in [("POST", format!("{path}/publish")), ("DELETE", path.clone())] {
+        let late = ada.call_with(method, &at, Value::Null, &[("if-match", &seen)]).await;
+        assert_eq!(late.status, 412, "{method} {at}: {}", late.body);
+    }
+    assert_eq!(ada.get(&path).await.ok()["status"], "draft");
+    let seen = tag(&ada.get(&path).await);
+    let published = ada
+        .call_with("POST", &format!("{path}/publish"), Value::Null, &[("if-match", &seen)])
+        .await;
+    assert_eq!(published.status, 200, "{}", published.body);
+}
+
+#[tokio::test]
+async fn every_list_has_pages_and_refuses_what_it_does_not_know() {
+    let bench = Bench::new("lists").await;
+    let ada = &bench.ada;
+    for n in 0..3 {
+        let title = format!("number {n}");
+        ada.post("/v1/posts", json!({ "platform": "x", "content": title }))
+            .await
+            .ok();
+        ada.post("/v1/ideas", json!({ "title": title })).await.ok();
+        ada.post(
+            "/v1/series",
+            json!({ "name": title, "platform": "x", "cadence": "weekly" }),
+        )
+        .await
+        .ok();
+        ada.post("/v1/tokens", json!({ "name": title })).await.ok();
+    }
+    for path in [
+        "posts", "ideas", "series", "tokens", "audit", "tasks", "accounts", "media", "metrics",
+    ] {
+        let path = format!("/v1/{path}");
+        let (mut seen, mut pages, mut query) = (Vec::new(), 0, String::from("limit=1"));
+        loop {
+            let page = ada.get(&format!("{path}?{query}")).await.ok();
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= 1, "{path}");
+            seen.extend(items.iter().cloned());
+            pages += 1;
+            match page["next_cursor"].as_str() {
+                Some(cursor) => query = format!("limit=1&cursor={cursor}"),
+                None => break,
+            }
+        }
+        let whole = ada.get(&path).await.ok();
+        assert_eq!(whole["items"].as_array().unwrap(), &seen, "{path}");
+        assert!(pages >= seen.len(), "{path}");
+        for wrong in ["limit=0", "limit=x", "cursor=%3F", "colour=red"] {
+            let refused = ada.get(&format!("{path}?{wrong}")).await;
+            assert_eq!(refused.status, 422, "{path}?{wrong}");
+        }
+    }
+    let at = |time: &str| json!({ "platform": "x", "content": time, "scheduled_at": time });
+    for time in ["2026-12-01T09:00:00Z", "2026-12-02T09:00:00Z"] {
+        ada.post("/v1/posts", at(time)).await.ok();
+    }
+    for (query, count) in [
+        ("status=draft", 3),
+        ("status=draft,scheduled", 5),
+        ("status=failed", 0),
+        ("platform=linkedin", 0),
+        ("scheduled_from=2026-12-02T00:00:00Z", 1),
+        ("scheduled_before=2026-12-02T00:00:00Z", 1),
+        ("group_id=none", 0),
+    ] {
+        let found = ada.get(&format!("/v1/posts?{query}")).await.ok();
+        assert_eq!(found["items"].as_array().unwrap().len(), count, "{query}");
+    }
+}
