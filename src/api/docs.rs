@@ -158,7 +158,7 @@ impl<'a> Page<'a> {
     }
 
     fn navigation(&self, html: &mut String, tags: &[(&str, Vec<Operation<'_>>)]) {
-        html.push_str("<nav><a class=\"home\" href=\"/docs\">psn</a>\n<details><summary>Contents</summary>\n");
+        html.push_str("<nav><a class=\"home\" href=\"/docs\">psn</a>\n<details open><summary>Contents</summary>\n");
         for (tag, operations) in tags {
             let _ = write!(html, "<h2>{}</h2>\n<ul>\n", escape(tag));
             for operation in operations {
