@@ -36,6 +36,7 @@ enum Thing {
     Idea,
     Series,
     Hub,
+    Token,
 }
 
 /// How a route is tried as Ada.
@@ -50,7 +51,7 @@ enum Try {
     Nobodys(&'static str),
 }
 
-use Thing::{Account, Hub, Idea, Medium, Post, Series};
+use Thing::{Account, Hub, Idea, Medium, Post, Series, Token};
 use Try::{Named, Nobodys, Operators, Own};
 
 const NOTHING: Value = Value::Null;
@@ -62,6 +63,16 @@ fn tries() -> Vec<(&'static str, &'static str, Try)> {
     let one = json!({"platform": "x", "content": "hers"});
     vec![
         ("GET", "/healthz", Nobodys("answers without a token")),
+        ("GET", "/docs", Nobodys("answers without a token")),
+        ("GET", "/v1/tokens", Own(BARE, NOTHING)),
+        (
+            "POST",
+            "/v1/tokens",
+            Own(BARE, json!({"name": "hers", "scopes": ["read"]})),
+        ),
+        ("GET", "/v1/tokens/{id}", Named(Token, NOTHING)),
+        ("DELETE", "/v1/tokens/{id}", Named(Token, NOTHING)),
+        ("GET", "/v1/audit", Own(BARE, NOTHING)),
         ("GET", "/openapi.json", Nobodys("answers without a token")),
         (
             "GET",
@@ -201,6 +212,8 @@ impl Ground {
     }
 
     async fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+        // Slowly enough for one token.
+        self.stage.world.advance(Millis(2_000));
         let request = Request::builder().method(method).uri(path);
         let request = request.header("authorization", format!("Bearer {}", self.token));
         let request = match body {
@@ -313,6 +326,8 @@ async fn bobs_things(stage: &Stage) -> (BTreeMap<Thing, Vec<String>>, String) {
         .await
         .ok();
     let hub = id(&bob.post("/v1/hubs", json!({"slug": "bobs", "name": MARK})).await.ok());
+    let token = json!({"name": MARK, "scopes": ["read"]});
+    let token = id(&bob.post("/v1/tokens", token).await.ok());
     let invites = format!("/v1/hubs/{hub}/invites");
     bob.post(&invites, json!({})).await.ok();
     let invite = id(&bob.get(&invites).await.ok()["items"][0]);
@@ -323,6 +338,7 @@ async fn bobs_things(stage: &Stage) -> (BTreeMap<Thing, Vec<String>>, String) {
         (Idea, vec![idea]),
         (Series, vec![series]),
         (Hub, vec![hub]),
+        (Token, vec![token]),
     ]);
     (things, invite)
 }
