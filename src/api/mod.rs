@@ -45,7 +45,7 @@ mod takeover;
 mod tasks;
 mod tokens;
 mod trial;
-mod validate;
+pub mod validate;
 mod week;
 
 use crate::domain::hub::JOIN_PATH;

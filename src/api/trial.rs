@@ -4,10 +4,11 @@ use crate::api::auth::Caller;
 use crate::api::body;
 use crate::api::posts::find;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::request::WantedMedium;
 use crate::api::rows::Rows;
 use crate::api::scopes::Scope;
-use crate::api::{App, Shared};
-use crate::domain::id::{AccountId, PostId};
+use crate::api::{App, Shared, content};
+use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::media::{MediaId, Medium};
 use crate::ports::objects::{AccountReply, AccountRequest, Objects};
 use crate::tasks::account_test::{TOPIC, Trial};
@@ -58,9 +59,9 @@ pub async fn run<O: Objects, R: Rows>(
     if let Some(post_id) = &post_id {
         trial.parts = parts(&app, &caller, &id, post_id, delete).await?;
     }
-    if let Some(medium_id) = &parsed {
+    if let Some(medium_id) = parsed {
         caller.needs(Scope::Write)?;
-        trial.medium = Some(medium(&app, medium_id).await?);
+        trial.medium = Some(medium(&app, &caller.user, medium_id).await?);
     }
     let request = AccountRequest::Usable {
         user_id: caller.user.clone(),
@@ -102,13 +103,18 @@ async fn parts<O: Objects, R>(
         .collect())
 }
 
-async fn medium<O, R>(app: &App<O, R>, id: &MediaId) -> Result<Medium, Problem> {
-    match app.media.find(id).await {
-        Ok(Some(medium)) => Ok(medium),
-        Ok(None) => Err(Problem::field(
-            "medium_id",
-            "this medium is not there: upload it with `psn media add`",
-        )),
-        Err(error) => Err(Problem::new(ProblemKind::Unavailable, error.to_string())),
-    }
+/// A medium of the caller.
+async fn medium<O, R>(app: &App<O, R>, user: &UserId, id: MediaId) -> Result<Medium, Problem> {
+    let wanted = WantedMedium {
+        id,
+        part: 1,
+        alt_text: None,
+        title: None,
+    };
+    let found = content::media(app, user, &[wanted]).await?;
+    found
+        .into_iter()
+        .flatten()
+        .next()
+        .ok_or_else(|| Problem::field("medium_id", "this medium is not there: upload it with `psn media add`"))
 }

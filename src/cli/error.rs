@@ -10,6 +10,10 @@ pub enum Blame {
     Outcome,
     /// Arguments, files or settings are wrong; nothing was tried: exit code 2, as for unknown options.
     Input,
+    /// A person has to decide or do something before it can go on: exit code 3.
+    Person,
+    /// It still goes on by itself: exit code 4.
+    Later,
 }
 
 /// An error of the command line. Holds no secret: whoever makes one sees to that.
@@ -66,6 +70,8 @@ impl CliError {
         match self.blame {
             Blame::Outcome => 1,
             Blame::Input => 2,
+            Blame::Person => 3,
+            Blame::Later => 4,
         }
     }
 

@@ -10,6 +10,7 @@ pub mod config;
 pub mod confirm;
 pub mod database;
 pub mod error;
+pub mod examples;
 #[cfg(feature = "dev")]
 pub mod local;
 pub mod neon_console;
@@ -20,7 +21,7 @@ use crate::cli::commands::Command;
 use crate::cli::config::{Settings, Variables, project_root};
 use crate::cli::error::CliResult;
 use crate::cli::printer::Printer;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,7 +41,10 @@ const AFTER_HELP: &str = "\
 Settings come from PSN_URL, PSN_API_TOKEN, DATABASE_URL, NEON_SQL_URL and HUB_ENCRYPTION_KEY;
 what is not set is taken from the local stack last started from this clone (`scripts/dev`).
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong arguments, files or settings.";
+PSN_HUB names one of several hubs.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong arguments, files or settings;
+of `post watch` also 3 (a person is needed) and 4 (it still goes on).";
 
 /// What every command gets.
 #[derive(Clone, Debug)]
@@ -69,9 +73,18 @@ impl Context {
     }
 }
 
+/// The program's arguments, with examples.
+#[must_use]
+pub fn program() -> clap::Command {
+    examples::with_examples(Cli::command())
+}
+
 /// Runs the program with the arguments of the process.
 pub async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = program()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -100,10 +113,8 @@ pub async fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_arguments_are_sound() {
-        super::Cli::command().debug_assert();
+        super::program().debug_assert();
     }
 }

@@ -154,6 +154,40 @@ pub fn excerpt(text: &str, width: usize) -> String {
     cut
 }
 
+/// A text that someone else wrote, whole, in lines of at most `width` columns: its own line breaks stay, long lines are
+/// broken between words where there are some. Safe for a terminal like [`excerpt`].
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let mut current = String::new();
+        let mut used = 0;
+        for word in excerpt(line, usize::MAX).split_inclusive(' ') {
+            let wide: usize = word.chars().map(columns).sum();
+            let shown: usize = word.trim_end().chars().map(columns).sum();
+            if used > 0 && used + shown > width {
+                lines.push(std::mem::take(&mut current));
+                used = 0;
+            }
+            if shown <= width {
+                current.push_str(word);
+                used += wide;
+                continue;
+            }
+            for letter in word.chars() {
+                if used + columns(letter) > width {
+                    lines.push(std::mem::take(&mut current));
+                    used = 0;
+                }
+                current.push(letter);
+                used += columns(letter);
+            }
+        }
+        lines.push(current);
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// A text cut or filled up with spaces to `width` columns.
 #[must_use]
 pub fn cell(text: &str, width: usize) -> String {
@@ -181,5 +215,14 @@ mod tests {
         assert_eq!(excerpt("a\nb\x1b[2Jc\u{202e}d", 20), "a b[2Jcd");
         assert_eq!(excerpt("abcdef", 4), "abc…");
         assert_eq!(excerpt("漢字漢字", 6), "漢字…");
+    }
+
+    #[test]
+    fn a_whole_text_is_broken_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a\n\nb\x1b[2J", 9), ["a", "", "b[2J"]);
+        assert_eq!(wrapped("ab abcdefgh", 4), ["ab", "abcd", "efgh"]);
+        assert_eq!(wrapped("漢字漢字", 5), ["漢字", "漢字"]);
+        assert_eq!(wrapped("", 5), [""]);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::bench::{Answer, Bench, Client};
 use crate::support::KEY;
+use psn::dev::neon::{NeonEndpoint, NeonOptions};
 use psn::domain::time::Millis;
 use serde_json::{Value, json};
 
@@ -287,4 +288,78 @@ async fn somebody_who_is_here_already_joins_with_their_token() {
         .post("/v1/join", json!({"code": code}))
         .await;
     assert_eq!(refused.status, 401);
+}
+
+/// F-35 and F-36: each hub has a key of its own, its slug is a plain name, and no file that is there is overwritten.
+#[tokio::test]
+async fn a_hub_is_made_with_a_key_of_its_own() {
+    let server = crate::support::postgres().await;
+    let endpoint = NeonEndpoint::start(NeonOptions::local(server.port())).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_owned();
+    let psn = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_psn"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PSN_ROOT", &root)
+            .env("NEON_SQL_URL", endpoint.sql_url());
+        tokio::task::spawn_blocking(move || {
+            let output = command.output().unwrap();
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            (
+                output.status.code().unwrap(),
+                text(&output.stdout),
+                text(&output.stderr),
+            )
+        })
+    };
+    for slug in ["../x", "My-Team", "-a", ""] {
+        let (code, _, said) = psn(&["hub", "create", slug]).await.unwrap();
+        assert_eq!(code, 2, "{slug}: {said}");
+    }
+    assert!(!root.join(".hubs").exists());
+    let mut keys = Vec::new();
+    for slug in ["one", "two"] {
+        let url = server.create_database(&format!("hub_{slug}"), None).await.unwrap();
+        let file = root.join("url");
+        std::fs::write(&file, &url).unwrap();
+        let file = file.to_str().unwrap();
+        let (code, out, said) = psn(&[
+            "hub",
+            "create",
+            slug,
+            "--name",
+            "A hub",
+            "--database",
+            file,
+            "--admin",
+            "ada",
+            "--json",
+        ])
+        .await
+        .unwrap();
+        assert_eq!(code, 0, "{said}");
+        assert!(!out.contains("postgres") && !said.contains(&url), "{out} {said}");
+        let path = root.join(format!(".hubs/{slug}.json"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let hub: Value = serde_json::from_str(&text).unwrap();
+        keys.push(hub["encryptionKey"].as_str().unwrap().to_owned());
+        let member = "select user_id, hub_id, role from team_members";
+        let rows = server.owner_script(&format!("hub_{slug}"), member).await.unwrap();
+        let id = hub["hubId"].as_str().unwrap().to_owned();
+        assert_eq!(rows, [["ada".to_owned(), id, "admin".to_owned()].map(Some)]);
+        // Again: the file stays, and nobody else becomes its admin.
+        assert_eq!(psn(&["hub", "create", slug, "--json"]).await.unwrap().0, 0);
+        assert_eq!(psn(&["hub", "create", slug, "--admin", "eve"]).await.unwrap().0, 1);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    assert_ne!(keys[0], keys[1]);
+    let (code, listed, _) = psn(&["hub", "list", "--json"]).await.unwrap();
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((code, listed["items"].as_array().unwrap().len()), (0, 2), "{listed}");
+    assert!(
+        keys.iter()
+            .all(|key| key.len() == 64 && !listed.to_string().contains(key))
+    );
 }

@@ -23,8 +23,10 @@ const ASKED_FOR: [&str; 9] = [
 ];
 
 /// Native only: sockets, threads, a terminal.
-const NOT_IN_WORKER: [&str; 13] = [
+const NOT_IN_WORKER: [&str; 15] = [
     "clap",
+    "clap_complete",
+    "clap_mangen",
     "hyper",
     "hyper-util",
     "mio",

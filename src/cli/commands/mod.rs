@@ -14,12 +14,14 @@ pub mod destroy;
 pub mod dev;
 pub mod doctor;
 pub mod export;
+pub mod hub;
 pub mod idea;
 pub mod init;
 pub mod keys;
 pub mod media;
 pub mod metrics;
 pub mod migrate;
+pub mod pages;
 pub mod plan;
 pub mod post;
 pub mod secrets;
@@ -61,6 +63,9 @@ pub enum Command {
     /// What you set once, such as your time zone
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
+    /// Hubs: those of this clone, and another one
+    #[command(subcommand)]
+    Hub(hub::HubCommand),
     /// Who belongs to a hub, and how others come in
     #[command(subcommand)]
     Team(team::TeamCommand),
@@ -97,6 +102,12 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Take a hub's worker away
     Destroy(destroy::DestroyArgs),
+    /// Print what a shell needs to complete the commands of psn
+    #[command(after_help = pages::COMPLETION_EXAMPLES)]
+    Completions(pages::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    #[command(after_help = pages::MAN_EXAMPLES)]
+    Man(pages::ManArgs),
     /// Run the local stack until interrupted
     #[cfg(feature = "dev")]
     Dev(dev::DevArgs),
@@ -123,6 +134,7 @@ impl Command {
             Self::Plan(command) => command.run(context).await,
             Self::Calendar(args) => calendar::run(context, args).await,
             Self::Settings(command) => command.run(context).await,
+            Self::Hub(command) => command.run(context).await,
             Self::Team(command) => command.run(context).await,
             Self::Takeover(args) => takeover::run(context, args).await,
             Self::Keys(command) => command.run(context).await,
@@ -138,6 +150,8 @@ impl Command {
             Self::Doctor(args) => doctor::run(context, args).await,
             Self::Export(args) => export::run(context, args).await,
             Self::Destroy(args) => destroy::run(context, args).await,
+            Self::Completions(args) => pages::completions(context, args),
+            Self::Man(args) => pages::man(context, args),
             #[cfg(feature = "dev")]
             Self::Dev(args) => dev::run(context, args).await,
             #[cfg(feature = "dev")]
@@ -153,6 +167,7 @@ impl Command {
         match self {
             #[cfg(feature = "dev")]
             Self::Dev(_) | Self::Demo(_) => false,
+            Self::Completions(_) => false,
             _ => true,
         }
     }

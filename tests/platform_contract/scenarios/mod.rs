@@ -7,6 +7,7 @@ mod people;
 mod success;
 pub mod together;
 mod tokens;
+mod tried;
 
 use crate::bench::Bench;
 use crate::place::Boxed;
@@ -59,6 +60,7 @@ pub const ALL: &[Scenario] = list![
     alone tokens::expired_token_is_refreshed_before_publish,
     alone tokens::new_token_is_durable_before_the_call,
     beside tokens::dead_token_keeps_the_post_until_the_account_is_connected,
+    beside tried::account_is_tried_and_nothing_is_left_unsaid,
     beside people::cancelled_before_its_time_it_never_goes_out,
     beside people::cancelled_in_flight_it_says_what_is_out,
     beside people::cancelled_while_it_is_prepared_it_never_goes_out,

@@ -12,7 +12,7 @@ use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::excerpt;
 use crate::domain::id::PostId;
 use crate::domain::platform::Platform;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
 use crate::platforms;
 use crate::ports::clock::Clock;
 use crate::tasks::account_test::TOPIC;
@@ -34,6 +34,8 @@ What a live test does and costs is said before it begins. Stopped half way, the 
 
 /// Time between two looks at a post that goes out.
 const INTERVAL: Duration = Duration::from_millis(700);
+/// Time for the worker to try an account: a platform may take its time over a medium.
+const TRIAL_DEADLINE: Millis = Millis(60_000);
 /// Looks at a post that the platform does not show yet.
 const READS_MAX: u32 = 4;
 
@@ -177,13 +179,18 @@ impl Test<'_> {
 
     async fn ask(&self, body: &Value) -> CliResult<Value> {
         let path = format!("/v1/accounts/{}/test", segment(self.id()));
-        let answer = self.worker.post(&path, Some(body)).await.map_err(|error| {
-            let is_dead = error.problem.as_ref().is_some_and(|problem| problem["status"] == 409);
-            match is_dead {
-                true => error.hint(format!("run `psn account connect {}`", self.platform)),
-                false => error,
-            }
-        })?;
+        // Tried twice it comes to the same.
+        let answer = self
+            .worker
+            .post_slow(&path, body, TRIAL_DEADLINE)
+            .await
+            .map_err(|error| {
+                let is_dead = error.problem.as_ref().is_some_and(|problem| problem["status"] == 409);
+                match is_dead {
+                    true => error.hint(format!("run `psn account connect {}`", self.platform)),
+                    false => error,
+                }
+            })?;
         Ok(answer["tried"].clone())
     }
 

@@ -82,9 +82,11 @@ pub enum PostCommand {
         /// The post's id
         id: String,
     },
-    /// Follow a post until it rests; exit code 0 only when it is published
+    /// Follow a post until it rests: exit code 0 published, 1 stopped, 3 needs you, 4 still going on
+    #[command(after_help = "Examples:\n  psn post watch ID\n  psn post watch ID --timeout 60 --json")]
     Watch(watch::WatchArgs),
-    /// Check a text without storing anything
+    /// Show a post as it will look, with lengths, warnings and price, and store nothing
+    #[command(after_help = write::VALIDATE_EXAMPLES, override_usage = "psn post validate [OPTIONS] [FILE]")]
     Validate(write::ValidateArgs),
 }
 

@@ -3,7 +3,7 @@
 use super::{event_line, path, state_words, whole};
 use crate::cli::Context;
 use crate::cli::client::Worker;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{Blame, CliError, CliResult};
 use clap::Args;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -24,7 +24,8 @@ pub struct WatchArgs {
     timeout: Option<u64>,
 }
 
-/// Prints each event as it comes; ends when the post rests, well only if it is published.
+/// Prints each event as it comes, a line each; a terminal also shows how the post is now. Ends when the post rests: well only
+/// if it is published, otherwise the exit code says whether a person is needed.
 pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliResult {
     let printer = &context.printer;
     let began = Instant::now();
@@ -35,6 +36,7 @@ pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliRe
         match look(worker, &path).await {
             Ok((post, events)) => {
                 away_since = None;
+                printer.fleeting("");
                 if !printer.is_json() {
                     events
                         .iter()
@@ -45,6 +47,7 @@ pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliRe
                 if post.get("resting") == Some(&Value::Bool(true)) {
                     return rested(context, &post, &events);
                 }
+                printer.fleeting(&now(&post));
             }
             // A worker that is being started again answers soon; one that refuses will go on refusing.
             Err(error) if error.problem.is_some() => return Err(error),
@@ -55,10 +58,11 @@ pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliRe
             .timeout
             .is_some_and(|secs| began.elapsed() >= Duration::from_secs(secs))
         {
-            return Err(
-                CliError::outcome(format!("the post does not rest after {} s", began.elapsed().as_secs()))
-                    .hint("it goes on by itself; watch it again or give a longer `--timeout`"),
-            );
+            printer.fleeting("");
+            let mut error = CliError::outcome(format!("the post does not rest after {} s", began.elapsed().as_secs()))
+                .hint("it goes on by itself; watch it again or give a longer `--timeout`");
+            error.blame = Blame::Later;
+            return Err(error);
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -74,6 +78,23 @@ async fn look(worker: &Worker, path: &str) -> CliResult<(Value, Vec<Value>)> {
     Ok((post, events))
 }
 
+/// How it is now, in one line that the next takes the place of: what each part does, and what the post waits for.
+fn now(post: &Value) -> String {
+    let mark = |part: &Value| match part.get("state").and_then(Value::as_str) {
+        Some("published") => '●',
+        Some("sending") => '◐',
+        Some("unknown") => '?',
+        Some("failed") => '✕',
+        _ => '○',
+    };
+    let parts = post
+        .get("parts")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let marks: String = parts.iter().take(40).map(mark).collect();
+    format!("  {marks}  {}", state_words(post))
+}
+
 fn rested(context: &Context, post: &Value, events: &[Value]) -> CliResult {
     let published = post.get("status").and_then(Value::as_str) == Some("published");
     if context.printer.is_json() {
@@ -86,5 +107,12 @@ fn rested(context: &Context, post: &Value, events: &[Value]) -> CliResult {
     }
     let mut error = CliError::outcome(format!("the post is not published: {}", state_words(post)));
     error.printed = context.printer.is_json();
+    if post.get("sub_status").and_then(Value::as_str) == Some("needs_review") {
+        error.blame = Blame::Person;
+        let id = post.get("id").and_then(Value::as_str).unwrap_or("ID");
+        error = error.hint(format!(
+            "look on the platform, then say what became of it: `psn post resolve {id} …`"
+        ));
+    }
     Err(error)
 }

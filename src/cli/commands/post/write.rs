@@ -4,11 +4,14 @@ use super::attach::AttachArgs;
 use super::labels::LabelArgs;
 use super::{path, posts_of, render, time};
 use crate::cli::Context;
+use crate::cli::ambient::SYSTEM;
 use crate::cli::client::{Worker, field_error};
 use crate::cli::error::{CliError, CliResult, file_reason};
-use crate::cli::printer::{Printer, Style, excerpt};
+use crate::cli::printer::{Printer, Style, excerpt, wrapped};
 use crate::domain::limits::BODY_BYTES_MAX;
+use crate::ports::clock::Clock;
 use clap::Args;
+use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value, json};
 use std::io::Read;
 
@@ -73,11 +76,26 @@ pub struct CreateArgs {
     body: BodyArgs,
 }
 
+/// Shown behind the help of `validate`.
+pub const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  psn post validate thread.txt
+  psn post validate --text \"Hello\" --platform linkedin
+  psn post validate --offline --part \"one\" --part \"two\"
+
+FILE holds one text; `-` is stdin. Without a worker the text is looked at on this machine.";
+
+/// Columns of a text that is shown whole.
+const TEXT_WIDTH: usize = 70;
+
 /// A post to check.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
     #[command(flatten)]
     body: BodyArgs,
+    /// Ask no worker: look at the text on this machine
+    #[arg(long)]
+    offline: bool,
 }
 
 /// What changes in a post.
@@ -103,6 +121,10 @@ pub struct EditArgs {
 }
 
 impl ContentArgs {
+    fn is_given(&self) -> bool {
+        self.text.is_some() || self.file.is_some() || !self.parts.is_empty()
+    }
+
     fn read(&self) -> CliResult<Option<Value>> {
         if let Some(text) = &self.text {
             return Ok(Some(json!(text)));
@@ -146,6 +168,13 @@ pub fn read_text(file: &str) -> CliResult<String> {
 impl BodyArgs {
     /// The body of a request; files that go with it are sent first.
     async fn to_json(&self, context: &Context, worker: &Worker) -> CliResult<Value> {
+        let mut body = self.alone()?;
+        self.attached.put_into(&mut body, context, worker).await?;
+        Ok(Value::Object(body))
+    }
+
+    /// The body of a request without what goes with the text.
+    fn alone(&self) -> CliResult<Map<String, Value>> {
         if let Some(word) = self.loose.first() {
             return Err(CliError::input(format!("`{}` belongs to no option", excerpt(word, 40)))
                 .hint("the text follows `--text`, in quotes, or `--file FILE` reads it from a file"));
@@ -176,8 +205,7 @@ impl BodyArgs {
             body.insert("account_id".to_owned(), json!(account));
         }
         self.labels.put_into(&mut body);
-        self.attached.put_into(&mut body, context, worker).await?;
-        Ok(Value::Object(body))
+        Ok(body)
     }
 }
 
@@ -223,21 +251,39 @@ pub async fn edit(context: &Context, args: EditArgs) -> CliResult {
     render::post(context, &post)
 }
 
-/// Checks the post; ends well only if it could be published.
-pub async fn validate(context: &Context, args: ValidateArgs) -> CliResult {
-    let worker = Worker::from_settings(&context.settings()?)?;
-    let body = args.body.to_json(context, &worker).await?;
-    let report = worker.post("/v1/validate", Some(&body)).await?;
+/// Shows the post as it will look; ends well only if it could be published. Where no worker answers, the text is looked at
+/// here.
+pub async fn validate(context: &Context, mut args: ValidateArgs) -> CliResult {
+    let body = &mut args.body;
+    if let ([file], false) = (body.loose.as_slice(), body.content.is_given()) {
+        body.content.file = Some(file.clone());
+        body.loose.clear();
+    }
+    let worker = Worker::from_settings(&context.settings()?);
+    let report = match &worker {
+        Ok(worker) if !args.offline => {
+            let body = args.body.to_json(context, worker).await?;
+            match worker.post("/v1/validate", Some(&body)).await {
+                // Only where nobody is there at all: what a worker says counts.
+                Err(error) if error.problem.is_none() && args.body.attached.is_empty() => {
+                    alone(context, &body, Some(&error))?
+                }
+                report => report?,
+            }
+        }
+        Ok(_) => alone(context, &Value::Object(args.body.alone()?), None)?,
+        Err(error) => alone(context, &Value::Object(args.body.alone()?), Some(error))?,
+    };
     let printer = &context.printer;
     let valid = report.get("valid") == Some(&Value::Bool(true));
+    let parts = report
+        .get("parts")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     if printer.is_json() {
         printer.document(&report);
     } else {
-        let parts = report
-            .get("parts")
-            .and_then(Value::as_array)
-            .map_or(&[][..], Vec::as_slice);
-        parts.iter().for_each(|part| validated_part(printer, part));
+        parts.iter().for_each(|part| validated_part(printer, part, parts.len()));
         render::scheduled_as(printer, &report);
         render::cost(printer, &report);
         render::warnings(printer, &report);
@@ -253,7 +299,7 @@ pub async fn validate(context: &Context, args: ValidateArgs) -> CliResult {
             .unwrap_or_default()
     };
     let mut details: Vec<String> = list(&report).iter().map(field_error).collect();
-    for part in report.get("parts").and_then(Value::as_array).into_iter().flatten() {
+    for part in parts {
         for line in list(part).iter().map(field_error) {
             if !details.contains(&line) {
                 details.push(line);
@@ -266,19 +312,37 @@ pub async fn validate(context: &Context, args: ValidateArgs) -> CliResult {
     Err(error)
 }
 
-fn validated_part(printer: &Printer, part: &Value) {
+/// Looks at a text on this machine, and says what was not looked at.
+fn alone(context: &Context, body: &Value, why: Option<&CliError>) -> CliResult<Value> {
+    let kind = HeaderValue::from_static("application/json");
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
+    let bytes = body.to_string().into();
+    let report = crate::api::validate::alone(&headers, &bytes, SYSTEM.now());
+    let report = report.map_err(|_| CliError::input("this cannot be read as a post"))?;
+    let because = why.map_or_else(String::new, |error| format!(" ({error})"));
+    context.printer.warn(format!(
+        "no worker was asked{because}: this is the text alone, without what only it knows (similar posts, media, long posts)"
+    ));
+    Ok(report)
+}
+
+/// A part as it will look: its length, and the whole of its text.
+fn validated_part(printer: &Printer, part: &Value, parts_total: usize) {
     let number = |name: &str| part.get(name).and_then(Value::as_u64).unwrap_or_default();
     let wrong = part
         .get("errors")
         .and_then(Value::as_array)
         .is_some_and(|errors| !errors.is_empty());
     let count = format!("{:>3}/{}", number("weighted_length"), number("limit"));
-    let text = part.get("text").and_then(Value::as_str).unwrap_or_default();
     printer.data(format!(
-        "{:>4}  {}  {}",
+        "{:>2}/{parts_total}  {}",
         number("index"),
         printer.paint(if wrong { Style::Bad } else { Style::Good }, &count),
-        excerpt(text, 60)
     ));
+    let text = part.get("text").and_then(Value::as_str).unwrap_or_default();
+    for line in wrapped(text, TEXT_WIDTH) {
+        let bar = printer.paint(Style::Faint, "│");
+        printer.data(format!("      {bar} {line}").trim_end());
+    }
     render::warnings(printer, part);
 }

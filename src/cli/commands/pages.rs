@@ -1,0 +1,103 @@
+//! `psn completions` and `psn man`: what a shell and a reader are told of the program. Both need nothing but the program.
+
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::{Context, program};
+use clap::{Args, Command};
+use clap_complete::Shell;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Shown behind the help of `completions`.
+pub const COMPLETION_EXAMPLES: &str = "\
+Examples:
+  psn completions bash > ~/.local/share/bash-completion/completions/psn
+  psn completions zsh > \"${fpath[1]}/_psn\"
+  psn completions fish > ~/.config/fish/completions/psn.fish";
+
+/// Shown behind the help of `man`.
+pub const MAN_EXAMPLES: &str = "\
+Examples:
+  psn man | man -l -                       the page of `psn` itself
+  psn man --dir ~/.local/share/man/man1    a page for each command";
+
+/// Which shell.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell: bash, elvish, fish, powershell or zsh
+    shell: Shell,
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write a page for each command into this folder
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+/// Runs `completions`.
+///
+/// # Errors
+/// None: a reader that went away is none.
+pub fn completions(_: &Context, args: CompletionsArgs) -> CliResult {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut program(), "psn", &mut script);
+    let _ = std::io::stdout().lock().write_all(&script);
+    Ok(())
+}
+
+/// Runs `man`.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn man(context: &Context, args: ManArgs) -> CliResult {
+    let mut program = program();
+    program.build();
+    let Some(folder) = args.dir else {
+        let _ = std::io::stdout().lock().write_all(&page(&program)?);
+        return Ok(());
+    };
+    let failed = |path: &Path, error: &std::io::Error| {
+        CliError::outcome(format!("`{}` was not written: {error}", path.display()))
+            .hint("name a folder that you may write to")
+    };
+    std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
+    let mut written = 0;
+    for command in all(&program) {
+        let path = folder.join(format!("{}.1", name(&command)));
+        std::fs::write(&path, page(&command)?).map_err(|error| failed(&path, &error))?;
+        written += 1;
+    }
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.document(&serde_json::json!({ "folder": folder.display().to_string(), "pages": written }));
+        return Ok(());
+    }
+    printer.data(format!("{written} pages in {}", folder.display()));
+    Ok(())
+}
+
+/// `psn-post-create` for `psn post create`.
+fn name(command: &Command) -> String {
+    command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name())
+        .to_owned()
+}
+
+fn page(command: &Command) -> CliResult<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone())
+        .title(name(command))
+        .render(&mut page)
+        .map_err(|error| CliError::outcome(format!("a page could not be made: {error}")))?;
+    Ok(page)
+}
+
+/// A command and all below it, but those that only say what the help says.
+fn all(command: &Command) -> Vec<Command> {
+    let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+    let mut found = vec![command.clone()];
+    found.extend(below.flat_map(all));
+    found
+}
