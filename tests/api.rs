@@ -1,6 +1,15 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 //! The HTTP API from outside: requests through the router, answers compared as a whole.
 
+#[path = "api/approve.rs"]
+mod approve;
+#[path = "connect/browser.rs"]
+#[allow(
+    dead_code,
+    clippy::print_stdout,
+    reason = "it is opened in another way here, and says where it is missing"
+)]
+mod browser;
 #[path = "api/described.rs"]
 mod described;
 #[path = "api/fake.rs"]

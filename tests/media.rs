@@ -121,6 +121,7 @@ pub fn api(media: Arc<dyn MediaStore>) -> Router {
         clock: Box::new(ManualClock::new(Timestamp(1_795_424_400_000))),
         entropy: Box::new(SeededEntropy::new(7)),
         zones: Box::new(psn::cli::zones::BundledZones),
+        messaging: None,
         tasks: Box::new(Nothing),
         accounts: Box::new(NoAccounts),
         media,

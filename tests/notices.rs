@@ -6,12 +6,21 @@
 mod bench;
 #[path = "notices/channels.rs"]
 mod channels;
+#[path = "planning/bench.rs"]
+#[allow(dead_code, reason = "another test uses the rest of it")]
+mod client;
+#[path = "api/described.rs"]
+mod described;
 #[path = "notices/digests.rs"]
 mod digests;
 #[path = "notices/once.rs"]
 mod once;
 #[path = "support/receiver.rs"]
 mod receiver;
+#[path = "notices/replies.rs"]
+mod replies;
+#[path = "notices/setup.rs"]
+mod setup;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -41,6 +50,9 @@ async fn people_are_told() {
     digests::digests_over_a_change_of_clocks(bench("notices_digest", "2026-10-23T00:30:00Z").await).await;
     digests::every_other_change_of_clocks(bench("notices_changes", "2026-10-03T06:00:00Z").await).await;
     once::once_whatever_happens(&postgres).await;
+    setup::wishes_and_destinations(bench("notices_setup", "2026-11-24T12:00:00Z").await).await;
+    setup::the_program(bench("notices_program", "2026-11-24T12:00:00Z").await).await;
+    replies::people_answer(&postgres).await;
 }
 
 /// Seconds after it was written, by the index's alarm; and the database is left alone before and after.

@@ -92,6 +92,7 @@ const CASES: &[Case] = cases![
     planning::a_series_goes_on,
     closing::a_published_post_counts_once,
     closing::what_is_not_written_brings_nothing_about,
+    closing::nobody_is_woken_for_what_nobody_hears,
     closing::odd_rows_do_not_keep_a_post_from_closing,
     closing::a_post_of_a_hub_goes_out_only_approved,
     closing::what_a_reviewer_changed_is_kept_once,

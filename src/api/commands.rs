@@ -131,7 +131,7 @@ enum Resolution {
 }
 
 /// What a person found out about a part.
-enum PartOutcome {
+pub(super) enum PartOutcome {
     /// It is out; this names it.
     Published(String),
     /// It is not.
@@ -185,7 +185,7 @@ fn resolution(mut fields: Fields) -> Result<Resolution, Problem> {
 }
 
 /// What a person found out, in the machine's words: each platform names its posts in its own way.
-fn verdict(outcome: PartOutcome, platform: Platform) -> Result<Verdict, Problem> {
+pub(super) fn verdict(outcome: PartOutcome, platform: Platform) -> Result<Verdict, Problem> {
     match outcome {
         PartOutcome::Published(text) => parse_remote_id(platform, text.trim())
             .map(Verdict::Published)

@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod labels;
 pub mod mcp;
 pub mod media;
+pub mod messaging;
 pub mod openapi;
 pub mod page;
 pub mod post_json;
@@ -21,18 +22,21 @@ pub mod store_accounts;
 pub mod store_rows;
 
 mod accounts;
+pub mod approve;
 mod audit;
 mod calendar;
 mod commands;
 mod docs;
 mod etag;
 mod health;
+mod hooks;
 mod hubs;
 mod ideas;
 mod join;
 mod keys;
 mod listing;
 mod metrics;
+mod notifications;
 mod oauth;
 mod planned;
 mod plans;
@@ -96,6 +100,8 @@ pub struct App<O, R> {
     pub web: media::Web,
     /// The clocks of places.
     pub zones: Box<dyn Zones>,
+    /// What writing to people works with; `None` while the settings are incomplete.
+    pub messaging: Option<messaging::Messaging>,
     /// What the operator set.
     pub settings: ApiSettings,
 }
@@ -273,6 +279,26 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
             get(tokens::show::<O, R>).delete(tokens::revoke::<O, R>),
         )
         .route("/v1/audit", get(audit::list::<O, R>))
+        .route(
+            "/v1/notifications",
+            get(notifications::show::<O, R>).patch(notifications::amend::<O, R>),
+        )
+        .route(
+            "/v1/notifications/destinations",
+            post(notifications::destinations::create::<O, R>),
+        )
+        .route(
+            "/v1/notifications/destinations/{id}",
+            patch(notifications::destinations::amend::<O, R>).delete(notifications::destinations::remove::<O, R>),
+        )
+        .route("/v1/notifications/test", post(notifications::trial::run::<O, R>))
+        .route(
+            "/v1/notifications/undelivered/{id}/retry",
+            post(notifications::retry::<O, R>),
+        )
+        .route("/approve/{id}", get(approve::show::<O, R>).post(approve::act::<O, R>))
+        .route("/hooks/waha", post(hooks::waha::<O, R>))
+        .route("/hooks/twilio", post(hooks::twilio::<O, R>))
         .route("/v1/tasks", get(tasks::list::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         .route("/mcp", post(mcp::serve::<O, R>))
@@ -285,10 +311,11 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
 /// Whether a path answers everybody. A list of what is open, not of what is closed: a new route is closed unless it is
 /// named here.
 fn is_open(path: &str) -> bool {
+    let open = [served::PREFIX, approve::PREFIX, hooks::PREFIX];
     matches!(
         path,
         "/healthz" | "/openapi.json" | "/docs" | JOIN_PATH | join::PATH | oauth::CALLBACK_PATH
-    ) || path.starts_with(served::PREFIX)
+    ) || open.into_iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Finds out who asks. Assistants are told how to be let in, and no page of another site gets so far.
@@ -426,12 +453,12 @@ fn documented(path: &str, response: Response) -> Response {
     if !(status.is_client_error() || status.is_server_error()) || kind.is_some_and(|kind| kind == MEDIA_TYPE) {
         return response;
     }
-    // `/healthz` answers 503 in its own shape, JSON-RPC has its own errors, people read the callback's pages, and 416 says
-    // all in a header.
+    // `/healthz` answers 503 in its own shape, JSON-RPC has its own errors, people read pages, and 416 says all in a header.
+    let is_page = path == oauth::CALLBACK_PATH || path.starts_with(approve::PREFIX);
     if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE
         || path == mcp::PATH && status != StatusCode::METHOD_NOT_ALLOWED
         || status == StatusCode::RANGE_NOT_SATISFIABLE
-        || path == oauth::CALLBACK_PATH && status != StatusCode::METHOD_NOT_ALLOWED
+        || is_page && status != StatusCode::METHOD_NOT_ALLOWED
     {
         return response;
     }

@@ -1,5 +1,5 @@
-//! The page that a browser shows at the end of a consent: what happened and what to do next. Self-contained: no script,
-//! nothing from elsewhere, and nothing in it that the address carried unless it is escaped.
+//! Pages that say what happened and what to do next. Self-contained: no script, nothing from elsewhere, and nothing in them
+//! that somebody else wrote unless it is escaped.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -72,29 +72,34 @@ impl Page {
 
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
-        let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-        let policy = format!(
-            "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        );
-        let mut response = (self.status, self.html()).into_response();
-        let headers = response.headers_mut();
-        for (name, value) in [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-store"),
-            // The address holds the code.
-            (header::REFERRER_POLICY, "no-referrer"),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        if let Ok(policy) = HeaderValue::from_str(&policy) {
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
-        response
+        document(self.status, self.html(), STYLE, "form-action 'none'")
     }
 }
 
-fn escape(text: &str) -> String {
+/// A document for people's eyes, with the style that stands in it. `policy` says what else it may do: by itself nothing.
+pub(super) fn document(status: StatusCode, html: String, style: &str, policy: &str) -> Response {
+    let style = STANDARD.encode(Sha256::digest(style.as_bytes()));
+    let policy =
+        format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; frame-ancestors 'none'; {policy}");
+    let mut response = (status, html).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        // The address is a key by itself.
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// A text as it stands between tags and in attributes.
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

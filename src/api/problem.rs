@@ -265,6 +265,18 @@ impl Problem {
         Self::of(ProblemKind::FieldInvalid, vec![FieldError::field(field, message)])
     }
 
+    /// What kind of problem it is.
+    #[must_use]
+    pub const fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
+    /// What it says, in one sentence.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// There is no such post, or it is not the caller's, or the id is not one.
     #[must_use]
     pub fn no_post() -> Self {

@@ -17,7 +17,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 /// Characters of a comment.
-const COMMENT_CHARS_MAX: usize = 2_000;
+pub(super) const COMMENT_CHARS_MAX: usize = 2_000;
 
 /// `POST /v1/posts/{id}/submit`
 pub async fn submit<O: Objects, R: Rows>(

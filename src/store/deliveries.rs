@@ -108,7 +108,9 @@ const CLAIM: &str = concat!(
       from free where d.id = free.id returning d.*), \
     taken as (select * from again union all select * from anew) \
     select taken.id as delivery_id, taken.destination_id, taken.attempts, x.kind, x.sealed, \
-      (select timezone from notification_preferences p where p.user_id = taken.user_id limit 1) as zone, ",
+      coalesce((select s.value #>> '{}' from psn_settings s where s.user_id = taken.user_id and s.scope = '' \
+          and s.name = 'time_zone'), \
+        (select timezone from notification_preferences p where p.user_id = taken.user_id limit 1)) as zone, ",
     notice_columns!("o"),
     " from taken join psn_outbox o on o.id = taken.outbox_id, \
      lateral (select kind, sealed from psn_destinations where id = taken.destination_id limit 1) x \
@@ -225,8 +227,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<DeadLetter>, StoreError> {
-        let whose = "t.user_id = $4 and t.status = 'dead'";
-        let list = page_statement((DEAD_COLUMNS, "psn_deliveries", whose), after, limit, [param(user)]);
+        let list = dead_statement(user, after, limit);
         let rows = self.read_one(Who::User(user.clone()), list).await?;
         read_page(Some(&rows), read_dead)
     }
@@ -241,7 +242,13 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     }
 }
 
-fn read_dead(row: Row<'_>) -> Result<DeadLetter, StoreError> {
+/// A page of what could not be delivered to a user.
+pub(crate) fn dead_statement(user: &UserId, after: Option<&Cursor>, limit: u32) -> Statement {
+    let whose = "t.user_id = $4 and t.status = 'dead'";
+    page_statement((DEAD_COLUMNS, "psn_deliveries", whose), after, limit, [param(user)])
+}
+
+pub(crate) fn read_dead(row: Row<'_>) -> Result<DeadLetter, StoreError> {
     Ok(DeadLetter {
         id: DeliveryId::from(row.text("id")?),
         destination: DestinationId::from(row.text("destination_id")?),

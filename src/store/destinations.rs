@@ -10,6 +10,7 @@ use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, param};
 use crate::store::row::Row;
 use crate::store::seal::Place;
+use crate::store::sessions;
 
 /// The sealed column, as bound by [`Place`].
 pub const SEALED: &str = "sealed";
@@ -66,19 +67,33 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// # Errors
     /// [`StoreError`]; 42501 where the id is another's.
     pub async fn destination_put(&self, destination: &Destination, now: Timestamp) -> Result<(), StoreError> {
+        self.destination_put_with(destination, None, now).await
+    }
+
+    /// The same, with the telephone there, which is heard from now on (as long as the destination is used).
+    ///
+    /// # Errors
+    /// [`StoreError`]; 42501 where the id is another's.
+    pub async fn destination_put_with(
+        &self,
+        destination: &Destination,
+        phone: Option<(&str, &str)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let user = &destination.user;
         let params = [
             param(&destination.id),
-            param(&destination.user),
+            param(user),
             param(&destination.kind),
             param(&destination.label),
             param(destination.sealed.expose()),
             param(destination.enabled),
             param(now),
         ];
-        let put = Statement::new(PUT, params);
-        self.write_one(Who::User(destination.user.clone()), put)
-            .await
-            .map(|_| ())
+        let mut batch = vec![Statement::new(PUT, params)];
+        batch.extend(phone.map(|phone| sessions::open_statement(user, phone, now)));
+        batch.push(sessions::settle_statement(user, now));
+        self.write(Who::User(user.clone()), &batch).await.map(|_| ())
     }
 
     /// A user's destinations, oldest first, at most 100.
@@ -86,21 +101,34 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn destination_list(&self, user: &UserId) -> Result<Vec<Destination>, StoreError> {
-        let list = Statement::new(LIST, [param(user)]);
-        self.read_one(Who::User(user.clone()), list).await?.map(read)
+        self.read_one(Who::User(user.clone()), list_statement(user))
+            .await?
+            .map(read)
     }
 
-    /// Removes a destination and what is on its way there; whether it was there.
+    /// Removes a destination and what is on its way there; whether it was there. Its telephone is heard no more.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn destination_delete(&self, user: &UserId, id: &DestinationId) -> Result<bool, StoreError> {
+    pub async fn destination_delete(
+        &self,
+        user: &UserId,
+        id: &DestinationId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let delete = Statement::new(DELETE, [param(id)]);
-        Ok(!self.write_one(Who::User(user.clone()), delete).await?.is_empty())
+        let batch = [delete, sessions::settle_statement(user, now)];
+        let results = self.write(Who::User(user.clone()), &batch).await?;
+        Ok(results.first().is_some_and(|rows| !rows.is_empty()))
     }
 }
 
-fn read(row: Row<'_>) -> Result<Destination, StoreError> {
+/// Asks for a user's destinations, oldest first, at most 100.
+pub(crate) fn list_statement(user: &UserId) -> Statement {
+    Statement::new(LIST, [param(user)])
+}
+
+pub(crate) fn read(row: Row<'_>) -> Result<Destination, StoreError> {
     Ok(Destination {
         id: DestinationId::from(row.text("id")?),
         user: UserId::from(row.text("user_id")?),

@@ -78,6 +78,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(33, "counting", "0033_counting.sql"),
     migration!(38, "user_zones", "0038_user_zones.sql"),
     migration!(46, "audit_of_hubs", "0046_audit_of_hubs.sql"),
+    migration!(40, "heard", "0040_heard.sql"),
+    migration!(41, "replies", "0041_replies.sql"),
     migration!(49, "joining", "0049_joining.sql"),
     migration!(50, "takeover", "0050_takeover.sql"),
 ];

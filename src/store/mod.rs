@@ -39,6 +39,7 @@ pub mod reseal;
 pub mod row;
 pub mod seal;
 pub mod series;
+pub mod sessions;
 pub mod settings;
 pub mod takeover;
 pub mod teams;

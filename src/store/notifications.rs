@@ -6,9 +6,13 @@ use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::cursor::{Cursor, Page, page_statement, read_page};
+use crate::store::deliveries::{self, DeadLetter};
+use crate::store::destinations::{self, Destination};
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, param};
 use crate::store::row::Row;
+use crate::store::settings;
+use serde_json::{Map, Value};
 
 /// A row of `notification_preferences`, with the legacy program's names and defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,34 @@ impl Default for NotificationPreferences {
         }
     }
 }
+
+/// How a user is told things.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overview {
+    /// How they want to be told; the defaults where they have not said.
+    pub preferences: NotificationPreferences,
+    /// Where, oldest first.
+    pub destinations: Vec<Destination>,
+    /// The last messages that could not be delivered, newest first.
+    pub undelivered: Vec<DeadLetter>,
+    /// How many notices wait for a digest; no more than 1,000 are counted.
+    pub waiting: u32,
+    /// Whether they have posts at all.
+    pub has_posts: bool,
+    /// The zone they live in, where they have said so.
+    pub time_zone: Option<String>,
+}
+
+impl Overview {
+    /// Whether something can happen that nobody would hear of: what a health check calls an error.
+    #[must_use]
+    pub fn nobody_to_tell(&self) -> bool {
+        self.has_posts && !self.destinations.iter().any(|destination| destination.enabled)
+    }
+}
+
+/// So many undelivered messages are shown.
+const UNDELIVERED_MAX: u32 = 10;
 
 /// What a user was told lately: what the dispatcher has to know before it disturbs them again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +137,29 @@ const PUT: &str = "insert into notification_preferences (user_id, provider, push
       quiet_hours_end = excluded.quiet_hours_end, max_push_per_day = excluded.max_push_per_day, \
       timezone = excluded.timezone, updated_at = excluded.updated_at";
 
+/// A row with what counts where nobody said anything, in the zone that the user set.
+const BEGIN: &str = "insert into notification_preferences (user_id, timezone, created_at, updated_at) \
+    values ($1, coalesce((select value #>> '{}' from psn_settings where user_id = $1 and scope = '' and name = 'time_zone'), 'UTC'), \
+      $2::timestamptz, $2::timestamptz) on conflict (user_id) do nothing";
+
+/// What is not named stays. `$2` holds columns and their values, numbers as the legacy program writes them.
+const AMEND: &str = concat!(
+    "update notification_preferences set updated_at = $3::timestamptz, \
+       push_enabled = coalesce(($2::jsonb ->> 'push_enabled')::int, push_enabled), \
+       max_push_per_day = coalesce(($2::jsonb ->> 'max_push_per_day')::int, max_push_per_day), \
+       digest_enabled = coalesce(($2::jsonb ->> 'digest_enabled')::int, digest_enabled), \
+       digest_frequency = coalesce($2::jsonb ->> 'digest_frequency', digest_frequency), \
+       digest_time = coalesce($2::jsonb ->> 'digest_time', digest_time), \
+       quiet_hours_start = case when $2::jsonb ? 'quiet_hours_start' then $2::jsonb ->> 'quiet_hours_start' else quiet_hours_start end, \
+       quiet_hours_end = case when $2::jsonb ? 'quiet_hours_end' then $2::jsonb ->> 'quiet_hours_end' else quiet_hours_end end \
+     where user_id = $1 returning ",
+    preference_columns!()
+);
+
+/// Whether there is anything to hear of, and how much waits for a digest.
+const OVERVIEW: &str = "select exists (select from posts where user_id = $1) as has_posts, \
+    (select count(*) from (select from psn_outbox where user_id = $1 and state = 'digest' and digest_id is null limit 1000) w) as waiting";
+
 const LOG_COLUMNS: &str = "t.id, t.event_type, t.tier, t.provider, t.recipient, t.status, t.error, \
     floor(extract(epoch from t.sent_at) * 1000)::bigint as sent_at";
 
@@ -144,6 +199,58 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         ];
         let put = Statement::new(PUT, params);
         self.write_one(Who::User(user.clone()), put).await.map(|_| ())
+    }
+
+    /// Changes how a user wants to be told: `changes` holds names and values of columns, and what it does not name stays.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn notification_preferences_amend(
+        &self,
+        user: &UserId,
+        changes: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<NotificationPreferences, StoreError> {
+        let batch = [
+            Statement::new(BEGIN, [param(user), param(now)]),
+            Statement::new(AMEND, [param(user), param(Value::Object(changes.clone())), param(now)]),
+        ];
+        let results = self.write(Who::User(user.clone()), &batch).await?;
+        let amended = results
+            .last()
+            .ok_or_else(|| StoreError::malformed("a result was expected"))?;
+        read_preferences(amended.one()?)
+    }
+
+    /// How a user is told things: their wishes, where to, and what is waiting or could not be delivered. One request.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn notification_overview(&self, user: &UserId) -> Result<Overview, StoreError> {
+        let batch = [
+            Statement::new(GET, [param(user)]),
+            destinations::list_statement(user),
+            deliveries::dead_statement(user, None, UNDELIVERED_MAX),
+            Statement::new(OVERVIEW, [param(user)]),
+            settings::zone_statement(user),
+        ];
+        let results = self.read(Who::User(user.clone()), &batch).await?;
+        let [preferences, destinations, dead, counts, zone] = results.as_slice() else {
+            return Err(StoreError::malformed("five results were expected"));
+        };
+        let counts = counts.one()?;
+        Ok(Overview {
+            preferences: preferences
+                .first()
+                .map(read_preferences)
+                .transpose()?
+                .unwrap_or_default(),
+            destinations: destinations.map(destinations::read)?,
+            undelivered: read_page(Some(dead), deliveries::read_dead)?.items,
+            waiting: counts.count("waiting")?,
+            has_posts: counts.bool("has_posts")?,
+            time_zone: zone.one()?.opt_string("time_zone")?,
+        })
     }
 
     /// What a user was told, by either program, newest first.

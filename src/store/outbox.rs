@@ -132,14 +132,23 @@ macro_rules! notice_columns {
 pub(crate) use notice_columns;
 
 /// `$12`: only where the post's row shows a journal of that length; NULL: in any case.
-const ADD: &str = concat!(
+macro_rules! add {
+    () => {
+        concat!(
     "insert into psn_outbox (user_id, audience, event_key, event_type, tier, subject, post_id, hub_id, payload, \
       not_before, created_at) \
     select $1, $2, $3, $4, $5, $6, $7::uuid, $8, $9::jsonb, $10::timestamptz, $11::timestamptz \
     where $12::numeric is null or exists (select from posts where id = $7::uuid and user_id = $1 and ",
     row_seq!(),
     " = $12::numeric) on conflict (user_id, event_key) do nothing"
-);
+        )
+    };
+}
+
+const ADD: &str = add!();
+
+/// The same, and whether somebody would hear of it.
+const ADD_AND_LISTEN: &str = concat!(add!(), " returning public.psn_heard(hub_id) as heard");
 
 /// `$1` token, `$2` now, `$3` until, `$4` how many. A token that has claimed already gets the same again.
 const CLAIM: &str = concat!(
@@ -219,18 +228,27 @@ const PRUNE: &str = "delete from psn_outbox o where created_at < $1::timestamptz
 /// it is there once.
 #[must_use]
 pub fn notice_statement(new: &NewNotice) -> Statement {
-    statement(new, None)
+    statement(ADD, new, None)
 }
 
-/// The same, where the row of the notice's post shows a journal of that length: what was not written is not told.
+/// The same, where the row of the notice's post shows a journal of that length: what was not written is not told. Its
+/// result is read with [`is_heard`].
 #[must_use]
 pub fn notice_of_row_statement(new: &NewNotice, seq: u64) -> Statement {
-    statement(new, Some(seq))
+    statement(ADD_AND_LISTEN, new, Some(seq))
 }
 
-fn statement(new: &NewNotice, seq: Option<u64>) -> Statement {
+/// Whether a notice was written just now that somebody would hear of.
+///
+/// # Errors
+/// [`StoreError::Malformed`].
+pub(crate) fn is_heard(rows: &Rows) -> Result<bool, StoreError> {
+    rows.first().map_or(Ok(false), |row| row.bool("heard"))
+}
+
+fn statement(sql: &'static str, new: &NewNotice, seq: Option<u64>) -> Statement {
     Statement::new(
-        ADD,
+        sql,
         [
             param(&new.user),
             new.audience.clone(),

@@ -10,7 +10,7 @@ use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
-use crate::store::outbox::{NewNotice, notice_of_row_statement};
+use crate::store::outbox::{NewNotice, is_heard, notice_of_row_statement};
 use crate::store::plans::slot_statement;
 use crate::store::posts::{RUN_PREFIX, ThreadProgress};
 use crate::store::row::{Rows, row_seq};
@@ -122,12 +122,26 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// # Errors
     /// [`StoreError`].
     pub async fn post_project(&self, projection: &Projection) -> Result<Projected, StoreError> {
+        Ok(self.post_project_and_tell(projection).await?.0)
+    }
+
+    /// The same, and whether there is something new to tell that somebody would hear: then the index is to know of it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn post_project_and_tell(&self, projection: &Projection) -> Result<(Projected, bool), StoreError> {
         let results = self
             .write(Who::User(projection.user.clone()), &batch_of(projection))
             .await?;
-        results
-            .get(usize::from(is_edited(projection)))
-            .map_or_else(|| Err(StoreError::malformed("a result was expected")), read)
+        let at = usize::from(is_edited(projection));
+        let projected = results
+            .get(at)
+            .map_or_else(|| Err(StoreError::malformed("a result was expected")), read)?;
+        let mut told = results.iter().skip(at + 1).take(projection.notices.len());
+        Ok((
+            projected,
+            told.try_fold(false, |heard, rows| Ok::<_, StoreError>(heard || is_heard(rows)?))?,
+        ))
     }
 }
 

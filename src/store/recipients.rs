@@ -52,6 +52,11 @@ const PREFERENCES: &str = concat!(
       lateral (select * from notification_preferences p where p.user_id = whose limit 1) found"
 );
 
+/// What was said once for everything counts before what stands in the legacy program's row.
+const ZONES: &str = "select user_id, zone from jsonb_array_elements_text($1::jsonb) as whose, \
+    lateral (select s.user_id, s.value #>> '{}' as zone from psn_settings s \
+      where s.user_id = whose and s.scope = '' and s.name = 'time_zone' limit 1) found where zone is not null";
+
 const DESTINATIONS: &str = "select user_id, id from jsonb_array_elements_text($1::jsonb) as whose, \
     lateral (select user_id, id from psn_destinations d where d.user_id = whose and enabled order by created_at, id limit 100) found";
 
@@ -93,15 +98,19 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             Statement::new(PREFERENCES, of_users()),
             Statement::new(DESTINATIONS, of_users()),
             Statement::new(MEMBERS, [param(json!(hubs))]),
+            Statement::new(ZONES, of_users()),
         ];
         let results = self.read(Who::Task, &statements).await?;
-        let [preferences, destinations, members] = results.as_slice() else {
-            return Err(StoreError::malformed("three results were expected"));
+        let [preferences, destinations, members, zones] = results.as_slice() else {
+            return Err(StoreError::malformed("four results were expected"));
         };
         let mut found: BTreeMap<UserId, Recipient> =
             users.iter().map(|user| (user.clone(), Recipient::default())).collect();
         for (user, wishes) in preferences.map(|row| Ok((UserId::from(row.text("user_id")?), read_preferences(row)?)))? {
             found.entry(user).or_default().preferences = wishes;
+        }
+        for (user, zone) in zones.map(|row| Ok((UserId::from(row.text("user_id")?), row.string("zone")?)))? {
+            found.entry(user).or_default().preferences.timezone = zone;
         }
         let rows =
             destinations.map(|row| Ok((UserId::from(row.text("user_id")?), DestinationId::from(row.text("id")?))))?;

@@ -29,6 +29,11 @@ const ZONE: &str = "select coalesce((select value #>> '{}' from psn_settings whe
 const ZONE_OF_NOTICES: &str = "update notification_preferences set timezone = $2, updated_at = $3::timestamptz \
     where user_id = $1 and timezone <> $2";
 
+/// Asks for the zone a user lives in: `time_zone`.
+pub(crate) fn zone_statement(user: &UserId) -> Statement {
+    Statement::new(ZONE, [param(user)])
+}
+
 impl<H: HttpClient, A: Ambient> Store<H, A> {
     /// The zone a user lives in, by its name; `None` where they have not said. [`Store::time_zone_put`] writes it:
     /// whoever lets a user change `notification_preferences.timezone` writes it there too.
@@ -48,7 +53,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     }
 
     async fn time_zone_as(&self, who: Who, user: &UserId) -> Result<Option<String>, StoreError> {
-        let rows = self.read_one(who, Statement::new(ZONE, [param(user)])).await?;
+        let rows = self.read_one(who, zone_statement(user)).await?;
         rows.one()?.opt_string("time_zone")
     }
 

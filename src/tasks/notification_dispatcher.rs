@@ -355,9 +355,10 @@ impl<H: HttpClient, A: Ambient> Telling<'_, H, A> {
         let kind = EventKind::parse(&notice.event_type).unwrap_or(EventKind::Test);
         let get = |name: &str| text_of(notice, name);
         let lines: Vec<String> = strings(notice.payload.get("lines"));
-        let link = match (kind, &notice.post, self.links) {
-            (EventKind::ApprovalRequested, Some(post), Some(links)) => {
-                Some(links.approval(post, &notice.user, self.store.ambient.now()))
+        let hash = text_of(notice, key::HASH);
+        let link = match (kind, &notice.post, self.links, hash) {
+            (EventKind::ApprovalRequested, Some(post), Some(links), Some(hash)) => {
+                Some(links.approval(post, &notice.user, &hash, self.store.ambient.now()))
             }
             _ => None,
         };
@@ -368,10 +369,16 @@ impl<H: HttpClient, A: Ambient> Telling<'_, H, A> {
             link: link.as_deref(),
             lines: &lines,
             clock: &|text: &str| Timestamp::parse(text).map_or_else(|_| text.to_owned(), |at| zone.show(at)),
-            answers: target
-                .phone(self.settings)
-                .is_some_and(|(_, provider)| self.settings.hears(provider)),
+            answers: self.may_answer(notice, kind, target),
         })
+    }
+
+    /// Whether whoever gets this may answer it there: where answers are heard, and only who may do what they would say.
+    fn may_answer(&self, notice: &Notice, kind: EventKind, target: &Target) -> bool {
+        let is_own = text_of(notice, key::AUTHOR).is_none_or(|author| author == notice.user.as_str());
+        let phone = target.phone(self.settings);
+        let hears = |(_, provider)| self.settings.hears(provider, self.links.is_some());
+        (is_own || kind == EventKind::ApprovalRequested) && phone.is_some_and(hears)
     }
 }
 

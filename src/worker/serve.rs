@@ -1,6 +1,7 @@
 //! What the runtime calls from outside: requests and cron events.
 
 use crate::api::auth::ApiToken;
+use crate::api::messaging::Messaging;
 use crate::api::rate::{Limiter, PER_MINUTE_DEFAULT};
 use crate::api::served::{self, Streamed};
 use crate::api::store_accounts::{NoAccounts, StoreAccounts};
@@ -112,7 +113,7 @@ async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker:
         x: crate::platforms::x::Allowance::default(),
         missing: Vec::new(),
     };
-    let (mut database, mut tasks) = (None, None);
+    let (mut database, mut tasks, mut messaging) = (None, None, None);
     let mut accounts: Box<dyn Accounts> = Box::new(NoAccounts);
     match settings(&env) {
         Ok(settings) => {
@@ -122,6 +123,8 @@ async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker:
             api_settings.x = settings.platforms.x.allowance.clone();
             api_settings.keys = settings.sealer().ok().as_ref().map(KeyNames::from);
             api_settings.addresses = settings.address_signer().ok();
+            let client = net::Client::new().map_err(|error| worker::Error::RustError(error.message))?;
+            messaging = Messaging::new(&settings, client).ok();
             match store(settings.database_url.clone(), settings.sql_url.as_deref()).map(Arc::new) {
                 Ok(store) => {
                     accounts = connected(&settings, Arc::clone(&store)).map_err(worker::Error::RustError)?;
@@ -157,6 +160,7 @@ async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker:
         clock: Box::new(Runtime),
         entropy: Box::new(Runtime),
         zones: Box::new(IntlZones),
+        messaging,
         settings: api_settings,
     };
     let mut router = api::router(Arc::new(app));

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use psn::api::auth::ApiToken;
+use psn::api::messaging::Messaging;
 use psn::api::rows::{Cursor, NamedThings, RowFilter, RowSummary, Rows, RowsError};
 use psn::api::{Accounts, AccountsAnswer, ApiSettings, App, KeyNames, MissingVariable, TaskAnswer, TaskRunner, router};
 use psn::domain::account::Account;
@@ -27,6 +28,7 @@ use psn::tasks::account_test::{Trial, Tried};
 use psn::tasks::connected::{AccountReport, Revocation, by_hand, reports};
 use psn::tasks::consent::Consents;
 use psn::tasks::runs::Runs;
+use psn::tasks::settings::Settings;
 use psn::tasks::{Outcome, Ran};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -323,6 +325,23 @@ pub fn plan(user: &str, parts: &[&str]) -> Plan {
     }
 }
 
+/// The settings of a worker that writes to people.
+fn messaging() -> Messaging {
+    let settings = Settings::read(|name| {
+        let value = match name {
+            "DATABASE_URL" => "postgresql://u:p@h.example/d",
+            "PSN_API_TOKEN" => TOKEN,
+            "HUB_ENCRYPTION_KEY" => return Some("07".repeat(32)),
+            "PUBLIC_URL" => "https://psn.example",
+            "WAHA_BASE_URL" => "https://waha.example",
+            "WAHA_HMAC_KEY" => "waha-hmac",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    Messaging::new(&settings.unwrap(), psn::net::Client::new().unwrap()).unwrap()
+}
+
 pub fn app(fake: &Fake, missing: Vec<MissingVariable>) -> Router {
     router(state(fake, missing))
 }
@@ -343,6 +362,7 @@ fn state(fake: &Fake, missing: Vec<MissingVariable>) -> Arc<App<Fake, Fake>> {
         tasks: Box::new(Tasks),
         accounts: Box::new(fake.clone()),
         zones: Box::new(psn::cli::zones::BundledZones),
+        messaging: missing.is_empty().then(messaging),
         settings: ApiSettings {
             x: psn::platforms::x::Allowance::default(),
             api_token: ApiToken::new(TOKEN),

@@ -139,6 +139,7 @@ pub fn named(kind: EventKind, name: &str, number: u8, event: &str) -> NewNotice 
         (key::TITLE, "Ten things"),
         (key::MESSAGE, "it is too long"),
         (key::SCHEDULED_AT, "2026-12-24T09:00:00Z"),
+        (key::HASH, "5d41"),
     ] {
         payload.insert(name.to_owned(), json!(value));
     }

@@ -99,7 +99,7 @@ pub async fn every_channel(bench: Bench) {
     let text = hook["data"]["text"].as_str().unwrap();
     assert!(text.contains("\nDue Thu 2026-12-24 09:00 UTC.\n"), "{text}");
     assert!(
-        text.contains("\nhttps://psn.example/approve/02020202-0202-4202-8202-020202020202?as=ada&until="),
+        text.contains("\nhttps://psn.example/approve/02020202-0202-4202-8202-020202020202?as=ada&hash=5d41&until="),
         "{text}"
     );
 }

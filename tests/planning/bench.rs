@@ -136,6 +136,7 @@ impl Client {
             media: world.media_store(),
             web: psn::api::media::Web::new(Nowhere, false),
             zones: Box::new(BundledZones),
+            messaging: psn::api::messaging::Messaging::new(&world.settings(), world.http().clone()).ok(),
             settings: ApiSettings {
                 api_token: ApiToken::new(TOKEN),
                 user_id: UserId::from(user),
@@ -146,7 +147,7 @@ impl Client {
                     opens: vec!["0123abcd".to_owned()],
                     form: "psn1",
                 }),
-                addresses: None,
+                addresses: world.settings().address_signer().ok(),
                 x: psn::platforms::x::Allowance::default(),
                 missing: Vec::new(),
             },

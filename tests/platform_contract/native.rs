@@ -237,6 +237,7 @@ fn api(world: &World, requests: &Arc<AtomicU64>) -> Router {
         objects: world.clone(),
         rows: StoreRows(Some(store)),
         zones: Box::new(psn::cli::zones::BundledZones),
+        messaging: None,
         clock: Box::new(world.clock()),
         entropy: Box::new(world.around().entropy),
         tasks: Box::new(NoTasks),

@@ -37,6 +37,8 @@ enum Thing {
     Series,
     Hub,
     Token,
+    Destination,
+    Letter,
 }
 
 /// How a route is tried as Ada.
@@ -51,7 +53,7 @@ enum Try {
     Nobodys(&'static str),
 }
 
-use Thing::{Account, Hub, Idea, Medium, Post, Series, Token};
+use Thing::{Account, Destination, Hub, Idea, Letter, Medium, Post, Series, Token};
 use Try::{Named, Nobodys, Operators, Own};
 
 const NOTHING: Value = Value::Null;
@@ -61,6 +63,7 @@ const BARE: &[&str] = &[""];
 fn tries() -> Vec<(&'static str, &'static str, Try)> {
     let verdict = json!({"part": 1, "outcome": "not_published"});
     let one = json!({"platform": "x", "content": "hers"});
+    let slack = json!({"kind": "slack", "url": "https://hooks.slack.com/hers", "enabled": false});
     vec![
         ("GET", "/healthz", Nobodys("answers without a token")),
         ("GET", "/docs", Nobodys("answers without a token")),
@@ -171,6 +174,29 @@ fn tries() -> Vec<(&'static str, &'static str, Try)> {
         ("POST", "/v1/takeover", Operators(json!({"action": "adopt"}))),
         ("GET", "/v1/settings", Own(BARE, NOTHING)),
         ("PATCH", "/v1/settings", Own(BARE, json!({"time_zone": "Asia/Tokyo"}))),
+        ("GET", "/v1/notifications", Own(BARE, NOTHING)),
+        ("PATCH", "/v1/notifications", Own(BARE, json!({"push_enabled": false}))),
+        ("POST", "/v1/notifications/destinations", Own(BARE, slack.clone())),
+        (
+            "PATCH",
+            "/v1/notifications/destinations/{id}",
+            Named(Destination, json!({"enabled": true})),
+        ),
+        (
+            "DELETE",
+            "/v1/notifications/destinations/{id}",
+            Named(Destination, NOTHING),
+        ),
+        ("POST", "/v1/notifications/test", Own(BARE, NOTHING)),
+        (
+            "POST",
+            "/v1/notifications/undelivered/{id}/retry",
+            Named(Letter, NOTHING),
+        ),
+        ("GET", "/approve/{id}", Nobodys("takes an address that was signed")),
+        ("POST", "/approve/{id}", Nobodys("takes an address that was signed")),
+        ("POST", "/hooks/waha", Nobodys("takes a signature")),
+        ("POST", "/hooks/twilio", Nobodys("takes a signature")),
         ("GET", "/v1/keys", Nobodys("names the keys of the Worker")),
         ("GET", "/v1/tasks", Nobodys("tells of runs for all users")),
         ("POST", "/v1/tasks/{name}/run", Nobodys("runs for all users")),
@@ -331,7 +357,12 @@ async fn bobs_things(stage: &Stage) -> (BTreeMap<Thing, Vec<String>>, String) {
     let invites = format!("/v1/hubs/{hub}/invites");
     bob.post(&invites, json!({})).await.ok();
     let invite = id(&bob.get(&invites).await.ok()["items"][0]);
+    let slack = json!({"kind": "slack", "url": "https://hooks.slack.com/his", "enabled": false, "label": MARK});
+    let destination = id(&bob.post("/v1/notifications/destinations", slack).await.ok());
+    let letter = bobs_letter(stage, &destination).await;
     let things = BTreeMap::from([
+        (Destination, vec![destination]),
+        (Letter, vec![letter]),
         (Post, posts),
         (Account, vec![account]),
         (Medium, vec![bobs_medium(&bob).await]),
@@ -341,6 +372,20 @@ async fn bobs_things(stage: &Stage) -> (BTreeMap<Thing, Vec<String>>, String) {
         (Token, vec![token]),
     ]);
     (things, invite)
+}
+
+/// A message to Bob that could not be delivered.
+async fn bobs_letter(stage: &Stage, destination: &str) -> String {
+    let letter = "0d7f2a4e-9c31-4b58-a6e0-5f1c8b3d2e97";
+    stage
+        .ask(&format!(
+            "with told as (insert into psn_outbox (user_id, event_key, event_type, tier, payload, state, not_before, created_at) \
+               values ('bob', 'k', 'post.failed', 'push', '{{}}', 'routed', now(), now()) returning id) \
+             insert into psn_deliveries (id, user_id, outbox_id, destination_id, status, last_error, next_at, created_at) \
+               select '{letter}', 'bob', id, '{destination}', 'dead', '{MARK}', now(), now() from told"
+        ))
+        .await;
+    letter.to_owned()
 }
 
 /// Bob uploads a picture.

@@ -34,6 +34,7 @@ fn api(world: &World) -> Router {
         objects: world.clone(),
         rows: StoreRows(Some(Arc::new(world.store()))),
         zones: Box::new(psn::cli::zones::BundledZones),
+        messaging: None,
         clock: Box::new(world.clock()),
         entropy: Box::new(world.around().entropy),
         tasks: Box::new(NoTasks),

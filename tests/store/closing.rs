@@ -158,6 +158,51 @@ pub async fn what_is_not_written_brings_nothing_about(bed: Bed) {
     assert_eq!(brought_about(&bed).await, "0 -|developed|scheduled|0|1|-");
 }
 
+/// The index is rung where the author or an admin of the author's hub would hear of it, and for what is new alone.
+pub async fn nobody_is_woken_for_what_nobody_hears(bed: Bed) {
+    let store = ready(&bed).await;
+    store.post_insert(&labelled(1, labels())).await.unwrap();
+    let heard = async |seq: u64| {
+        let told = Projection {
+            notices: vec![NewNotice {
+                key: format!("post.failed {seq}"),
+                hub: Some(HubId::from("hub_1")),
+                ..notice(1)
+            }],
+            status: Status::Failed,
+            ..published(1, seq)
+        };
+        let (projected, heard) = store.post_project_and_tell(&told).await.unwrap();
+        assert_eq!(projected, Projected::Applied);
+        heard
+    };
+    let listens = async |name: &str, enabled: bool| {
+        let id = format!("md5('{name}')::uuid");
+        bed.owner(&format!(
+            "insert into psn_destinations (id, user_id, kind, label, sealed, enabled, created_at, updated_at) \
+             values ({id}, '{name}', 'ntfy', 'l', 's', {enabled}, now(), now()) on conflict (id) do update set enabled = excluded.enabled"
+        ))
+        .await;
+    };
+    assert!(!heard(10).await);
+    listens("bob", true).await;
+    listens("default", false).await;
+    assert!(!heard(11).await, "a stranger, and one who listens no more");
+    listens("default", true).await;
+    assert!(heard(12).await);
+    assert!(!heard(12).await, "it is told once");
+    listens("default", false).await;
+    listens("eve", true).await;
+    assert!(heard(13).await, "the admin of the hub");
+    bed.owner("update team_members set left_at = now() where user_id = 'eve'")
+        .await;
+    assert!(!heard(14).await);
+    bed.owner("update team_members set left_at = null").await;
+    bed.owner("update team_members set left_at = now() where user_id = 'default'")
+        .await;
+    assert!(!heard(15).await, "who has left a hub learns nothing about it");
+}
+
 pub async fn odd_rows_do_not_keep_a_post_from_closing(bed: Bed) {
     let store = ready(&bed).await;
     let changes = [

@@ -64,6 +64,8 @@ insert into psn_deliveries (user_id, outbox_id, destination_id, status, next_at,
   select 'user' || n % 1000, md5('o' || n)::uuid, md5('d' || n % 1000)::uuid,
     case when n % 500 = 0 then 'pending' when n % 500 = 1 then 'dead' else 'sent' end, '2026-11-22Z', '2026-11-22Z'
   from generate_series(1, 20000) n;
+insert into whatsapp_sessions (user_id, phone, provider, session_state)
+  select 'user' || n, '+49' || 1000000 + n, 'waha', 'active' from generate_series(0, 4999) n;
 insert into notification_preferences (user_id) select 'user' || n from generate_series(0, 4999) n;
 insert into notification_log (user_id, event_type, tier, provider, recipient, status, dedup_key, sent_at)
   select 'user' || n % 1000, 'post.failed', 'push', 'ntfy', 'l', 'sent', 'k' || n, timestamptz '2026-11-22Z' - n * interval '1 minute'
@@ -184,6 +186,8 @@ async fn tasks(store: &ExplainedStore) {
     store.told_lately(&[ask]).await.unwrap();
     let hub = HubId::from("hub_1");
     store.recipients(&[user("user1")], &[hub]).await.unwrap();
+    store.conversation("+491000001", "waha").await.unwrap();
+    store.notification_overview(&user("user1")).await.unwrap();
     assert!(store.api_token_look_up("d77", NOW).await.unwrap().is_some());
 }
 

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod media;
 pub mod metrics;
 pub mod migrate;
+pub mod notify;
 pub mod pages;
 pub mod plan;
 pub mod post;
@@ -60,6 +61,9 @@ pub enum Command {
     Plan(plan::PlanCommand),
     /// A week of posts and the times that are free
     Calendar(calendar::CalendarArgs),
+    /// Where and how you are told what happens
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
     /// What you set once, such as your time zone
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -133,6 +137,7 @@ impl Command {
             Self::Series(command) => command.run(context).await,
             Self::Plan(command) => command.run(context).await,
             Self::Calendar(args) => calendar::run(context, args).await,
+            Self::Notify(command) => command.run(context).await,
             Self::Settings(command) => command.run(context).await,
             Self::Hub(command) => command.run(context).await,
             Self::Team(command) => command.run(context).await,

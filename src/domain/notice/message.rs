@@ -34,6 +34,8 @@ pub mod key {
     pub const COMMENT: &str = "comment";
     /// Where the post is to be found.
     pub const URL: &str = "url";
+    /// The hash of the content that an approval is asked for: whoever approves says with it what they saw.
+    pub const HASH: &str = "hash";
 }
 
 /// What a message is made from.
@@ -149,20 +151,20 @@ fn sentence(text: String) -> String {
     }
 }
 
+/// What messages call a post: where it goes, how it begins, and the beginning of its id.
+#[must_use]
+pub fn which(platform: &str, beginning: Option<&str>, post: Option<&str>) -> String {
+    let words = [platform, "post"].into_iter().filter(|word| !word.is_empty());
+    let words = words.collect::<Vec<_>>().join(" ");
+    let of_text = beginning.map(|text| format!(" “{text}”")).unwrap_or_default();
+    let named = post.map(|post| format!(" ({})", short_id(post))).unwrap_or_default();
+    format!("{words}{of_text}{named}")
+}
+
 fn title(source: &Source<'_>) -> String {
     let get = source.get;
     let platform = platform(source).unwrap_or_default();
-    let post = [platform.as_str(), "post"]
-        .into_iter()
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    let of_text = get(key::TITLE).map(|title| format!(" “{title}”")).unwrap_or_default();
-    let named = source
-        .post
-        .map(|post| format!(" ({})", short_id(post)))
-        .unwrap_or_default();
-    let which = format!("{post}{of_text}{named}");
+    let which = which(&platform, get(key::TITLE).as_deref(), source.post);
     let account = get(key::ACCOUNT)
         .map(|account| format!(" {account}"))
         .unwrap_or_default();

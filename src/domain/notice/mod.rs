@@ -4,6 +4,7 @@ pub mod decide;
 pub mod event;
 pub mod hours;
 pub mod message;
+pub mod reply;
 
 pub use event::{Audience, EventKind};
 

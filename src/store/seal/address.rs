@@ -68,13 +68,36 @@ impl AddressSigner {
     /// The same of a path, as it was given to [`AddressSigner::sign_path`].
     #[must_use]
     pub fn accepts_path(&self, path: &str, until: &str, signature: &str, now: Timestamp) -> bool {
+        self.judge_path(path, until, signature, now) == Judged::Good
+    }
+
+    /// What to think of such a path. That an address has ended is told only where it was signed here.
+    #[must_use]
+    pub fn judge_path(&self, path: &str, until: &str, signature: &str, now: Timestamp) -> Judged {
         let (Ok(end_s), Ok(signature)) = (until.parse::<i64>(), URL_SAFE_NO_PAD.decode(signature)) else {
-            return false;
+            return Judged::Unknown;
         };
         let path = ending(path, until);
         let is_signed = |key: &[u8; 32]| mac(key, path.as_bytes()).verify_slice(&signature).is_ok();
-        now.0 < end_s.saturating_mul(1_000) && self.keys.iter().any(is_signed)
+        if !self.keys.iter().any(is_signed) {
+            return Judged::Unknown;
+        }
+        match now.0 < end_s.saturating_mul(1_000) {
+            true => Judged::Good,
+            false => Judged::Ended,
+        }
     }
+}
+
+/// What to think of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It was given out, and has not ended.
+    Good,
+    /// It was given out, and has ended.
+    Ended,
+    /// Nobody gave it out.
+    Unknown,
 }
 
 fn media_path(id: &MediaId) -> String {
@@ -162,6 +185,23 @@ mod tests {
         ] {
             assert!(!signer.accepts(&id('a'), UNTIL, signature, NOW), "{signature}");
         }
+    }
+
+    #[test]
+    fn that_an_address_has_ended_is_told_of_our_own_alone() {
+        let signer = AddressSigner::new(&key(1)).unwrap();
+        let path = "/approve/1?as=ada";
+        let address = signer.sign_path(path, Timestamp(NOW.0 + 1_000));
+        let (signed, signature) = address.split_once("&sig=").unwrap();
+        assert_eq!(signed, format!("{path}&until={UNTIL}"));
+        let later = Timestamp(NOW.0 + 1_000);
+        assert_eq!(signer.judge_path(path, UNTIL, signature, NOW), Judged::Good);
+        assert_eq!(signer.judge_path(path, UNTIL, signature, later), Judged::Ended);
+        assert_eq!(
+            signer.judge_path("/approve/2?as=ada", UNTIL, signature, later),
+            Judged::Unknown
+        );
+        assert_eq!(signer.judge_path(path, "1795424402", signature, NOW), Judged::Unknown);
     }
 
     #[test]

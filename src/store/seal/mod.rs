@@ -7,7 +7,7 @@
 mod address;
 mod cipher;
 
-pub use address::AddressSigner;
+pub use address::{AddressSigner, Judged};
 pub use cipher::{Key, NONCE_BYTES, TAG_BYTES};
 
 use crate::domain::secret::Secret;

@@ -19,18 +19,19 @@ pub struct Links {
 }
 
 impl Links {
-    /// Where that reviewer sees the post as it will look, and approves or rejects it.
+    /// Where that reviewer sees the post as it will look, and approves or rejects this content of it.
     #[must_use]
-    pub fn approval(&self, post: &PostId, reviewer: &UserId, now: Timestamp) -> String {
+    pub fn approval(&self, post: &PostId, reviewer: &UserId, hash: &str, now: Timestamp) -> String {
         let until = now + APPROVAL_LIFETIME_MS;
-        let path = approval_path(post, reviewer);
+        let path = approval_path(post, reviewer, hash);
         format!("{}{}", self.origin, self.signer.sign_path(&path, until))
     }
 }
 
-/// The path that is signed: post and reviewer.
+/// The path that is signed: post, reviewer and the hash of the content.
 #[must_use]
-pub fn approval_path(post: &PostId, reviewer: &UserId) -> String {
-    let reviewer: String = url::form_urlencoded::byte_serialize(reviewer.as_str().as_bytes()).collect();
-    format!("{APPROVAL_PREFIX}{post}?as={reviewer}")
+pub fn approval_path(post: &PostId, reviewer: &UserId, hash: &str) -> String {
+    let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let (reviewer, hash) = (encoded(reviewer.as_str()), encoded(hash));
+    format!("{APPROVAL_PREFIX}{post}?as={reviewer}&hash={hash}")
 }

@@ -4,5 +4,6 @@ pub mod channel;
 pub mod links;
 pub mod settings;
 pub mod target;
+pub mod waha;
 
 pub use settings::Settings;

@@ -122,12 +122,13 @@ impl Settings {
 }
 
 impl Settings {
-    /// Whether what people write back through that WhatsApp provider can be verified, and so is heard.
+    /// Whether what people write back through that WhatsApp provider can be verified, and so is heard. Twilio signs the
+    /// address that it calls, so that has to be known.
     #[must_use]
-    pub fn hears(&self, provider: &str) -> bool {
+    pub fn hears(&self, provider: &str, knows_origin: bool) -> bool {
         match provider {
             "waha" => self.waha.as_ref().is_some_and(|waha| waha.hmac_key.is_some()),
-            _ => self.twilio.is_some(),
+            _ => self.twilio.is_some() && knows_origin,
         }
     }
 }

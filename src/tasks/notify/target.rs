@@ -12,8 +12,33 @@ use serde_json::{Map, Value};
 pub const KINDS: [&str; 7] = ["whatsapp", "webhook", "slack", "discord", "telegram", "ntfy", "email"];
 /// Kinds that recognise a message that is sent again: only these are sent one again that may have arrived.
 pub const IDEMPOTENT_KINDS: [&str; 2] = ["webhook", "email"];
+/// What can be said of them, all together.
+pub const FIELDS: [&str; 8] = [
+    "phone",
+    "provider",
+    "url",
+    "secret",
+    "bot_token",
+    "chat_id",
+    "token",
+    "address",
+];
 /// Bytes that a webhook's key has at least and at most (Standard Webhooks 1.0).
 const WEBHOOK_KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// What can be said of a service of that kind; nothing where there is none.
+#[must_use]
+pub fn fields_of(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "whatsapp" => &["phone", "provider"],
+        "webhook" => &["url", "secret"],
+        "slack" | "discord" => &["url"],
+        "telegram" => &["bot_token", "chat_id"],
+        "ntfy" => &["url", "token"],
+        "email" => &["address"],
+        _ => &[],
+    }
+}
 
 /// Where messages go. Never shown: it holds addresses that are secrets by themselves, and keys.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +119,43 @@ impl Target {
             Self::Telegram { .. } => "telegram",
             Self::Ntfy { .. } => "ntfy",
             Self::Email { .. } => "email",
+        }
+    }
+
+    /// What was said of it, by field.
+    #[must_use]
+    pub fn members(&self) -> Map<String, Value> {
+        let Ok(Value::Object(mut members)) = serde_json::to_value(self) else {
+            return Map::new();
+        };
+        members.remove("kind");
+        members
+    }
+
+    /// What its owner knows it by, without anything that lets somebody else write there.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let host = |url: &str| {
+            let host = url::Url::parse(url).ok();
+            host.and_then(|url| url.host_str().map(str::to_owned))
+                .unwrap_or_default()
+        };
+        match self {
+            Self::Whatsapp { phone, .. } => {
+                let shown = phone.len().saturating_sub(3);
+                format!("WhatsApp …{}", phone.get(shown..).unwrap_or_default())
+            }
+            Self::Webhook { url, .. } | Self::Slack { url } | Self::Discord { url } | Self::Ntfy { url, .. } => {
+                host(url)
+            }
+            Self::Telegram { bot_token, .. } => {
+                // What stands before the colon names the bot, and is no secret.
+                format!("Telegram bot {}", bot_token.split(':').next().unwrap_or_default())
+            }
+            Self::Email { address } => {
+                let (name, host) = address.split_once('@').unwrap_or_default();
+                format!("{}…@{host}", name.chars().next().unwrap_or('…'))
+            }
         }
     }
 

@@ -782,12 +782,17 @@ where
             notices: told::notices(&state, username.as_deref(), self.now()),
             ..projection(&state, plan, &row, new_content, self.now())
         };
-        match self.around.store.post_project(&projection).await {
-            Ok(_) => {
+        match self.around.store.post_project_and_tell(&projection).await {
+            Ok((_, heard)) => {
                 if new_content {
                     self.table.delete("content")?;
                 }
                 self.remember_row(Some(&row));
+                if heard {
+                    // What is lost here is told with the next sweep.
+                    let at = self.now();
+                    let _ = self.around.objects.index(IndexRequest::OutboxDue { at }).await;
+                }
                 Ok(true)
             }
             Err(_) => Ok(false),

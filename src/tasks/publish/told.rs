@@ -9,9 +9,6 @@ use crate::platforms::permalink;
 use crate::store::outbox::NewNotice;
 use serde_json::{Map, Value, json};
 
-/// The hash of the content that an approval is asked for: whoever approves says with it what they saw.
-pub const HASH: &str = "hash";
-
 /// The notices for the transaction that writes the row of such a post.
 #[must_use]
 pub fn notices(state: &State, username: Option<&str>, now: Timestamp) -> Vec<NewNotice> {
@@ -52,7 +49,7 @@ fn payload(state: &State, plan: &Plan, news: &News, username: Option<&str>) -> M
                 .and_then(|approval| approval.comment.clone())
                 .map(|comment| json!(comment)),
         ),
-        (HASH, approval.map(|_| json!(plan.hash))),
+        (key::HASH, approval.map(|_| json!(plan.hash))),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key.to_owned(), value?)))
