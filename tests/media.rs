@@ -129,6 +129,8 @@ pub fn api(media: Arc<dyn MediaStore>) -> Router {
         settings: ApiSettings {
             x: Default::default(),
             addresses: None,
+            marks: None,
+            public_url: None,
             api_token: ApiToken::new(TOKEN),
             user_id: UserId::from("default"),
             limiter: Default::default(),

@@ -19,6 +19,8 @@ use subtle::ConstantTimeEq;
 
 /// What a token of a person begins with, so that it is recognised where it does not belong.
 pub const PREFIX: &str = "psn_";
+/// What a token begins with that an assistant was given on behalf of a person (`api/grant`).
+pub const LENT_PREFIX: &str = "psn_at_";
 /// The bytes behind that, before they are written in base64url.
 const SECRET_BYTES: usize = 32;
 
@@ -106,8 +108,17 @@ pub fn fresh_token(random: [u8; SECRET_BYTES]) -> String {
 /// Whether a text has the form of a token of a person: anything else is refused without waking the database.
 #[must_use]
 pub fn is_of_a_person(shown: &str) -> bool {
-    let secret = shown.strip_prefix(PREFIX);
-    secret.is_some_and(|secret| matches!(URL_SAFE_NO_PAD.decode(secret), Ok(bytes) if bytes.len() == SECRET_BYTES))
+    shown.strip_prefix(PREFIX).is_some_and(is_random)
+}
+
+/// Whether a text has the form of a token that an assistant was given.
+fn is_lent(shown: &str) -> bool {
+    shown.strip_prefix(LENT_PREFIX).is_some_and(is_random)
+}
+
+/// Whether that is what random bytes of a secret look like.
+pub(super) fn is_random(text: &str) -> bool {
+    matches!(URL_SAFE_NO_PAD.decode(text), Ok(bytes) if bytes.len() == SECRET_BYTES)
 }
 
 /// Who sends these headers. A person's token costs one request to the database, and one more every ten minutes, which
@@ -116,12 +127,9 @@ pub fn is_of_a_person(shown: &str) -> bool {
 /// # Errors
 /// 401, 429 when a person's token asks too often, and 503 when no token is configured or a person's cannot be looked up.
 pub async fn identify<O, R: Rows>(app: &App<O, R>, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let Some(operator) = &app.settings.api_token else {
-        return Err(Problem::new(
-            ProblemKind::NotConfigured,
-            "`PSN_API_TOKEN` is not set, so nobody can be let in: set it and deploy again",
-        ));
-    };
+    if app.settings.api_token.is_none() {
+        return Err(no_operator());
+    }
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Err(no_token());
     };
@@ -135,10 +143,19 @@ pub async fn identify<O, R: Rows>(app: &App<O, R>, headers: &HeaderMap) -> Resul
             "the header `authorization` holds no bearer token: send `authorization: Bearer <PSN_API_TOKEN>`",
         ));
     };
+    identify_token(app, shown).await
+}
+
+/// Who shows that token.
+///
+/// # Errors
+/// 401, and 503 when no token is configured or a person's cannot be looked up.
+pub async fn identify_token<O, R: Rows>(app: &App<O, R>, shown: &str) -> Result<Caller, Problem> {
+    let operator = app.settings.api_token.as_ref().ok_or_else(no_operator)?;
     if operator.is(shown) {
         return Ok(Caller::operator(app.settings.user_id.clone()));
     }
-    if !is_of_a_person(shown) {
+    if !is_of_a_person(shown) && !is_lent(shown) {
         return Err(Problem::new(
             ProblemKind::Unauthorized,
             "the token is not the one this worker was given: check `PSN_API_TOKEN`",
@@ -167,6 +184,13 @@ pub async fn identify<O, R: Rows>(app: &App<O, R>, headers: &HeaderMap) -> Resul
     })
 }
 
+fn no_operator() -> Problem {
+    Problem::new(
+        ProblemKind::NotConfigured,
+        "`PSN_API_TOKEN` is not set, so nobody can be let in: set it and deploy again",
+    )
+}
+
 fn no_token() -> Problem {
     Problem::new(
         ProblemKind::Unauthorized,
@@ -183,6 +207,8 @@ mod tests {
         let token = fresh_token([7; 32]);
         assert_eq!(token.len(), 47);
         assert!(is_of_a_person(&token));
+        let lent = token.replace(PREFIX, LENT_PREFIX);
+        assert!(is_lent(&lent) && !is_lent(&token) && !is_of_a_person(&lent));
         for other in [
             "",
             "psn_",

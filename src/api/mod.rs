@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod body;
 pub mod content;
+pub mod grant;
 pub mod idempotency;
 pub mod labels;
 pub mod mcp;
@@ -61,7 +62,7 @@ use crate::ports::entropy::Entropy;
 use crate::ports::media::MediaStore;
 use crate::ports::objects::Objects;
 use crate::ports::zone::Zones;
-use crate::store::seal::{AddressSigner, Sealer};
+use crate::store::seal::{AddressSigner, Marks, Sealer};
 use crate::tasks::Ran;
 use crate::tasks::account_test::{Trial, Tried};
 use crate::tasks::connected::{AccountReport, Revocation};
@@ -121,6 +122,10 @@ pub struct ApiSettings {
     pub keys: Option<KeyNames>,
     /// Judges the addresses of media; `None` while there is no key.
     pub addresses: Option<AddressSigner>,
+    /// Marks what is said to assistants and comes back; `None` while there is no key.
+    pub marks: Option<Marks>,
+    /// The origin at which the outside finds this worker; `None` where nobody said it.
+    pub public_url: Option<String>,
     /// What is said about X accounts.
     pub x: x::Allowance,
     /// What is missing: with anything here, only health and description are answered.
@@ -302,10 +307,44 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/tasks", get(tasks::list::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         .route("/mcp", post(mcp::serve::<O, R>))
+        .merge(assistants())
         // `admit` measures bodies: what reaches a handler is short enough for it.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), admitted::<O, R>))
         .with_state(app)
+}
+
+/// The routes on which assistants are let in.
+fn assistants<O: Objects + 'static, R: Rows + 'static>() -> Router<Arc<App<O, R>>> {
+    Router::new()
+        .route(
+            "/.well-known/oauth-protected-resource",
+            get(grant::metadata::of_resource::<O, R>).options(grant::metadata::preflight),
+        )
+        .route(
+            "/.well-known/oauth-protected-resource/mcp",
+            get(grant::metadata::of_resource::<O, R>).options(grant::metadata::preflight),
+        )
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(grant::metadata::of_server::<O, R>).options(grant::metadata::preflight),
+        )
+        .route(
+            "/oauth/authorize",
+            get(grant::consent::show::<O, R>).post(grant::consent::decide::<O, R>),
+        )
+        .route(
+            "/oauth/token",
+            post(grant::token::exchange::<O, R>).options(grant::metadata::preflight),
+        )
+        .route(
+            "/oauth/register",
+            post(grant::register::register::<O, R>).options(grant::metadata::preflight),
+        )
+        .route(
+            "/oauth/revoke",
+            post(grant::revoke::revoke::<O, R>).options(grant::metadata::preflight),
+        )
 }
 
 /// Whether a path answers everybody. A list of what is open, not of what is closed: a new route is closed unless it is
@@ -316,6 +355,7 @@ fn is_open(path: &str) -> bool {
         path,
         "/healthz" | "/openapi.json" | "/docs" | JOIN_PATH | join::PATH | oauth::CALLBACK_PATH
     ) || open.into_iter().any(|prefix| path.starts_with(prefix))
+        || grant::is_part(path)
 }
 
 /// Finds out who asks. Assistants are told how to be let in, and no page of another site gets so far.
@@ -334,7 +374,7 @@ async fn guard<O: Objects + 'static, R: Rows + 'static>(
         match auth::identify(&app, request.headers()).await {
             Ok(caller) => request.extensions_mut().insert(caller),
             Err(problem) if is_mcp => {
-                return mcp::challenge(request.uri(), request.headers(), problem.into_response());
+                return grant::challenged(&app, request.uri(), request.headers(), problem.into_response());
             }
             Err(problem) => return problem.into_response(),
         };
@@ -455,6 +495,13 @@ fn documented(path: &str, response: Response) -> Response {
     }
     // `/healthz` answers 503 in its own shape, JSON-RPC has its own errors, people read pages, and 416 says all in a header.
     let is_page = path == oauth::CALLBACK_PATH || path.starts_with(approve::PREFIX);
+    // `/healthz` answers 503 in its own shape, JSON-RPC has its own errors, people read the callback's pages, and 416 says
+    // all in a header.
+    // OAuth's own errors, for programs and for people.
+    if grant::is_part(path) && kind.is_some_and(grant::is_answer) {
+        return response;
+    }
+    // `/healthz` answers 503 in its own shape, people read the callback's pages, and 416 says all in a header.
     if path == "/healthz" && status == StatusCode::SERVICE_UNAVAILABLE
         || path == mcp::PATH && status != StatusCode::METHOD_NOT_ALLOWED
         || status == StatusCode::RANGE_NOT_SATISFIABLE

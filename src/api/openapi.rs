@@ -70,7 +70,7 @@ const PROBLEMS: [(&str, &str, &str); 11] = [
 ];
 
 /// What the first word of a path belongs to.
-const TAGS: [(&str, &str); 22] = [
+const TAGS: [(&str, &str); 23] = [
     ("posts", "Posts"),
     ("validate", "Posts"),
     ("calendar", "Calendar and plans"),
@@ -88,6 +88,7 @@ const TAGS: [(&str, &str); 22] = [
     ("tokens", "Tokens and audit"),
     ("audit", "Tokens and audit"),
     ("mcp", "Assistants"),
+    (".well-known", "Assistants"),
     ("tasks", "Tasks"),
     ("keys", "Worker"),
     ("healthz", "Worker"),

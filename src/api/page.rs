@@ -78,6 +78,12 @@ impl IntoResponse for Page {
 
 /// A document for people's eyes, with the style that stands in it. `policy` says what else it may do: by itself nothing.
 pub(super) fn document(status: StatusCode, html: String, style: &str, policy: &str) -> Response {
+    // The address is a key by itself.
+    secured(status, html, style, policy, "no-referrer")
+}
+
+/// The same; `referrer` says what is told to where it leads of where the browser was.
+pub(super) fn secured(status: StatusCode, html: String, style: &str, policy: &str, referrer: &'static str) -> Response {
     let style = STANDARD.encode(Sha256::digest(style.as_bytes()));
     let policy =
         format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; frame-ancestors 'none'; {policy}");
@@ -86,9 +92,9 @@ pub(super) fn document(status: StatusCode, html: String, style: &str, policy: &s
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
-        // The address is a key by itself.
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, referrer),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod content;
 pub mod cron;
 pub mod engagement;
+pub mod grant;
 pub mod hash;
 pub mod health;
 pub mod hub;

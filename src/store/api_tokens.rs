@@ -104,10 +104,13 @@ const LIST: &str = concat!(
 
 const GET: &str = concat!("select ", token_columns!(), " from psn_api_tokens where id = $1::uuid");
 
-/// Whoever has left every hub they belonged to has no token any more.
+/// What an assistant shows stands for the grant it was given for (`store/grants.rs`). Whoever has left every hub they
+/// belonged to has no token any more.
 const LOOK_UP: &str = "select id, user_id, to_jsonb(scopes) as scopes, \
       last_used_at is null or last_used_at < $3::timestamptz as is_unnoted \
-    from psn_api_tokens t where digest = $1 and revoked_at is null \
+    from psn_api_tokens t where id = coalesce((select a.id from psn_api_tokens a where a.digest = $1), \
+      (select o.grant_id from psn_oauth_tokens o where o.digest = $1 and o.kind = 'access' and o.expires_at > $2::timestamptz)) \
+    and revoked_at is null \
     and (expires_at is null or expires_at > $2::timestamptz) \
     and (not exists (select from team_members m where m.user_id = t.user_id) \
       or exists (select from team_members m where m.user_id = t.user_id and m.left_at is null))";

@@ -82,6 +82,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(41, "replies", "0041_replies.sql"),
     migration!(49, "joining", "0049_joining.sql"),
     migration!(50, "takeover", "0050_takeover.sql"),
+    migration!(52, "assistants", "0052_assistants.sql"),
 ];
 
 /// What happened to one migration.

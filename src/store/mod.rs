@@ -18,6 +18,7 @@ pub mod deliveries;
 pub mod destinations;
 pub mod due;
 pub mod error;
+pub mod grants;
 pub mod ideas;
 pub mod idempotency;
 pub mod joining;

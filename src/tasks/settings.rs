@@ -8,7 +8,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::platforms;
 use crate::platforms::{instagram, linkedin, oauth, tiktok, x};
 use crate::store::Secret;
-use crate::store::seal::{AddressSigner, Form, SealError, Sealer};
+use crate::store::seal::{AddressSigner, Form, Marks, SealError, Sealer};
 use crate::tasks::notify;
 
 /// What the Worker is told.
@@ -182,6 +182,18 @@ impl Settings {
         match &self.former_key {
             Some(former) => signer.with_former_key(former),
             None => Ok(signer),
+        }
+    }
+
+    /// Marks what this Worker says, and tells it again.
+    ///
+    /// # Errors
+    /// [`SealError::KeyForm`].
+    pub fn marks(&self) -> Result<Marks, SealError> {
+        let marks = Marks::new(&self.encryption_key)?;
+        match &self.former_key {
+            Some(former) => marks.with_former_key(former),
+            None => Ok(marks),
         }
     }
 

@@ -110,6 +110,8 @@ async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker:
         version: version(&env),
         keys: None,
         addresses: None,
+        marks: None,
+        public_url: None,
         x: crate::platforms::x::Allowance::default(),
         missing: Vec::new(),
     };
@@ -123,6 +125,8 @@ async fn fetch(request: Request, env: Env, _context: worker::Context) -> worker:
             api_settings.x = settings.platforms.x.allowance.clone();
             api_settings.keys = settings.sealer().ok().as_ref().map(KeyNames::from);
             api_settings.addresses = settings.address_signer().ok();
+            api_settings.marks = settings.marks().ok();
+            api_settings.public_url.clone_from(&settings.public_url);
             let client = net::Client::new().map_err(|error| worker::Error::RustError(error.message))?;
             messaging = Messaging::new(&settings, client).ok();
             match store(settings.database_url.clone(), settings.sql_url.as_deref()).map(Arc::new) {

@@ -23,7 +23,7 @@ use psn::ports::objects::{
 };
 use psn::store::Store;
 use psn::store::account_list::AccountRow;
-use psn::store::seal::AddressSigner;
+use psn::store::seal::{AddressSigner, Marks};
 use psn::tasks::account_test::{Trial, Tried};
 use psn::tasks::connected::{AccountReport, Revocation, by_hand, reports};
 use psn::tasks::consent::Consents;
@@ -375,6 +375,8 @@ fn state(fake: &Fake, missing: Vec<MissingVariable>) -> Arc<App<Fake, Fake>> {
                 form: "psn1",
             }),
             addresses: Some(AddressSigner::new(&"07".repeat(32).as_str().into()).unwrap()),
+            marks: Some(Marks::new(&"07".repeat(32).as_str().into()).unwrap()),
+            public_url: None,
             missing,
         },
     })

@@ -238,7 +238,7 @@ async fn who_is_let_in() {
     assert_eq!(unknown.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
         unknown.headers["www-authenticate"],
-        "Bearer resource_metadata=\"https://psn.example.dev/.well-known/oauth-protected-resource\""
+        "Bearer resource_metadata=\"https://psn.example.dev/.well-known/oauth-protected-resource/mcp\", scope=\"read write publish\""
     );
     let token = format!("Bearer {TOKEN}");
     let authorized = ("authorization", token.as_str());

@@ -148,6 +148,8 @@ impl Client {
                     form: "psn1",
                 }),
                 addresses: world.settings().address_signer().ok(),
+                marks: world.settings().marks().ok(),
+                public_url: None,
                 x: psn::platforms::x::Allowance::default(),
                 missing: Vec::new(),
             },

@@ -249,6 +249,8 @@ fn api(world: &World, requests: &Arc<AtomicU64>) -> Router {
             version: String::new(),
             keys: None,
             addresses: settings.address_signer().ok(),
+            marks: settings.marks().ok(),
+            public_url: settings.public_url.clone(),
             missing: Vec::new(),
         },
     };

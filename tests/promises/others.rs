@@ -82,6 +82,60 @@ fn tries() -> Vec<(&'static str, &'static str, Try)> {
             "/oauth/callback",
             Nobodys("keeps what a browser brings for a state that was announced"),
         ),
+        (
+            "GET",
+            "/.well-known/oauth-protected-resource",
+            Nobodys("answers without a token"),
+        ),
+        (
+            "OPTIONS",
+            "/.well-known/oauth-protected-resource",
+            Nobodys("answers without a token"),
+        ),
+        (
+            "GET",
+            "/.well-known/oauth-protected-resource/mcp",
+            Nobodys("answers without a token"),
+        ),
+        (
+            "OPTIONS",
+            "/.well-known/oauth-protected-resource/mcp",
+            Nobodys("answers without a token"),
+        ),
+        (
+            "GET",
+            "/.well-known/oauth-authorization-server",
+            Nobodys("answers without a token"),
+        ),
+        (
+            "OPTIONS",
+            "/.well-known/oauth-authorization-server",
+            Nobodys("answers without a token"),
+        ),
+        (
+            "GET",
+            "/oauth/authorize",
+            Nobodys("shows what an assistant asks for, and nothing of anybody"),
+        ),
+        (
+            "POST",
+            "/oauth/authorize",
+            Nobodys("takes a token as the proof of who consents"),
+        ),
+        (
+            "POST",
+            "/oauth/token",
+            Nobodys("takes what was given to an assistant alone"),
+        ),
+        ("OPTIONS", "/oauth/token", Nobodys("answers without a token")),
+        ("POST", "/oauth/register", Nobodys("stores nothing")),
+        ("OPTIONS", "/oauth/register", Nobodys("answers without a token")),
+        (
+            "POST",
+            "/oauth/revoke",
+            Nobodys("takes what was given to an assistant alone"),
+        ),
+        ("OPTIONS", "/oauth/revoke", Nobodys("answers without a token")),
         ("GET", "/media/{id}", Nobodys("takes an address that was signed")),
         // Beside this, each of its tools: see `every_tool_is_tried`.
         ("POST", "/mcp", Own(BARE, rpc("tools/list", json!({})))),

@@ -46,6 +46,8 @@ fn api(world: &World) -> Router {
             version: String::new(),
             keys: None,
             addresses: None,
+            marks: None,
+            public_url: None,
             missing: Vec::new(),
         },
     }))

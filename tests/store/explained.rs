@@ -3,7 +3,7 @@
 use crate::isolation::projection;
 use crate::setup::{Ground, NOW, Waits, new_post, post_id, user};
 use psn::dev::postgres::Version;
-use psn::domain::id::{AccountId, HubId, IdeaId, RemoteId, RunToken, SeriesId};
+use psn::domain::id::{AccountId, ApiTokenId, HubId, IdeaId, PostId, RemoteId, RunToken, SeriesId};
 use psn::domain::idea::IdeaStatus;
 use psn::domain::labels::Labels;
 use psn::domain::metrics::Metrics;
@@ -17,6 +17,7 @@ use psn::ports::pause::Surroundings;
 use psn::store::calendar::Whereabouts;
 use psn::store::claim::Claim;
 use psn::store::due::Grace;
+use psn::store::grants::Pair;
 use psn::store::ideas::IdeaFilter;
 use psn::store::metrics::{Collected, CountsFilter};
 use psn::store::posts::PostFilter;
@@ -72,6 +73,16 @@ insert into notification_log (user_id, event_type, tier, provider, recipient, st
   from generate_series(1, 20000) n;
 insert into psn_api_tokens (user_id, name, digest, scopes, created_at)
   select 'user' || n % 1000, 't', 'd' || n, '{read}', '2026-11-22Z' from generate_series(1, 10000) n;
+insert into psn_api_tokens (id, user_id, name, digest, scopes, created_at)
+  select md5('g' || n)::uuid, 'user' || n % 1000, 'g', 'grant ' || n, '{read}', '2026-11-22Z' from generate_series(1, 5000) n;
+insert into psn_oauth_grants (id, user_id, client_id, client_name, redirect_uri, resource, created_at)
+  select md5('g' || n)::uuid, 'user' || n % 1000, 'client' || n % 500, 'c', 'r', 'm', '2026-11-22Z' from generate_series(1, 5000) n;
+insert into psn_oauth_codes (id, user_id, digest, client_id, client_name, redirect_uri, resource, challenge, scopes, created_at, expires_at)
+  select md5('c' || n)::uuid, 'user' || n % 1000, 'c' || n, 'client' || n % 500, 'c', 'r', 'm', 'h', '{read}', t, t
+  from (select n, timestamptz '2026-11-22Z' + n * interval '1 minute' as t from generate_series(1, 5000) n) rows;
+insert into psn_oauth_tokens (id, user_id, grant_id, kind, digest, created_at, expires_at)
+  select md5('o' || n)::uuid, 'user' || n / 4 % 1000, md5('g' || n / 4)::uuid, (array['access', 'refresh'])[1 + n % 2], 'o' || n, t,
+    t + interval '2 days' from (select n, timestamptz '2026-11-22Z' + n * interval '1 second' as t from generate_series(4, 20000) n) rows;
 insert into psn_slots (user_id, platform, account_id, slot_at, post_id, claimed_at)
   select user_id, platform, '', scheduled_at, id, '2026-11-22Z' from posts where id < '80000000-0000-0000-0000-000000000000';
 ";
@@ -189,6 +200,27 @@ async fn tasks(store: &ExplainedStore) {
     store.conversation("+491000001", "waha").await.unwrap();
     store.notification_overview(&user("user1")).await.unwrap();
     assert!(store.api_token_look_up("d77", NOW).await.unwrap().is_some());
+    assert!(store.api_token_look_up("o78", NOW).await.unwrap().is_some());
+    assistants(store).await;
+}
+
+/// What assistants show, and what they are given.
+async fn assistants(store: &ExplainedStore) {
+    let code = store.code_find("c77").await.unwrap().unwrap();
+    let grant = ApiTokenId::from_random([9; 16]);
+    let pair = |n: u8| {
+        let one = |n: u8| (PostId::from_random([n; 16]).0, format!("pair {n}"));
+        Pair {
+            access: one(n),
+            refresh: one(n + 1),
+        }
+    };
+    assert!(store.code_take(&code, &grant, &pair(1), NOW).await.unwrap());
+    let refresh = store.refresh_find("o79", NOW).await.unwrap().unwrap();
+    assert!(refresh.is_live);
+    store.refresh_take(&refresh, &pair(3), NOW).await.unwrap();
+    assert!(store.grant_of("o78").await.unwrap().is_some());
+    assert_eq!(store.client_known("client7").await.unwrap().len(), 10);
 }
 
 /// What counts say all together, and learning from them: whoever has half of all posts reads half of them.

@@ -30,7 +30,7 @@ pub const LEGACY_TABLES: [&str; 15] = [
 ];
 
 /// psn's own.
-const OWN_TABLES: [&str; 15] = [
+const OWN_TABLES: [&str; 18] = [
     "psn_adopted",
     "psn_api_tokens",
     "psn_audit",
@@ -42,6 +42,9 @@ const OWN_TABLES: [&str; 15] = [
     "psn_media",
     "psn_metrics_history",
     "psn_migrations",
+    "psn_oauth_codes",
+    "psn_oauth_grants",
+    "psn_oauth_tokens",
     "psn_outbox",
     "psn_post_effects",
     "psn_settings",
@@ -91,8 +94,10 @@ pub async fn every_table_is_known_and_protected(bed: Bed) {
     );
     let secrets = "select has_column_privilege('psn_task', 'oauth_tokens', 'access_token', 'select'), \
         has_column_privilege('hub_user', 'psn_api_tokens', 'digest', 'select'), \
+        has_column_privilege('hub_user', 'psn_oauth_codes', 'digest', 'select'), \
+        has_column_privilege('hub_user', 'psn_oauth_tokens', 'digest', 'select'), \
         has_function_privilege('hub_user', 'psn_protect(text, text, text, text)', 'execute')";
-    assert_eq!(bed.owner(secrets).await, "f|f|f");
+    assert_eq!(bed.owner(secrets).await, "f|f|f|f|f");
 }
 
 /// An empty database, the first migration alone, the ones there were before those of all tables, a legacy database, and

@@ -26,7 +26,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use confirm::Word;
 use era::Era;
@@ -37,8 +37,6 @@ use std::sync::Arc;
 
 /// Where it is.
 pub const PATH: &str = "/mcp";
-/// Where clients read how to be let in (RFC 9728).
-const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 /// Messages of one request, for clients of the revision that had that.
 const BATCH_MAX: usize = 20;
 /// How long a client may keep what is told of tools and prompts.
@@ -313,27 +311,10 @@ pub(super) fn is_foreign(uri: &Uri, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Tells whoever was not let in where it says how to be.
-pub(super) fn challenge(uri: &Uri, headers: &HeaderMap, mut response: Response) -> Response {
-    let Some(own) = authority(uri, headers).filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
-        return response;
-    };
-    let scheme = match uri.scheme_str() {
-        Some(scheme) => scheme,
-        None if is_loopback(own.host()) => "http",
-        None => "https",
-    };
-    let value = format!("Bearer resource_metadata=\"{scheme}://{own}{METADATA_PATH}\"");
-    if let Ok(value) = HeaderValue::from_str(&value) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderName;
+    use axum::http::{HeaderName, HeaderValue};
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
         let pairs = pairs.iter();
@@ -373,28 +354,5 @@ mod tests {
             &whole,
             &headers(&[(header::ORIGIN, "https://psn.example.dev")])
         ));
-    }
-
-    #[test]
-    fn whoever_is_not_let_in_is_told_where_to_read_how() {
-        let path = Uri::from_static("/mcp");
-        let said = |host: &'static str| {
-            let response = challenge(
-                &path,
-                &headers(&[(header::HOST, host)]),
-                StatusCode::UNAUTHORIZED.into_response(),
-            );
-            response.headers()[header::WWW_AUTHENTICATE].clone()
-        };
-        assert_eq!(
-            said("psn.example.dev"),
-            "Bearer resource_metadata=\"https://psn.example.dev/.well-known/oauth-protected-resource\""
-        );
-        assert_eq!(
-            said("127.0.0.1:8787"),
-            "Bearer resource_metadata=\"http://127.0.0.1:8787/.well-known/oauth-protected-resource\""
-        );
-        let fine = challenge(&path, &headers(&[(header::HOST, "a")]), StatusCode::OK.into_response());
-        assert!(fine.headers().get(header::WWW_AUTHENTICATE).is_none());
     }
 }

@@ -50,6 +50,18 @@ impl Web {
         let client = Box::new(client);
         Self { client, loopback }
     }
+
+    /// What fetches; which addresses it is given is checked before ([`checked`]).
+    #[must_use]
+    pub fn client(&self) -> &dyn Fetch {
+        self.client.as_ref()
+    }
+
+    /// Whether this very machine is fetched from too.
+    #[must_use]
+    pub const fn reaches_loopback(&self) -> bool {
+        self.loopback
+    }
 }
 
 /// Fetches a medium and keeps it.

@@ -30,7 +30,7 @@ impl AddressSigner {
     /// [`SealError::KeyForm`].
     pub fn new(key: &Secret) -> Result<Self, SealError> {
         Ok(Self {
-            keys: vec![derived(key)?],
+            keys: vec![derived(key, PURPOSE)?],
         })
     }
 
@@ -39,7 +39,7 @@ impl AddressSigner {
     /// # Errors
     /// [`SealError::KeyForm`].
     pub fn with_former_key(mut self, key: &Secret) -> Result<Self, SealError> {
-        self.keys.push(derived(key)?);
+        self.keys.push(derived(key, PURPOSE)?);
         Ok(self)
     }
 
@@ -109,11 +109,12 @@ fn ending(path: &str, until: &str) -> String {
     format!("{path}{mark}until={until}")
 }
 
-fn derived(key: &Secret) -> Result<[u8; 32], SealError> {
-    Ok(mac(&key_bytes(key)?, PURPOSE).finalize().into_bytes().into())
+/// A key for one purpose.
+pub(super) fn derived(key: &Secret, purpose: &[u8]) -> Result<[u8; 32], SealError> {
+    Ok(mac(&key_bytes(key)?, purpose).finalize().into_bytes().into())
 }
 
-fn mac(key: &[u8; 32], text: &[u8]) -> Hmac<Sha256> {
+pub(super) fn mac(key: &[u8; 32], text: &[u8]) -> Hmac<Sha256> {
     // A key that is shorter than a block is filled up with zeros (RFC 2104, section 2).
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);

@@ -6,9 +6,11 @@
 
 mod address;
 mod cipher;
+mod marks;
 
 pub use address::{AddressSigner, Judged};
 pub use cipher::{Key, NONCE_BYTES, TAG_BYTES};
+pub use marks::Marks;
 
 use crate::domain::secret::Secret;
 use crate::ports::entropy::Entropy;

@@ -1,0 +1,109 @@
+//! Marks: what a Worker has said is told again by the mark it put on it, and what follows from a secret that somebody shows
+//! is made anew each time it is shown, so that nothing of it has to be kept.
+//!
+//! A mark is HMAC-SHA-256 with a key of its own, derived from the hub's.
+
+use super::SealError;
+use super::address::{derived, mac};
+use crate::domain::secret::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::Mac;
+
+/// What the key is derived for. Another text would void every mark that was made.
+const PURPOSE: &[u8] = b"psn marks";
+
+/// Makes marks with one key and knows those of all. Has no `Debug`.
+#[derive(Clone)]
+pub struct Marks {
+    keys: Vec<[u8; 32]>,
+}
+
+impl Marks {
+    /// With that key of a hub (64 hex digits).
+    ///
+    /// # Errors
+    /// [`SealError::KeyForm`].
+    pub fn new(key: &Secret) -> Result<Self, SealError> {
+        Ok(Self {
+            keys: vec![derived(key, PURPOSE)?],
+        })
+    }
+
+    /// Adds a key whose marks are still known: the former one, while keys change.
+    ///
+    /// # Errors
+    /// [`SealError::KeyForm`].
+    pub fn with_former_key(mut self, key: &Secret) -> Result<Self, SealError> {
+        self.keys.push(derived(key, PURPOSE)?);
+        Ok(self)
+    }
+
+    /// The mark of a text that is used for that: 43 characters of base64url.
+    #[must_use]
+    pub fn mark(&self, used_for: &str, text: &str) -> String {
+        self.all(used_for, text).next().unwrap_or_default()
+    }
+
+    /// The marks that a text has by each key, the newest first.
+    pub fn all(&self, used_for: &str, text: &str) -> impl Iterator<Item = String> {
+        let marked = message(used_for, text);
+        let marks: Vec<String> = self
+            .keys
+            .iter()
+            .map(|key| URL_SAFE_NO_PAD.encode(mac(key, &marked).finalize().into_bytes()))
+            .collect();
+        marks.into_iter()
+    }
+
+    /// Whether that is a mark of this text, by any key. Compares in constant time.
+    #[must_use]
+    pub fn knows(&self, used_for: &str, text: &str, mark: &str) -> bool {
+        let Ok(mark) = URL_SAFE_NO_PAD.decode(mark) else {
+            return false;
+        };
+        let marked = message(used_for, text);
+        self.keys
+            .iter()
+            .any(|key| mac(key, &marked).verify_slice(&mark).is_ok())
+    }
+}
+
+/// No two pairs of a use and a text make the same message.
+fn message(used_for: &str, text: &str) -> Vec<u8> {
+    [used_for.as_bytes(), b"\0", text.as_bytes()].concat()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> Secret {
+        Secret::new(format!("{byte:02x}").repeat(32))
+    }
+
+    #[test]
+    fn a_mark_is_good_for_its_text_and_use() {
+        let marks = Marks::new(&key(1)).unwrap();
+        let mark = marks.mark("a", "text");
+        assert_eq!(mark.len(), 43);
+        assert!(marks.knows("a", "text", &mark));
+        assert!(!marks.knows("b", "text", &mark) && !marks.knows("a", "texts", &mark));
+        for wrong in ["", &mark[1..], "no base64!", &format!("{mark}AAAA")] {
+            assert!(!marks.knows("a", "text", wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn marks_outlive_a_change_of_keys() {
+        let old = Marks::new(&key(1)).unwrap();
+        let (mark, fresh) = (old.mark("a", "text"), Marks::new(&key(2)).unwrap());
+        assert!(!fresh.knows("a", "text", &mark));
+        let both = fresh.clone().with_former_key(&key(1)).unwrap();
+        assert!(both.knows("a", "text", &mark));
+        assert_eq!(both.mark("a", "text"), fresh.mark("a", "text"));
+        assert_eq!(both.all("a", "text").nth(1).as_ref(), Some(&mark));
+        assert!(Marks::new(&"ab".into()).is_err());
+    }
+}
