@@ -101,7 +101,13 @@ mod tests {
         };
         assert_eq!(
             marked("destructiveHint"),
-            ["publish_post_now", "cancel_post", "retry_post", "resolve_post"]
+            [
+                "publish_post_now",
+                "cancel_post",
+                "retry_post",
+                "resolve_post",
+                "resume_posts"
+            ]
         );
         assert!(marked("readOnlyHint").contains(&"preview_post"));
         assert!(!marked("readOnlyHint").contains(&"create_post"));
