@@ -140,6 +140,15 @@ fn call(tool: &str, mut arguments: Arguments) -> Result<(Call, Shape), Told> {
             None => (get("/v1/metrics/summary", &arguments), Shape::Plain),
         },
         "show_settings" => (get("/v1/settings", &arguments), Shape::Plain),
+        "show_notifications" => (get("/v1/notifications", &arguments), Shape::Plain),
+        "set_notifications" => (
+            Call::of(Method::PATCH, "/v1/notifications", body(arguments)),
+            Shape::Plain,
+        ),
+        "test_notifications" => {
+            let call = Call::of(Method::POST, "/v1/notifications/test", body(arguments));
+            (call, Shape::Plain)
+        }
         "show_pauses" => (get("/v1/pause", &arguments), Shape::Plain),
         "pause_posts" => (Call::of(Method::POST, "/v1/pause", body(arguments)), Shape::Plain),
         // `set_time_zone`, the last of the table.
@@ -201,7 +210,8 @@ impl Run {
             },
             "list_accounts" | "preview_post" | "list_posts" | "edit_post" | "cancel_post" | "resolve_post"
             | "review_post" | "show_calendar" | "list_ideas" | "change_idea" | "list_series" | "show_plan"
-            | "save_plan" | "show_metrics" | "show_settings" | "set_time_zone" | "show_pauses" | "pause_posts" => {
+            | "save_plan" | "show_metrics" | "show_settings" | "set_time_zone" | "show_notifications"
+            | "set_notifications" | "test_notifications" | "show_pauses" | "pause_posts" => {
                 self.simple(name, arguments).await
             }
             _ => return None,
