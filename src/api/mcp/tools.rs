@@ -15,10 +15,10 @@ fn annotations(kind: &str) -> Value {
     json!({
         "readOnlyHint": looks,
         "destructiveHint": destroys,
-        // A repeat finds done what the first call did.
-        "idempotentHint": true,
-        // What everybody sees, and what is fetched from anywhere.
-        "openWorldHint": kind == "publish" || kind == "stop",
+        // A repeat finds done what the first call did, but for a message.
+        "idempotentHint": kind != "send",
+        // What everybody sees, and what leaves for others.
+        "openWorldHint": matches!(kind, "publish" | "stop" | "send"),
     })
 }
 
