@@ -404,3 +404,52 @@ async fn every_command_leads_to_a_published_row() {
         assert_eq!(row, "published", "/psn:{}", prompt.name);
     }
 }
+
+#[tokio::test]
+async fn everything_is_stopped_and_let_go_on() {
+    let bench = Bench::new("stopped").await;
+    let mut follower = Follower {
+        bench: &bench,
+        name: "nothing",
+        known: BTreeMap::new(),
+        requests: 0,
+    };
+    let reason = json!({"reason": "the account was taken over"}).to_string();
+    follower.call("pause_posts", &reason).await;
+    let post = json!({"platform": "x", "content": "It waits", "scheduled_at": "2026-11-23T10:00:00Z"}).to_string();
+    follower.call("create_post", &post).await;
+    let id = follower.known["POST_ID"].clone();
+    let status = format!("select status from posts where id = '{id}'");
+    bench.stage.world.run_for(Millis(2 * 3_600_000)).await;
+    assert_ne!(bench.stage.ask(&status).await, "published");
+    let none = Map::new();
+    let standing = follower.tool("show_pauses", &none).await;
+    assert_eq!(
+        standing["structuredContent"]["pauses"][0]["reason"],
+        "the account was taken over"
+    );
+    let asked = follower.tool("resume_posts", &none).await;
+    let text = asked["content"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("Not done yet. Let posts go out again? "), "{text}");
+    bench.stage.world.run_for(Millis(3_600_000)).await;
+    assert_ne!(bench.stage.ask(&status).await, "published");
+    follower.call("resume_posts", "{}").await;
+    bench.stage.world.run_for(Millis(3_600_000)).await;
+    assert_eq!(bench.stage.ask(&status).await, "published");
+}
+
+#[tokio::test]
+async fn an_assistant_says_how_its_person_is_told() {
+    let bench = Bench::new("told").await;
+    let mut follower = Follower {
+        bench: &bench,
+        name: "nothing",
+        known: BTreeMap::new(),
+        requests: 0,
+    };
+    let quiet = json!({"quiet_hours": {"start": "22:00", "end": "07:00"}}).to_string();
+    follower.call("set_notifications", &quiet).await;
+    let told = follower.tool("show_notifications", &Map::new()).await;
+    let hours = &told["structuredContent"]["preferences"]["quiet_hours"];
+    assert_eq!(*hours, json!({"start": "22:00", "end": "07:00"}));
+}

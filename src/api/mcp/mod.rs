@@ -5,8 +5,8 @@
 //! A tool is a request to the REST API on behalf of the same caller (`ask.rs`, `run.rs`); what it answers is told in few words
 //! (`told.rs`). What goes out at once takes the person's word (`confirm.rs`).
 //!
-//! The layer is our own, on `serde_json` values: the official Rust SDK needs tokio, and its types alone would add more to the
-//! Worker than all of this.
+//! The layer is our own, on `serde_json` values: the official Rust SDK brings tokio, futures, tracing and chrono even for its
+//! types alone, and answers over a transport of its own.
 
 mod ask;
 mod confirm;

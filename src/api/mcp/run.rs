@@ -140,6 +140,17 @@ fn call(tool: &str, mut arguments: Arguments) -> Result<(Call, Shape), Told> {
             None => (get("/v1/metrics/summary", &arguments), Shape::Plain),
         },
         "show_settings" => (get("/v1/settings", &arguments), Shape::Plain),
+        "show_notifications" => (get("/v1/notifications", &arguments), Shape::Plain),
+        "set_notifications" => (
+            Call::of(Method::PATCH, "/v1/notifications", body(arguments)),
+            Shape::Plain,
+        ),
+        "test_notifications" => {
+            let call = Call::of(Method::POST, "/v1/notifications/test", body(arguments));
+            (call, Shape::Plain)
+        }
+        "show_pauses" => (get("/v1/pause", &arguments), Shape::Plain),
+        "pause_posts" => (Call::of(Method::POST, "/v1/pause", body(arguments)), Shape::Plain),
         // `set_time_zone`, the last of the table.
         _ => (Call::of(Method::PATCH, "/v1/settings", body(arguments)), Shape::Plain),
     })
@@ -192,13 +203,17 @@ impl Run {
             "resolve_post" if arguments.get("roll_back") == Some(&json!(true)) => {
                 return Some(self.with_word(name, arguments).await);
             }
+            "resume_posts" => return Some(self.resume(arguments).await),
             "schedule_post" => match self.at_once(&arguments) {
                 Some(refusal) => refusal,
                 None => self.simple(name, arguments).await,
             },
             "list_accounts" | "preview_post" | "list_posts" | "edit_post" | "cancel_post" | "resolve_post"
             | "review_post" | "show_calendar" | "list_ideas" | "change_idea" | "list_series" | "show_plan"
-            | "save_plan" | "show_metrics" | "show_settings" | "set_time_zone" => self.simple(name, arguments).await,
+            | "save_plan" | "show_metrics" | "show_settings" | "set_time_zone" | "show_notifications"
+            | "set_notifications" | "test_notifications" | "show_pauses" | "pause_posts" => {
+                self.simple(name, arguments).await
+            }
             _ => return None,
         };
         Some(told.result())
@@ -396,16 +411,12 @@ impl Run {
             return told::refused(&answer).result();
         }
         let post = &answer.body;
-        let code = confirm::code(tool, post);
         // What is out, or on its way, is not asked about: the answer only says so.
         let is_past = matches!(post["status"].as_str(), Some("published" | "publishing")) && tool != "resolve_post";
         if !is_past {
-            let message = question_about(tool, post);
-            match self.word.verdict(&code, &arguments) {
-                Verdict::Agreed => {}
-                Verdict::Declined => return confirm::declined().result(),
-                Verdict::Unasked if self.word.can_ask => return confirm::question(&message, &code),
-                Verdict::Unasked => return confirm::told_to_ask(&message, tool, &code).result(),
+            let code = confirm::code(tool, &confirm::stands(post));
+            if let Some(result) = self.unless_agreed(tool, &code, &question_about(tool, post), &arguments) {
+                return result;
             }
         }
         arguments.remove("confirm");
@@ -419,6 +430,40 @@ impl Run {
         match answer.body["status"].as_str() {
             Some("scheduled") => told.after("It is due: it goes out within seconds.").result(),
             _ => told.result(),
+        }
+    }
+
+    /// Lets posts go out again: with the person's word only, as those that waited do so at once.
+    async fn resume(&self, mut arguments: Arguments) -> Value {
+        let standing = self.rest.send(&Call::get("/v1/pause", &Map::new())).await;
+        if !standing.is_success() {
+            return told::refused(&standing).result();
+        }
+        if standing.body["paused"] == true {
+            let code = confirm::code(
+                "resume_posts",
+                &json!([standing.body["pauses"], arguments.get("account_id")]),
+            );
+            let message = format!(
+                "Let posts go out again? {} that waited would follow at once, one after the other.",
+                standing.body["waiting"]
+            );
+            if let Some(result) = self.unless_agreed("resume_posts", &code, &message, &arguments) {
+                return result;
+            }
+        }
+        arguments.remove("confirm");
+        let call = Call::of(Method::POST, "/v1/resume", body(arguments));
+        Shape::Plain.tell(&self.rest.send(&call).await).result()
+    }
+
+    /// What is answered instead of doing something, unless the person agreed to it.
+    fn unless_agreed(&self, tool: &str, code: &str, question: &str, arguments: &Arguments) -> Option<Value> {
+        match self.word.verdict(code, arguments) {
+            Verdict::Agreed => None,
+            Verdict::Declined => Some(confirm::declined().result()),
+            Verdict::Unasked if self.word.can_ask => Some(confirm::question(question, code)),
+            Verdict::Unasked => Some(confirm::told_to_ask(question, tool, code).result()),
         }
     }
 }

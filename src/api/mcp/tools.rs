@@ -15,10 +15,10 @@ fn annotations(kind: &str) -> Value {
     json!({
         "readOnlyHint": looks,
         "destructiveHint": destroys,
-        // A repeat finds done what the first call did.
-        "idempotentHint": true,
-        // What everybody sees, and what is fetched from anywhere.
-        "openWorldHint": kind == "publish" || kind == "stop",
+        // A repeat finds done what the first call did, but for a message.
+        "idempotentHint": kind != "send",
+        // What everybody sees, and what leaves for others.
+        "openWorldHint": matches!(kind, "publish" | "stop" | "send"),
     })
 }
 
@@ -101,7 +101,13 @@ mod tests {
         };
         assert_eq!(
             marked("destructiveHint"),
-            ["publish_post_now", "cancel_post", "retry_post", "resolve_post"]
+            [
+                "publish_post_now",
+                "cancel_post",
+                "retry_post",
+                "resolve_post",
+                "resume_posts"
+            ]
         );
         assert!(marked("readOnlyHint").contains(&"preview_post"));
         assert!(!marked("readOnlyHint").contains(&"create_post"));

@@ -20,8 +20,8 @@ const VARIABLE: &str = "PSN_API_TOKEN";
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  psn assistant\n  psn assistant --for codex\n  psn assistant install --commands\n\n\
-                  The token stays in an environment variable of yours. Give an assistant one of its own, which may do what it\n\
-                  needs and can be ended by itself."
+                  The token stays in an environment variable of yours. Give an assistant one of its own (`psn token create \
+                  assistant`), which can be ended by itself."
 )]
 pub struct AssistantArgs {
     #[command(subcommand)]
@@ -136,7 +136,8 @@ fn print(context: &Context, args: &AssistantArgs) -> CliResult {
     }
     if let Token::Variable(name) = &connection.token {
         printer.talk(format!(
-            "\n`{name}` has to be set where the assistant starts; a token of its own can be ended by itself"
+            "\n`{name}` has to be set where the assistant starts: `psn token create assistant` makes a token of its own, which can be \
+             ended by itself"
         ));
     }
     Ok(())
