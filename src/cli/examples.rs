@@ -84,6 +84,10 @@ const TABLE: &[(&str, &str)] = &[
     ),
     ("keys status", "psn keys status --json"),
     ("migrate", "psn migrate"),
+    ("token list", "psn token list --live"),
+    ("notify show", "psn notify show"),
+    ("notify remove", "psn notify remove 3f2a9c1e"),
+    ("notify retry", "psn notify retry 3f2a9c1e"),
     (
         "secrets diff",
         "psn secrets diff\n  psn secrets diff --hub my-team --json",
