@@ -36,8 +36,9 @@ use psn::domain::post::{PartState, Status, SubStatus};
 use psn::domain::publish::{Plan, Verdict};
 use psn::domain::time::Millis;
 use psn::ports::objects::{
-    AccountReply, AccountRequest, ConsentAnswer, IndexRequest, ObjectError, PostReply, PostRequest, TaskEnd,
+    AccountReply, AccountRequest, ConsentAnswer, IndexReply, IndexRequest, ObjectError, PostReply, PostRequest, TaskEnd,
 };
+use psn::ports::pauses::{Pause, Pauses, PausesRequest};
 use psn::tasks::TASKS;
 use psn::tasks::runs::Runs;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -615,6 +616,7 @@ fn row(number: u8, content: &str) -> RowSummary {
         labels: Default::default(),
         approval: None,
         created_at: NOW,
+        for_review: None,
     }
 }
 
@@ -744,6 +746,71 @@ async fn tasks_tell_how_their_last_runs_went() {
     assert_eq!(
         (&items[2]["last_run"], &items[2]["last_result"]),
         (&Value::Null, &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn pauses_are_asked_of_the_index_and_of_no_other_user() {
+    let mut client = Client::new();
+    let user = UserId::from("default");
+    let pause = Pause {
+        user_id: user.clone(),
+        account_id: None,
+        since: NOW,
+        reason: Some("why".to_owned()),
+    };
+    let standing = Pauses {
+        pauses: vec![pause],
+        waiting: 2,
+        settling: 1,
+        ..Pauses::default()
+    };
+    client.fake.0.lock().unwrap().pauses = Some(IndexReply::Pauses(standing));
+    let paused = client.call("POST", "/v1/pause", json!({ "reason": " why " })).await;
+    assert_eq!(
+        (paused.status, &paused.body["settling"]),
+        (StatusCode::OK, &json!(1)),
+        "{}",
+        paused.body
+    );
+    assert_eq!(paused.body["pauses"][0]["since"], "2026-11-23T09:00:00.000Z");
+    let resumed = client.call("POST", "/v1/resume", json!({ "every_seconds": 60 })).await;
+    assert_eq!(
+        (resumed.status, &resumed.body["paused"]),
+        (StatusCode::OK, &json!(false))
+    );
+    let asked = std::mem::take(&mut client.fake.0.lock().unwrap().index_asked);
+    let begin = PausesRequest::Begin {
+        user_id: user.clone(),
+        account_id: None,
+        reason: Some("why".to_owned()),
+    };
+    let end = PausesRequest::End {
+        user_id: user,
+        account_id: None,
+        every: Millis(60_000),
+    };
+    assert_eq!(asked, [IndexRequest::Pauses(begin), IndexRequest::Pauses(end)]);
+    // Neither what makes no sense nor an account of somebody else reaches it.
+    for body in [
+        json!({ "every_seconds": 60 }),
+        json!({ "account_id": "ada" }),
+        json!({ "account_id": "01010101-0101-4101-8101-010101010101" }),
+        json!({ "reason": "long".repeat(60) }),
+    ] {
+        let refused = client.call("POST", "/v1/pause", body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.body);
+    }
+    let refused = client.call("POST", "/v1/resume", json!({ "every_seconds": -1 })).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.body);
+    assert_eq!(client.fake.0.lock().unwrap().index_asked, []);
+    // Not everybody who is going out could be told.
+    let message = "ask again".to_owned();
+    client.fake.0.lock().unwrap().pauses = Some(IndexReply::Failed { message });
+    let failed = client.call("POST", "/v1/pause", Value::Null).await;
+    assert_eq!(
+        (failed.status, &failed.body["detail"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("ask again"))
     );
 }
 

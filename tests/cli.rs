@@ -87,7 +87,16 @@ fn server() -> Server {
             )
             .get(|State(seen): State<Seen>, uri: http::Uri| async move {
                 seen.lock().unwrap().push((format!("GET {uri}"), Value::Null));
-                axum::Json(json!({"items": [a_post("scheduled", None)], "next_cursor": "abc"}))
+                let query = uri.query().unwrap_or_default();
+                axum::Json(match query {
+                    failed if failed.contains("status=failed") => {
+                        json!({"items": [a_post("failed", None)], "next_cursor": null})
+                    }
+                    half if half.contains("status=partially_posted") => {
+                        json!({"items": [a_post("partially_posted", Some("cancelled"))], "next_cursor": null})
+                    }
+                    _ => json!({"items": [a_post("scheduled", None)], "next_cursor": "abc"}),
+                })
             }),
         )
         .route(
@@ -152,6 +161,15 @@ fn server() -> Server {
             "/v1/tasks/{name}/run",
             post(|| async { axum::Json(json!({"woken": 2, "adopted": 0})) }),
         )
+        .route(
+            "/v1/accounts",
+            get(|| async { axum::Json(json!({"items": [], "next_cursor": null})) }),
+        )
+        .route(
+            "/v1/pause",
+            get(|| async { axum::Json(paused()) }).post(|| async { axum::Json(paused()) }),
+        )
+        .route("/v1/resume", post(|| async { axum::Json(resumed()) }))
         .merge(counted::routes())
         .merge(teams::routes())
         .merge(takeover::routes())
@@ -171,6 +189,20 @@ fn server() -> Server {
             });
     });
     Server { url, seen }
+}
+
+fn paused() -> Value {
+    json!({
+        "paused": true, "waiting": 2, "settling": 1, "queued": 0, "next_at": null, "last_at": null,
+        "pauses": [{"account_id": null, "since": "2026-11-23T09:00:00.000Z", "reason": "the news of the day"}],
+    })
+}
+
+fn resumed() -> Value {
+    json!({
+        "paused": false, "waiting": 0, "settling": 0, "queued": 3, "pauses": [],
+        "next_at": "2026-11-23T09:00:00.000Z", "last_at": "2026-11-23T09:10:00.000Z",
+    })
 }
 
 /// Runs the program in an empty environment and an empty clone and gives all it says.
@@ -272,6 +304,35 @@ fn posts_as_people_read_them() {
             &["task", "run", "watchdog"],
         ]
     ));
+}
+
+#[test]
+fn what_is_stopped_and_what_failed_as_people_read_them() {
+    let server = server();
+    let first = "2026-12-01T09:00:00Z";
+    insta::assert_snapshot!(runs(
+        Some(&server.url),
+        &[
+            &["pause", "--reason", "the news of the day"],
+            &["pause", "--show"],
+            &["pause", "--account", "nobody"],
+            &["resume", "--every", "10 minutes"],
+            &["resume"],
+            &["post", "reschedule"],
+            &["post", "reschedule", "--all-failed", "--at", first, "--dry-run"],
+            &["post", "reschedule", "--all-failed", "--at", first],
+            &["post", "reschedule", "--all-failed", "--at", first, "--yes"],
+            &["post", "retry", "--all-failed", "--dry-run", "--json"],
+            &["post", "retry", "--all-failed", "--since", "yesterday"],
+        ]
+    ));
+    let seen = server.seen.lock().unwrap();
+    let did: Vec<&(String, Value)> = seen.iter().filter(|(what, _)| !what.starts_with("GET")).collect();
+    let [(what, body)] = &did[..] else { panic!("{did:?}") };
+    assert_eq!(
+        (&what[..], body),
+        ("PATCH", &json!({"scheduled_at": "2026-12-01T09:00:00.000Z"}))
+    );
 }
 
 #[test]

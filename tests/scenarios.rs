@@ -7,6 +7,8 @@ mod support;
 mod approval;
 #[path = "scenarios/common.rs"]
 mod common;
+#[path = "scenarios/pauses.rs"]
+mod pauses;
 #[path = "scenarios/people.rs"]
 mod people;
 #[path = "scenarios/refusals.rs"]

@@ -98,6 +98,7 @@ const CASES: &[Case] = cases![
     closing::what_a_reviewer_changed_is_kept_once,
     closing::labels_lie_where_the_other_program_has_them,
     closing::no_two_posts_take_one_slot_of_a_plan,
+    closing::a_post_that_moves_leaves_its_slot_free,
     closing::reviewers_see_their_hubs_posts,
     planning::a_week_has_one_plan,
     planning::no_two_posts_take_one_slot,

@@ -39,6 +39,7 @@ mod listing;
 mod metrics;
 mod notifications;
 mod oauth;
+mod pause;
 mod planned;
 mod plans;
 mod posts;
@@ -304,6 +305,8 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/approve/{id}", get(approve::show::<O, R>).post(approve::act::<O, R>))
         .route("/hooks/waha", post(hooks::waha::<O, R>))
         .route("/hooks/twilio", post(hooks::twilio::<O, R>))
+        .route("/v1/pause", get(pause::show::<O, R>).post(pause::begin::<O, R>))
+        .route("/v1/resume", post(pause::end::<O, R>))
         .route("/v1/tasks", get(tasks::list::<O, R>))
         .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
         .route("/mcp", post(mcp::serve::<O, R>))

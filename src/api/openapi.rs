@@ -70,9 +70,11 @@ const PROBLEMS: [(&str, &str, &str); 11] = [
 ];
 
 /// What the first word of a path belongs to.
-const TAGS: [(&str, &str); 23] = [
+const TAGS: [(&str, &str); 25] = [
     ("posts", "Posts"),
     ("validate", "Posts"),
+    ("pause", "Posts"),
+    ("resume", "Posts"),
     ("calendar", "Calendar and plans"),
     ("plans", "Calendar and plans"),
     ("ideas", "Ideas"),

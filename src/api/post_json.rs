@@ -1,6 +1,6 @@
 //! A post as the API shows it.
 
-use crate::api::rows::{ApprovalSummary, RowSummary};
+use crate::api::rows::{ApprovalSummary, ForReview, RowSummary};
 use crate::domain::id::{AccountId, PostId, RemoteId};
 use crate::domain::labels::Labels;
 use crate::domain::media::Medium;
@@ -41,6 +41,9 @@ pub struct PostJson {
     #[serde(flatten)]
     approval: Option<ApprovalSummary>,
     created_at: String,
+    /// What a reviewer has to know beside, in lists for them.
+    #[serde(flatten)]
+    for_review: Option<ForReview>,
     /// The text as the row holds it, in lists only.
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
@@ -138,6 +141,7 @@ impl PostJson {
                 reviewed_at: approval.reviewer.as_ref().map(|_| approval.at.to_rfc3339()),
             }),
             created_at: plan.created_at.to_rfc3339(),
+            for_review: None,
             content: None,
             scheduled_as: None,
             warnings,
@@ -222,6 +226,7 @@ impl From<RowSummary> for PostJson {
             scheduled_at: row.scheduled_at.map(|at| at.to_rfc3339()),
             published_at: row.published_at.map(|at| at.to_rfc3339()),
             created_at: row.created_at.to_rfc3339(),
+            for_review: row.for_review,
             labels: row.labels,
             approval: row.approval,
             id: row.id,

@@ -224,7 +224,7 @@ pub async fn amend<O: Objects, R: Rows>(
     if let Some(changed) = &changed {
         take_labels(&app, &before, changed).await?;
     }
-    let id = before.plan.post_id;
+    let id = before.plan.post_id.clone();
     let mut schedule = amendment.schedule;
     let scheduled_as = match settled {
         Settled::Slot(zone) => {
@@ -235,19 +235,30 @@ pub async fn amend<O: Objects, R: Rows>(
         }
         settled => settled.words(),
     };
+    let takes_slot = changed
+        .as_ref()
+        .is_some_and(|changed| changed.slot != before.plan.labels.slot);
     let amend = PostRequest::Amend {
         content,
         schedule,
         labels: changed,
     };
-    amended(
-        &app,
-        &caller.user,
-        &id,
-        guarded(amend, &headers, before.version)?,
-        (warnings, scheduled_as),
-    )
-    .await
+    let request = guarded(amend, &headers, before.version)?;
+    let answer = amended(&app, &caller.user, &id, request, (warnings, scheduled_as)).await;
+    if takes_slot && answer.as_ref().is_err_and(Problem::is_refusal) {
+        give_slot_back(&app, &before.plan).await;
+    }
+    answer
+}
+
+/// A post that could not be changed fills the slot that it filled before. What cannot be done now is done when its labels
+/// change again.
+async fn give_slot_back<O, R: Rows>(app: &App<O, R>, before: &Plan) {
+    let slot = before.labels.slot.as_ref();
+    if let Ok(store) = app.rows.store() {
+        let kept = store.plan_slots_keep(&before.user_id, slot, &before.post_id, app.clock.now());
+        let _ = kept.await;
+    }
 }
 
 /// Asks for a change of a post; 200 with the post, and how the words that named its time were understood.
@@ -349,7 +360,14 @@ pub async fn list<O: Objects, R: Rows>(
     caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let known = ["status", "platform", "group_id", "scheduled_from", "scheduled_before"];
+    let known = [
+        "status",
+        "platform",
+        "waiting_for",
+        "group_id",
+        "scheduled_from",
+        "scheduled_before",
+    ];
     let listing: Listing<Cursor> = Listing::read(query, &known)?;
     let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     let rows = app
@@ -387,6 +405,14 @@ fn filter(listing: &Listing<Cursor>) -> Result<RowFilter, Problem> {
         group_id: listing.filter("group_id").map(str::to_owned),
         scheduled_from: time("scheduled_from")?,
         scheduled_before: time("scheduled_before")?,
+        to_review: match listing.filter("waiting_for") {
+            None => false,
+            Some("review") => true,
+            Some(_) => {
+                let message = "`waiting_for` takes `review`: posts that you are to review, whoever wrote them";
+                return Err(Problem::field("waiting_for", message));
+            }
+        },
     })
 }
 

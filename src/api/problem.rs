@@ -208,6 +208,12 @@ struct Document<'a> {
 }
 
 impl Problem {
+    /// Whether nothing was done, for certain.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.kind.facts().0.is_client_error()
+    }
+
     /// The same, where the same request made posts before this went wrong: they stay, and the caller has to know.
     #[must_use]
     pub fn after(mut self, made: &[(Platform, PostId)]) -> Self {

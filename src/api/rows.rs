@@ -97,6 +97,8 @@ pub struct RowFilter {
     pub scheduled_from: Option<Timestamp>,
     /// Only those due before.
     pub scheduled_before: Option<Timestamp>,
+    /// Those that wait for the user's review, whoever wrote them, instead of the user's own.
+    pub to_review: bool,
 }
 
 /// Where a page ended, in the words of the store; the API hands it out in base64url.
@@ -142,6 +144,17 @@ pub struct RowSummary {
     pub approval: Option<ApprovalSummary>,
     /// `posts.created_at`
     pub created_at: Timestamp,
+    /// What a reviewer has to know beside, in lists for them.
+    pub for_review: Option<ForReview>,
+}
+
+/// What a reviewer has to know of a post of somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ForReview {
+    /// Who wrote it.
+    pub author: UserId,
+    /// The hash of its content: a review that names it is one of what was seen.
+    pub hash: Option<String>,
 }
 
 /// How far the approval of a post has come, as its row shows it.

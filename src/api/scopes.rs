@@ -193,6 +193,9 @@ const TABLE: &[(&str, &str, Scope, &str)] = &[
     ("POST", "/v1/takeover", Admin, "takeover.step"),
     ("POST", "/mcp", Read, ""),
     ("GET", "/v1/audit", Admin, ""),
+    ("GET", "/v1/pause", Read, ""),
+    ("POST", "/v1/pause", Admin, "publishing.pause"),
+    ("POST", "/v1/resume", Admin, "publishing.resume"),
 ];
 
 fn row(method: &Method, pattern: &str) -> Option<&'static (&'static str, &'static str, Scope, &'static str)> {

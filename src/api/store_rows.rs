@@ -1,6 +1,6 @@
 //! The rows of the API, read from the database.
 
-use crate::api::rows::{ApprovalSummary, Cursor, NamedThings, RowFilter, RowSummary, Rows, RowsError};
+use crate::api::rows::{ApprovalSummary, Cursor, ForReview, NamedThings, RowFilter, RowSummary, Rows, RowsError};
 use crate::domain::id::{AccountId, HubId, PostId, UserId};
 use crate::domain::labels::{Labels, PlanSlotRef};
 use crate::domain::platform::Platform;
@@ -43,6 +43,7 @@ impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
             group_id: filter.group_id.clone(),
             scheduled_from: filter.scheduled_from,
             scheduled_before: filter.scheduled_before,
+            to_review: filter.to_review,
         };
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let page = self
@@ -51,7 +52,15 @@ impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
             .await
             .map_err(unavailable)?;
         let next = page.next.map(|next| Cursor(next.to_string()));
-        Ok((page.items.into_iter().map(summary).collect(), next))
+        let for_review = |row: &PostRow| ForReview {
+            author: row.user.clone(),
+            hash: row.psn_text("hash").map(str::to_owned),
+        };
+        let shown = |row: PostRow| RowSummary {
+            for_review: filter.to_review.then(|| for_review(&row)),
+            ..summary(row)
+        };
+        Ok((page.items.into_iter().map(shown).collect(), next))
     }
 
     async fn similar(&self, user: &UserId, platform: Platform) -> Result<Vec<(PostId, String)>, RowsError> {
@@ -120,5 +129,6 @@ fn summary(row: PostRow) -> RowSummary {
         platform_post_ids: row.platform_post_ids,
         external_post_id: row.external_post_id,
         created_at: row.created_at,
+        for_review: None,
     }
 }

@@ -11,7 +11,6 @@ const TABLE: &[(&str, &str)] = &[
         "psn post edit ID --text \"Another text\"\n  psn post edit ID --at \"friday noon\" --numbering true",
     ),
     ("post cancel", "psn post cancel ID"),
-    ("post retry", "psn post retry ID"),
     ("post submit", "psn post submit ID"),
     (
         "post approve",
@@ -25,7 +24,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "post list",
-        "psn post list --status scheduled\n  psn post list --platform linkedin --limit 5 --json",
+        "psn post list --status scheduled\n  psn post list --platform linkedin --limit 5 --json\n  psn post list --to-review",
     ),
     ("post show", "psn post show ID\n  psn post show ID --json"),
     (
@@ -62,11 +61,15 @@ const TABLE: &[(&str, &str)] = &[
     ("idea delete", "psn idea delete ID"),
     ("series list", "psn series list --status active"),
     ("series due", "psn series due"),
+    ("series detect", "psn series detect --json"),
     ("series show", "psn series show ID"),
     ("series pause", "psn series pause ID"),
     ("series resume", "psn series resume ID"),
     ("series retire", "psn series retire ID"),
     ("plan show", "psn plan show --week next"),
+    ("plan recycle", "psn plan recycle --limit 5"),
+    ("plan remix", "psn plan remix --json"),
+    ("plan languages", "psn plan languages"),
     (
         "calendar take",
         "psn calendar take ID \"monday 9:00\"\n  psn calendar take ID",
@@ -83,6 +86,7 @@ const TABLE: &[(&str, &str)] = &[
         "psn keys rotate\n  psn keys rotate --hub my-team --key-file -",
     ),
     ("keys status", "psn keys status --json"),
+    ("token list", "psn token list --json"),
     ("migrate", "psn migrate"),
     ("token list", "psn token list --live"),
     ("notify show", "psn notify show"),

@@ -259,15 +259,20 @@ impl Runtime {
         self.shared.scheduled(cron).await
     }
 
-    /// Fires the cron strings of `wrangler.toml` at their times until the returned task is aborted; what fails is given
-    /// to `report`, one sentence each.
-    pub fn fire_crons(&self, report: impl Fn(String) + Send + 'static) -> JoinHandle<()> {
+    /// Fires the cron strings of `wrangler.toml` at their times until that is stopped; what fails is given to `report`,
+    /// one sentence each.
+    pub fn fire_crons(&self, report: impl Fn(String) + Send + 'static) -> Crons {
         let (shared, crons) = (self.shared.clone(), self.crons.clone());
-        tokio::spawn(async move {
+        let (stop, mut stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
             loop {
                 let now = since_epoch();
                 let minute = now.as_secs() / 60 + 1;
-                tokio::time::sleep(Duration::from_secs(minute * 60).saturating_sub(now)).await;
+                let wait = Duration::from_secs(minute * 60).saturating_sub(now);
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    _ = &mut stopped => return,
+                }
                 let time = i64::try_from(minute * 60)
                     .ok()
                     .and_then(|secs| DateTime::from_timestamp(secs, 0));
@@ -277,7 +282,8 @@ impl Runtime {
                     }
                 }
             }
-        })
+        });
+        Crons { stop, task }
     }
 
     /// Ends workerd and waits for its end, 2 s at most.
@@ -287,6 +293,26 @@ impl Runtime {
             let _ = stop.send(());
         }
         let _ = (&mut self.supervisor).await;
+    }
+}
+
+/// The firing of cron strings at their times; it ends when this is dropped.
+pub struct Crons {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Crons {
+    /// Fires nothing more, and waits until what was fired has been handled.
+    pub async fn stop(self) {
+        let Self { stop, task } = self;
+        drop(stop);
+        let _ = task.await;
+    }
+
+    /// Ends it at once, whatever is under way.
+    pub fn abort(&self) {
+        self.task.abort();
     }
 }
 

@@ -16,7 +16,7 @@ use crate::dev::emulators::x::settings::Settings as XSettings;
 use crate::dev::emulators::x::{XAccount, XHandle};
 use crate::dev::neon::{NeonEndpoint, NeonError, NeonOptions};
 use crate::dev::postgres::{DATABASE, Postgres, PostgresError, PostgresOptions, Version, package_dir};
-use crate::dev::runtime::{Runtime, RuntimeError, RuntimeOptions};
+use crate::dev::runtime::{Crons, Runtime, RuntimeError, RuntimeOptions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -27,7 +27,6 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
 
 /// Id of the emulated account that every stack begins with.
 pub const X_ACCOUNT_ID: &str = "1000000000000000001";
@@ -224,7 +223,7 @@ pub struct Stack {
     pub foundation: Foundation,
     /// The runtime.
     pub runtime: Runtime,
-    crons: JoinHandle<()>,
+    crons: Option<Crons>,
 }
 
 impl Foundation {
@@ -389,7 +388,7 @@ impl Foundation {
         Ok(Stack {
             foundation: self,
             runtime,
-            crons,
+            crons: Some(crons),
         })
     }
 }
@@ -457,9 +456,19 @@ impl Stack {
         }
     }
 
+    /// Fires no cron string at its time any more, and waits for what was fired: whoever sends the events by hand from here
+    /// on meets no other.
+    pub async fn stop_crons(&mut self) {
+        if let Some(crons) = self.crons.take() {
+            crons.stop().await;
+        }
+    }
+
     /// Ends everything, within 5 s.
     pub async fn stop(self) {
-        self.crons.abort();
+        if let Some(crons) = &self.crons {
+            crons.abort();
+        }
         let Foundation {
             database,
             x,

@@ -30,6 +30,8 @@ pub enum HoldScope {
     Threads(AccountId),
     /// Every post of that user that names no account and waits for one on that platform to be connected.
     Unconnected(UserId, Platform),
+    /// Every post of that user (a person stopped them).
+    User(UserId),
 }
 
 impl fmt::Display for HoldScope {
@@ -39,6 +41,7 @@ impl fmt::Display for HoldScope {
             Self::Account(account) => write!(f, "account:{account}"),
             Self::Threads(account) => write!(f, "threads:{account}"),
             Self::Unconnected(user, platform) => write!(f, "unconnected:{platform}:{user}"),
+            Self::User(user) => write!(f, "user:{user}"),
         }
     }
 }

@@ -29,6 +29,8 @@ pub mod renewal;
 pub mod retry;
 pub mod secret;
 pub mod series;
+pub mod spacing;
+pub mod suggest;
 pub mod text;
 pub mod time;
 pub mod words;

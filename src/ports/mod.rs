@@ -7,6 +7,7 @@ pub mod journal;
 pub mod media;
 pub mod objects;
 pub mod pause;
+pub mod pauses;
 pub mod readings;
 pub mod table;
 pub mod waker;

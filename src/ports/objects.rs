@@ -8,6 +8,7 @@ use crate::domain::platform::Platform;
 use crate::domain::publish::view::{PostView, TimelineItem};
 use crate::domain::publish::{Edition, Hold, Plan, ReviewVerdict, Verdict};
 use crate::domain::time::Timestamp;
+use crate::ports::pauses::{Pauses, PausesRequest, Purpose};
 use crate::ports::readings::{ReadingsReply, ReadingsRequest};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -287,6 +288,15 @@ pub enum IndexRequest {
         /// What it is about to cost: set aside from the month's budget unless a hold covers it or too little is left.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spend: Option<Spend>,
+        /// What it is about to do.
+        #[serde(default)]
+        purpose: Purpose,
+        /// When it is or was due.
+        #[serde(default)]
+        due_at: Option<Timestamp>,
+        /// Whether a part is out or may be.
+        #[serde(default)]
+        begun: bool,
     },
     /// A hold begins, and the posts that it covers and that are about to call wait.
     Hold(Hold),
@@ -295,6 +305,8 @@ pub enum IndexRequest {
         /// Which.
         scopes: Vec<HoldScope>,
     },
+    /// About pauses.
+    Pauses(PausesRequest),
     /// Which of these remote posts is the asker's? The one that is kept for it already, else the first that is no other
     /// post's, which is kept for it from now on, in place of what was kept for it before.
     Claim {
@@ -534,7 +546,12 @@ pub enum IndexReply {
         /// Scopes whose hold is over: the asker is the first to try again, and lifts them when that succeeds.
         #[serde(default)]
         turns: Vec<HoldScope>,
+        /// A pause covers it: it may look at what is in doubt, and asks again before it sends anything.
+        #[serde(default)]
+        only_looks: bool,
     },
+    /// How it stands with pauses.
+    Pauses(Pauses),
     /// The candidate that is the asker's; none where all of them are other posts'.
     Own {
         /// It.

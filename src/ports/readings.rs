@@ -29,6 +29,8 @@ pub enum ReadingsRequest {
     },
     /// How many things may be read that are paid for one by one? What is answered counts as spent.
     Charge {
+        /// Names the charge: asked again, it is the same.
+        id: String,
         /// Where.
         platform: Platform,
         /// How many are wanted.
@@ -40,6 +42,8 @@ pub enum ReadingsRequest {
     },
     /// So much of what was charged was not spent.
     Refund {
+        /// Names what is given back: told again, it is the same.
+        id: String,
         /// Where.
         platform: Platform,
         /// How much, in millionths of a US dollar.

@@ -206,7 +206,9 @@ const EDIT: &str = concat!(
 const DELETE: &str = "delete from ideas where id = $1::uuid returning id";
 
 const ENDED: &str = "select id, user_id from ideas where urgency = 'timely' and status not in ('used', 'killed') \
-    and expires_at <= $1::timestamptz order by expires_at, id limit $2::int";
+    and expires_at <= $1::timestamptz \
+    and ($3::text is null or (expires_at, id) > (select expires_at, id from ideas where id = $3::uuid)) \
+    order by expires_at, id limit $2::int";
 
 const END: &str = "update ideas set status = 'killed', kill_reason = $3, last_touched_at = $2::timestamptz, \
       updated_at = $2::timestamptz \
@@ -358,12 +360,17 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         Ok(idea.map(|idea| (!updated.is_empty(), idea)))
     }
 
-    /// Timely ideas of all users whose time is over, at most `limit`. Reads as `psn_task`.
+    /// Timely ideas of all users whose time is over, behind that one, at most `limit`. Reads as `psn_task`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn ideas_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<ExpiredIdea>, StoreError> {
-        let ended = Statement::new(ENDED, [param(now), param(limit.clamp(1, 200))]);
+    pub async fn ideas_expired(
+        &self,
+        now: Timestamp,
+        after: Option<&IdeaId>,
+        limit: u32,
+    ) -> Result<Vec<ExpiredIdea>, StoreError> {
+        let ended = Statement::new(ENDED, [param(now), param(limit.clamp(1, 200)), opt_param(after)]);
         let rows = self.read_one(Who::Task, ended).await?;
         rows.map(|row| {
             Ok(ExpiredIdea {

@@ -84,6 +84,17 @@ const FREE: &str = "with meant as (select p.id, jsonb_agg(case when s.slot ->> '
         and not exists (select from posts where id = $1::uuid) group by p.id) \
     update weekly_plans p set slots = meant.slots, updated_at = now() from meant where p.id = meant.id";
 
+/// Slots that name a post which fills another one by now, or none, are free again. `$1` post, `$2` user, `$3` the plan and
+/// `$4` the number of the slot that it fills, if it does, `$5` now.
+const MOVED: &str = "with meant as (select p.id, jsonb_agg(case when s.slot ->> 'postId' = $1::uuid::text \
+          and (p.id = $3::uuid and s.place = $4::int) is not true \
+        then (s.slot - 'postId') || '{\"status\": \"outlined\"}'::jsonb else s.slot end order by s.place) as slots \
+      from weekly_plans p, jsonb_array_elements(case when jsonb_typeof(p.slots) = 'array' then p.slots else '[]'::jsonb end) \
+        with ordinality as s (slot, place) \
+      where p.user_id = $2 and p.slots @> jsonb_build_array(jsonb_build_object('postId', $1::uuid::text)) group by p.id) \
+    update weekly_plans p set slots = meant.slots, updated_at = $5::timestamptz from meant \
+    where p.id = meant.id and p.slots is distinct from meant.slots";
+
 /// An idea from which a post was made is written: it went through the steps before by that. `$1` post, `$2` user, `$3` now.
 const DEVELOPED: &str = concat!(
     "update ideas set status = 'developed', claimed_by = coalesce(claimed_by, $2), last_touched_at = $3::timestamptz, \
@@ -118,6 +129,21 @@ pub fn take_slot_statement(
 #[must_use]
 pub fn free_slot_statement(post: &PostId, user: &UserId) -> Statement {
     Statement::new(FREE, [param(post), param(user)])
+}
+
+/// The statement that frees the slots of a post but the one that it fills.
+#[must_use]
+pub fn moved_statement(post: &PostId, user: &UserId, slot: Option<&PlanSlotRef>, now: Timestamp) -> Statement {
+    Statement::new(
+        MOVED,
+        [
+            param(post),
+            param(user),
+            opt_param(slot.map(|slot| &slot.plan_id)),
+            opt_param(slot.map(|slot| slot.number)),
+            param(now),
+        ],
+    )
 }
 
 /// The statement that says of an idea that a post was made from it.
@@ -178,5 +204,20 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     ) -> Result<bool, StoreError> {
         let take = take_slot_statement(slot, post, user, status, now);
         Ok(!self.write_one(Who::User(user.clone()), take).await?.is_empty())
+    }
+
+    /// Frees the slots of weekly plans that name a post, but the one that it fills.
+    ///
+    /// # Errors
+    /// [`StoreError`]; asking again is always right.
+    pub async fn plan_slots_keep(
+        &self,
+        user: &UserId,
+        slot: Option<&PlanSlotRef>,
+        post: &PostId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let moved = moved_statement(post, user, slot, now);
+        self.write_one(Who::User(user.clone()), moved).await.map(|_| ())
     }
 }

@@ -12,7 +12,7 @@ use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::calendar::live_slot;
 use crate::store::error::StoreError;
-use crate::store::neon::{Statement, Who, param};
+use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::{Row, millis_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -167,6 +167,17 @@ const TAKEN: &str = concat!(
 #[must_use]
 pub fn slot_statement(user: &UserId, post: &PostId, status: &str, now: Timestamp) -> Statement {
     Statement::new(SLOT_OF_POST, [param(user), param(post), param(status), param(now)])
+}
+
+/// Gives the time back that a post had before it was given another, or none: what was taken after that stays. `$1` user,
+/// `$2` post, `$3` its time now, `$4` when it got that.
+const LEFT: &str = "delete from psn_slots where user_id = $1 and post_id = $2::uuid and slot_at is distinct from $3::timestamptz \
+    and claimed_at <= $4::timestamptz";
+
+/// The statement that gives back the time of the calendar that a post does not go out at any more.
+#[must_use]
+pub fn left_statement(user: &UserId, post: &PostId, at: Option<Timestamp>, since: Timestamp) -> Statement {
+    Statement::new(LEFT, [param(user), param(post), opt_param(at), param(since)])
 }
 
 impl<H: HttpClient, A: Ambient> Store<H, A> {

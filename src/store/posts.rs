@@ -269,6 +269,8 @@ pub struct PostFilter {
     pub scheduled_from: Option<Timestamp>,
     /// Only due before.
     pub scheduled_before: Option<Timestamp>,
+    /// Those that wait for the user's review instead of the user's own.
+    pub to_review: bool,
 }
 
 /// A page of a list, newest first.
@@ -327,18 +329,33 @@ const GET: &str = concat!(
 );
 
 /// The page is cut where its contents reach 1 MB, so that no answer is too large; one row always comes.
-const LIST: &str = concat!(
-    "select * from (select *, count(*) over () as total, \
-       sum(bytes) over (order by created_exact desc, id desc) - bytes as before from (select ",
-    post_columns!(),
-    ", octet_length(content) + coalesce(octet_length(metadata::text), 0) + 500 as bytes \
-     from posts where user_id = $1 \
-     and ($2::text is null or status = any ($2::text[])) and ($3::text is null or platform = $3) \
+macro_rules! page {
+    ($wanted:literal) => {
+        concat!(
+            "select * from (select *, count(*) over () as total, \
+               sum(bytes) over (order by created_exact desc, id desc) - bytes as before from (select ",
+            post_columns!(),
+            ", octet_length(content) + coalesce(octet_length(metadata::text), 0) + 500 as bytes from posts where ",
+            $wanted,
+            " and ($7::text is null or (posts.created_at, posts.id) < ($7::timestamptz, $8::uuid)) \
+             order by posts.created_at desc, posts.id desc limit $9::int + 1) wide) summed \
+             where before < 1000000 order by created_exact desc, id desc limit $9::int"
+        )
+    };
+}
+
+const LIST: &str = page!(
+    "user_id = $1 and ($2::text is null or status = any ($2::text[])) and ($3::text is null or platform = $3) \
      and ($4::text is null or metadata -> 'psn' ->> 'group_id' = $4) \
-     and ($5::text is null or scheduled_at >= $5::timestamptz) and ($6::text is null or scheduled_at < $6::timestamptz) \
-     and ($7::text is null or (posts.created_at, posts.id) < ($7::timestamptz, $8::uuid)) \
-     order by posts.created_at desc, posts.id desc limit $9::int + 1) wide) summed \
-     where before < 1000000 order by created_exact desc, id desc limit $9::int"
+     and ($5::text is null or scheduled_at >= $5::timestamptz) and ($6::text is null or scheduled_at < $6::timestamptz)"
+);
+
+/// Those that wait for a reviewer in hubs whose admin the user is, whoever wrote them.
+const TO_REVIEW: &str = page!(
+    "approval_status = 'submitted' and metadata ->> 'hubId' in (select public.psn_hubs('admin')) \
+     and $1::text is not null and ($2::text is null or status = any ($2::text[])) and ($3::text is null or platform = $3) \
+     and ($4::text is null or metadata -> 'psn' ->> 'group_id' = $4) \
+     and ($5::text is null or scheduled_at >= $5::timestamptz) and ($6::text is null or scheduled_at < $6::timestamptz)"
 );
 
 const TOMBSTONE: &str = "update posts set status = 'draft', sub_status = null, scheduled_at = null, \
@@ -406,7 +423,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     ) -> Result<PostPage, StoreError> {
         let statuses: Vec<_> = filter.statuses.iter().map(|status| status.name()).collect();
         let statement = Statement::new(
-            LIST,
+            if filter.to_review { TO_REVIEW } else { LIST },
             [
                 param(user),
                 (!statuses.is_empty()).then(|| format!("{{{}}}", statuses.join(","))),

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::outbox::{NewNotice, is_heard, notice_of_row_statement};
-use crate::store::plans::slot_statement;
+use crate::store::plans::{left_statement, slot_statement};
 use crate::store::posts::{RUN_PREFIX, ThreadProgress};
 use crate::store::row::{Rows, row_seq};
 use crate::store::{closing, labels};
@@ -58,6 +58,8 @@ pub struct Projection {
     pub labels: Option<Labels>,
     /// Whether it fills a slot of a weekly plan, which is told how it is.
     pub slot: bool,
+    /// When it was given another time than the row shows, or none; only then.
+    pub moved: Option<Timestamp>,
     /// How far its approval has come, only when that changes.
     pub approval: Option<Approval>,
     /// What people are told in the same transaction; of each key once.
@@ -170,7 +172,13 @@ fn batch_of(projection: &Projection) -> Vec<Statement> {
     batch.push(statement(projection));
     let notices = projection.notices.iter();
     batch.extend(notices.map(|notice| notice_of_row_statement(notice, projection.seq)));
+    if let Some(since) = projection.moved {
+        batch.push(left_statement(user, id, projection.scheduled_at, since));
+    }
     let changed = projection.labels.as_ref();
+    if let Some(labels) = changed {
+        batch.push(labels::moved_statement(id, user, labels.slot.as_ref(), now));
+    }
     if changed.is_some_and(|labels| labels.idea_id.is_some()) {
         batch.push(labels::developed_statement(id, user, now));
     }

@@ -139,16 +139,23 @@ fn split(parts: &[String]) -> Result<Vec<String>, String> {
     text::split(one, options).map_err(|error| error.to_string())
 }
 
-/// What the keys of `metadata` ask of LinkedIn; the other platforms' are about media.
+/// What the keys of `metadata` ask of LinkedIn and TikTok; Instagram's format says no more than the media do.
 fn options(platform: Platform, row: &PostRow) -> Option<Value> {
     let word = |key: &str| {
         let word = row.metadata.get(key).and_then(Value::as_str);
         word.filter(|word| !word.is_empty())
     };
+    let mut options = json!({});
+    if platform == Platform::TikTok {
+        // A title is sent with photos alone.
+        let is_photo = word("tiktokFormat").or_else(|| word("format")) == Some("photo");
+        let title = word("tiktokTitle").filter(|_| is_photo)?;
+        options["title"] = title.into();
+        return Some(options);
+    }
     if platform != Platform::LinkedIn {
         return None;
     }
-    let mut options = json!({});
     if let Some(visibility) = word("linkedinVisibility") {
         options["visibility"] = visibility.into();
     }

@@ -1,11 +1,12 @@
 //! The idea expiry: timely ideas whose time is over are given up, with the reason. Once a day, as the legacy program did;
 //! it is the task that decides, so that an idea in a list is what it says.
 
+use crate::domain::id::IdeaId;
 use crate::ports::http::HttpClient;
 use crate::ports::objects::Objects;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
-use crate::tasks::{Context, Outcome};
+use crate::tasks::{Context, Outcome, Wake};
 use serde::Serialize;
 
 /// Ideas read and given up at a time, and how often per run: two calls each.
@@ -19,44 +20,50 @@ pub struct Report {
     pub expired: u64,
     /// Ideas that their users can no longer change, and that stay: they left the hub.
     pub stuck: u64,
-    /// Whether there may be more.
-    pub more: bool,
+    /// Behind which idea the next run goes on, when there are more.
+    pub after: Option<IdeaId>,
     /// Why the database could not be asked, if it could not.
     pub message: Option<String>,
 }
 
 /// Runs it as a task of the table.
-pub async fn work<H: HttpClient, A: Ambient, O: Objects>(context: &Context<H, A, O>) -> Outcome {
-    let report = run(&context.store).await;
+pub async fn work<H: HttpClient, A: Ambient, O: Objects>(context: &Context<H, A, O>, wake: &Wake) -> Outcome {
+    let after = wake.progress.as_deref().and_then(IdeaId::parse);
+    let report = run(&context.store, after).await;
     let mut outcome = Outcome::new(&report, report.message.clone());
-    outcome.more = report.more.then(String::new);
+    outcome.more = report.after.map(|id| id.0);
     outcome
 }
 
-/// Runs it once.
-pub async fn run<H: HttpClient, A: Ambient>(store: &Store<H, A>) -> Report {
+/// Runs it once, over the ideas behind `after`: those that stay hide nothing that is behind them.
+pub async fn run<H: HttpClient, A: Ambient>(store: &Store<H, A>, after: Option<IdeaId>) -> Report {
     let now = store.ambient.now();
-    let mut report = Report::default();
+    let mut report = Report {
+        after,
+        ..Report::default()
+    };
     for _ in 0..PAGES_MAX {
         let step = async {
-            let ideas = store.ideas_expired(now, IDEAS_MAX).await?;
+            let ideas = store.ideas_expired(now, report.after.as_ref(), IDEAS_MAX).await?;
             let expired = store.ideas_expire(&ideas, now).await?;
-            Ok((u64::try_from(ideas.len()).unwrap_or(u64::MAX), expired))
+            Ok((ideas, expired))
         };
         match step.await {
-            Ok((found, expired)) => {
+            Ok((ideas, expired)) => {
+                let found = u64::try_from(ideas.len()).unwrap_or(u64::MAX);
                 report.expired += expired;
-                report.stuck = found.saturating_sub(expired);
-                // A page of which nothing went is the last: the same would come again.
-                report.more = found == u64::from(IDEAS_MAX) && expired > 0;
+                report.stuck += found.saturating_sub(expired);
+                let last = ideas.into_iter().next_back().map(|idea| idea.id);
+                report.after = last.filter(|_| found == u64::from(IDEAS_MAX));
             }
             Err(error) => {
                 let error: crate::store::StoreError = error;
                 report.message = Some(error.to_string());
-                break;
+                // What stopped it stops the next run too: it begins anew at its time.
+                report.after = None;
             }
         }
-        if !report.more {
+        if report.after.is_none() {
             break;
         }
     }

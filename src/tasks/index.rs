@@ -16,7 +16,8 @@
 //! - `swept_at` → when the database was last swept to its end
 //! - `swept_until` → the last row that a sweep read which did not come to the end
 //! - `account/{account}` → [`StoredAccount`]
-//! - `reading/…`, `read_at/…`, `readings_swept` → `crate::tasks::readings`
+//! - `reading/…`, `read_at/…`, `readings_swept`, `charge/…`, `charge_at/…` → `crate::tasks::readings`
+//! - `pause/…`, `let_in/…`, `paused/…`, `turn/…`, `turn_at/…` → `crate::tasks::pauses`
 //! - `renew/{time}/{account}` → `""`, the same accounts by the time of their renewal
 //! - `accounts_swept` → [`StoredSweep`]
 
@@ -24,6 +25,7 @@ use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::clock::Clock;
 use crate::ports::objects::{AccountCursor, Chore, IndexReply, IndexRequest, ObjectError, Objects, PostRequest, Spend};
 use crate::ports::table::Table;
 use crate::tasks::attempts::Attempts;
@@ -31,6 +33,7 @@ use crate::tasks::budget::Budget;
 use crate::tasks::chores::Chores;
 use crate::tasks::consent::Consents;
 use crate::tasks::keys::{encode, time_key};
+use crate::tasks::pauses::{self, Admission, Asking, Pauses};
 use crate::tasks::readings::Readings;
 use crate::tasks::remotes::Remotes;
 use crate::tasks::runs::Runs;
@@ -61,6 +64,16 @@ struct Open {
     waits_for: Option<HoldScope>,
     #[serde(default)]
     account_id: Option<AccountId>,
+}
+
+impl Open {
+    const fn new(wake_at: Timestamp, waits_for: Option<HoldScope>, account_id: Option<AccountId>) -> Self {
+        Self {
+            wake_at,
+            waits_for,
+            account_id,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,12 +128,8 @@ impl Index<'_> {
                 remote_ids,
                 spend,
             } => {
-                let open = wake_at.map(|wake_at| Open {
-                    wake_at,
-                    waits_for,
-                    account_id: account_id.clone(),
-                });
-                self.note(&post_id, open.as_ref())?;
+                let account = account_id.clone();
+                self.note(&post_id, wake_at.map(|at| Open::new(at, waits_for, account)).as_ref())?;
                 if let Some(account_id) = account_id {
                     self.remotes().keep(&post_id, &account_id, &remote_ids)?;
                 }
@@ -129,14 +138,26 @@ impl Index<'_> {
                 }
                 Ok(IndexReply::Done)
             }
-            IndexRequest::Holds { post_id, scopes, spend } => self.holds(&post_id, &scopes, spend.as_ref()),
-            IndexRequest::Hold(hold) => self.hold(&hold),
-            IndexRequest::Lift { scopes } => {
-                for scope in &scopes {
-                    self.table.delete(&format!("hold/{scope}"))?;
-                }
-                Ok(IndexReply::Done)
+            IndexRequest::Holds {
+                post_id,
+                scopes,
+                spend,
+                purpose,
+                due_at,
+                begun,
+            } => {
+                let asking = Asking {
+                    post_id: &post_id,
+                    scopes: &scopes,
+                    purpose,
+                    due_at,
+                    begun,
+                };
+                self.admit(&asking, spend.as_ref())
             }
+            IndexRequest::Pauses(_) => Err("a pause is not begun or ended without telling posts".to_owned()),
+            IndexRequest::Hold(hold) => self.hold(&hold),
+            IndexRequest::Lift { scopes } => self.lift(&scopes),
             IndexRequest::Claim {
                 post_id,
                 account_id,
@@ -158,6 +179,7 @@ impl Index<'_> {
                 self.consents().prune()?;
                 self.attempts().prune()?;
                 self.budget().prune()?;
+                self.pauses().prune()?;
                 Ok(IndexReply::Done)
             }
             IndexRequest::NoteAccount {
@@ -217,6 +239,13 @@ impl Index<'_> {
         }
     }
 
+    fn pauses(&self) -> Pauses<'_> {
+        Pauses {
+            table: self.table,
+            now: self.now,
+        }
+    }
+
     fn chores(&self) -> Chores<'_> {
         Chores {
             table: self.table,
@@ -256,6 +285,9 @@ impl Index<'_> {
 
     fn note(&self, post_id: &PostId, open: Option<&Open>) -> Result<(), String> {
         let key = format!("open/{post_id}");
+        if open.is_none() {
+            self.pauses().rests(post_id)?;
+        }
         if let Some(before) = self.read::<Open>(&key)? {
             self.table
                 .delete(&format!("due/{}/{post_id}", time_key(before.wake_at)))?;
@@ -269,9 +301,38 @@ impl Index<'_> {
         }
     }
 
+    /// Whether a post may go on: as far as people let it, and then as far as platforms do.
+    fn admit(&self, asking: &Asking<'_>, spend: Option<&Spend>) -> Result<IndexReply, String> {
+        let only_looks = match self.pauses().admit(asking)? {
+            Admission::Held(hold) => {
+                return Ok(IndexReply::Held {
+                    hold: Some(hold),
+                    turns: Vec::new(),
+                    only_looks: false,
+                });
+            }
+            Admission::Look => true,
+            Admission::Free => false,
+        };
+        let (hold, turns) = self.holds(asking.post_id, asking.scopes, spend)?;
+        if hold.is_none() && !only_looks {
+            self.pauses().let_in(asking)?;
+        }
+        Ok(IndexReply::Held {
+            hold,
+            turns,
+            only_looks,
+        })
+    }
+
     /// The hold that covers one of the scopes, if any. Where it is time to try again, the asker takes that turn: the others
     /// go on waiting until it reports.
-    fn holds(&self, post_id: &PostId, scopes: &[HoldScope], spend: Option<&Spend>) -> Result<IndexReply, String> {
+    fn holds(
+        &self,
+        post_id: &PostId,
+        scopes: &[HoldScope],
+        spend: Option<&Spend>,
+    ) -> Result<(Option<Hold>, Vec<HoldScope>), String> {
         let mut hold: Option<Hold> = None;
         let mut over = Vec::new();
         for scope in scopes {
@@ -301,7 +362,7 @@ impl Index<'_> {
                 turns.push(scope.clone());
             }
         }
-        Ok(IndexReply::Held { hold, turns })
+        Ok((hold, turns))
     }
 
     fn take_turn(&self, scope: &HoldScope, mut stored: StoredHold) -> Result<(), String> {
@@ -309,10 +370,17 @@ impl Index<'_> {
         let turn = match stored.reason {
             WaitReason::RateLimited => return self.table.delete(&key),
             WaitReason::Paused | WaitReason::Budget => CREDIT_TURN_MS,
-            WaitReason::NeedsReauth => TURN_MS,
+            WaitReason::NeedsReauth | WaitReason::Person => TURN_MS,
         };
         stored.until = self.now + turn;
         self.table.put(&key, &encode(&stored)?)
+    }
+
+    fn lift(&self, scopes: &[HoldScope]) -> Result<IndexReply, String> {
+        for scope in scopes {
+            self.table.delete(&format!("hold/{scope}"))?;
+        }
+        Ok(IndexReply::Done)
     }
 
     fn hold(&self, hold: &Hold) -> Result<IndexReply, String> {
@@ -419,14 +487,15 @@ impl Index<'_> {
     }
 
     fn prune(&self) -> Result<(), String> {
-        const BY_AGE: &str = "key_at/";
-        let until = format!("{BY_AGE}{}", time_key(self.now - KEY_KEPT_MS));
-        for (key, _) in self.table.scan(BY_AGE, &until, 1_000)? {
-            // Behind the prefix: sixteen digits, a slash, and the name.
-            if let Some(name) = key.get(BY_AGE.len() + 17..) {
-                self.table.delete(&format!("key/{name}"))?;
+        for (by_age, by_name) in [("key_at/", "key/"), ("charge_at/", "charge/")] {
+            let until = format!("{by_age}{}", time_key(self.now - KEY_KEPT_MS));
+            for (key, _) in self.table.scan(by_age, &until, 1_000)? {
+                // Behind the prefix: sixteen digits, a slash, and the name.
+                if let Some(name) = key.get(by_age.len() + 17..) {
+                    self.table.delete(&format!("{by_name}{name}"))?;
+                }
+                self.table.delete(&key)?;
             }
-            self.table.delete(&key)?;
         }
         self.remotes().prune()
     }
@@ -459,7 +528,7 @@ impl Index<'_> {
             let is_covered = match scope {
                 HoldScope::App(_) => true,
                 HoldScope::Account(account) | HoldScope::Threads(account) => account_id.as_ref() == Some(account),
-                HoldScope::Unconnected(..) => false,
+                HoldScope::Unconnected(..) | HoldScope::User(_) => false,
             };
             if is_covered {
                 found.push(post_id);
@@ -484,6 +553,55 @@ impl Index<'_> {
     }
 }
 
+/// Serves a request: answers it, and tells the posts what follows from it. Posts that could not be told of a hold are
+/// handed to `missed`: they find out by themselves.
+///
+/// # Errors
+/// In words, when the storage fails before anything was answered.
+pub async fn serve<O: Objects>(
+    table: &dyn Table,
+    clock: &dyn Clock,
+    objects: &O,
+    request: IndexRequest,
+    missed: impl Fn(ObjectError) + Send,
+) -> Result<IndexReply, String> {
+    if let IndexRequest::Pauses(request) = request {
+        return Ok(pauses::answer(table, clock, objects, request).await);
+    }
+    let index = Index {
+        table,
+        now: clock.now(),
+    };
+    let told = index.consequences(&request)?;
+    let reply = index.answer(request);
+    if let Err(error) = tell(objects, told).await {
+        missed(error);
+    }
+    Ok(reply)
+}
+
+/// Whether a request may change when the index's alarm has to ring.
+#[must_use]
+pub const fn moves_alarm(request: &IndexRequest) -> bool {
+    matches!(
+        request,
+        IndexRequest::OutboxDue { .. }
+            | IndexRequest::DigestDue { .. }
+            | IndexRequest::ChoreDone { .. }
+            | IndexRequest::Pauses(_)
+    )
+}
+
+/// When the index's alarm has to ring: for work on the outbox, and for posts whose turn comes after a pause.
+///
+/// # Errors
+/// In words, when the storage fails.
+pub fn alarm_at(table: &dyn Table, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    let chore = Chores { table, now }.alarm_at()?;
+    let turn = Pauses { table, now }.alarm_at()?;
+    Ok(chore.into_iter().chain(turn).min())
+}
+
 /// Tells posts what [`Index::consequences`] named, as many as one request may; the watchdog wakes the others, and a post
 /// that does not learn of a hold learns it from the platform.
 ///
@@ -503,6 +621,7 @@ pub async fn tell<O: Objects>(objects: &O, told: Vec<(PostId, PostRequest)>) -> 
 mod tests {
     use super::*;
     use crate::ports::memory::MemoryTable;
+    use crate::ports::pauses::Purpose;
 
     fn at(table: &MemoryTable, secs: i64) -> Index<'_> {
         Index {
@@ -600,9 +719,12 @@ mod tests {
                 post_id: PostId::from("p"),
                 scopes: vec![scope.clone()],
                 spend: None,
+                purpose: Purpose::Publish,
+                due_at: None,
+                begun: false,
             };
             match at(&table, secs).answer(request) {
-                IndexReply::Held { hold, turns } => (hold.is_some(), turns),
+                IndexReply::Held { hold, turns, .. } => (hold.is_some(), turns),
                 other => panic!("{other:?}"),
             }
         };

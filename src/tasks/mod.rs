@@ -22,6 +22,7 @@ pub mod media_cleanup;
 pub mod notification_dispatcher;
 pub mod notify;
 pub mod outbox_alarm;
+pub mod pauses;
 pub mod publish;
 pub mod readings;
 pub mod remotes;
@@ -141,7 +142,7 @@ impl Job {
             Self::DigestCompiler => digest_compiler::task(context, wake).await,
             Self::TokenRefresher => token_refresher::work(context, wake).await,
             Self::AnalyticsCollector => analytics_collector::work(context, wake).await,
-            Self::IdeaExpiry => idea_expiry::work(context).await,
+            Self::IdeaExpiry => idea_expiry::work(context, wake).await,
             Self::MediaCleanup => media_cleanup::work(context, wake).await,
         }
     }

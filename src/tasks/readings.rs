@@ -2,7 +2,8 @@
 //! Posts that psn published are noted when they rest; those of others are found by a sweep of the database once a day.
 //!
 //! Keys of the index's table → value: `reading/{post}` → its next [`Reading`]; `read_at/{time}/{post}` → how much earlier
-//! it may be read, in ms; `readings_swept` → [`StoredSweep`].
+//! it may be read, in ms; `readings_swept` → [`StoredSweep`]; `charge/{id}` → what a charge allowed, and
+//! `charge_at/{time}/{id}` → `""`, the same by age.
 
 use crate::domain::id::PostId;
 use crate::domain::reading::Reading;
@@ -56,21 +57,41 @@ impl Readings<'_> {
                 Ok(ReadingsReply::Done)
             }
             ReadingsRequest::Charge {
+                id,
                 platform,
                 units,
                 price_micro_usd,
                 budget_micro_usd,
             } => {
-                let units = self
-                    .budget()
-                    .charge_reads(platform, units, price_micro_usd, budget_micro_usd)?;
+                let charge = || {
+                    self.budget()
+                        .charge_reads(platform, units, price_micro_usd, budget_micro_usd)
+                };
+                let units = self.once(&id, charge)?;
                 Ok(ReadingsReply::Affordable { units })
             }
-            ReadingsRequest::Refund { platform, micro_usd } => {
-                self.budget().refund_reads(platform, micro_usd)?;
+            ReadingsRequest::Refund {
+                id,
+                platform,
+                micro_usd,
+            } => {
+                let refund = || self.budget().refund_reads(platform, micro_usd).map(|()| 0);
+                self.once(&id, refund)?;
                 Ok(ReadingsReply::Done)
             }
         }
+    }
+
+    /// Does something once, however often it is asked for under that name; the answer is remembered for a day.
+    fn once(&self, id: &str, act: impl FnOnce() -> Result<u64, String>) -> Result<u64, String> {
+        let key = format!("charge/{id}");
+        if let Some(answer) = self.table.get(&key)?.and_then(|text| text.parse().ok()) {
+            return Ok(answer);
+        }
+        let answer = act()?;
+        self.table.put(&key, &answer.to_string())?;
+        self.table.put(&format!("charge_at/{}/{id}", time_key(self.now)), "")?;
+        Ok(answer)
     }
 
     fn budget(&self) -> Budget<'_> {
@@ -200,6 +221,38 @@ mod tests {
         // Noted again it is not due anew.
         note(&table, "a", Platform::LinkedIn, 40, true);
         assert_eq!(due(&table, 25).0, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_charge_that_is_delivered_twice_counts_once() {
+        let table = MemoryTable::default();
+        let charge = |id: &str| {
+            let request = ReadingsRequest::Charge {
+                id: id.to_owned(),
+                platform: Platform::X,
+                units: 2,
+                price_micro_usd: 5_000,
+                budget_micro_usd: Some(60_000),
+            };
+            match ask(&table, 0, request) {
+                ReadingsReply::Affordable { units } => units,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            (charge("a"), charge("a"), charge("b")),
+            (2, 2, 1),
+            "15,000 may be spent on reads"
+        );
+        for _ in 0..2 {
+            let refund = ReadingsRequest::Refund {
+                id: "c".to_owned(),
+                platform: Platform::X,
+                micro_usd: 5_000,
+            };
+            assert_eq!(ask(&table, 0, refund), ReadingsReply::Done);
+        }
+        assert_eq!((charge("d"), charge("e")), (1, 0), "given back once");
     }
 
     #[test]

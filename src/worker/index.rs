@@ -6,10 +6,10 @@ use crate::ports::clock::Clock;
 use crate::ports::objects::IndexRequest;
 use crate::ports::waker::Waker;
 use crate::store::{Neon, Store};
-use crate::tasks::chores::Chores;
-use crate::tasks::index::{self, Index as Core};
+use crate::tasks::index;
 use crate::tasks::notification_dispatcher::Telling;
 use crate::tasks::outbox_alarm;
+use crate::tasks::pauses;
 use crate::worker::ambient::Runtime;
 use crate::worker::objects::Bindings;
 use crate::worker::storage::{Alarm, SqlTable};
@@ -17,7 +17,7 @@ use crate::worker::zones::IntlZones;
 use crate::worker::{describe, settings};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-/// The open posts and their times, the holds, and idempotency keys.
+/// The open posts and their times, the holds and pauses, and idempotency keys.
 #[durable_object]
 pub struct Index {
     table: SqlTable,
@@ -34,11 +34,7 @@ impl Index {
     }
 
     async fn next_alarm(&self) -> worker::Result<()> {
-        let chores = Chores {
-            table: &self.table,
-            now: Runtime.now(),
-        };
-        match chores.alarm_at().map_err(worker::Error::RustError)? {
+        match index::alarm_at(&self.table, Runtime.now()).map_err(worker::Error::RustError)? {
             Some(at) => self.set_alarm(at).await,
             None => self.waker.set_alarm(None).await.map_err(worker::Error::RustError),
         }
@@ -75,6 +71,11 @@ impl DurableObject for Index {
     async fn alarm(&self) -> worker::Result<Response> {
         // If this instance dies from here on, what it took is due again.
         self.set_alarm(Runtime.now() + GUARD_MS).await?;
+        match pauses::release_due(&self.table, &Runtime, &Bindings::new(self.env.clone())).await {
+            Ok(0) => {}
+            Ok(count) => worker::console_log!("{count} posts go on after a pause"),
+            Err(message) => worker::console_error!("nobody's turn could be found out: {message}"),
+        }
         match self.tell().await {
             Ok(report) => worker::console_log!("outbox: {}", serde_json::to_string(&report).unwrap_or_default()),
             Err(message) => worker::console_error!("nobody can be told of anything: {message}"),
@@ -85,24 +86,15 @@ impl DurableObject for Index {
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let asked: IndexRequest = request.json().await?;
-        let core = Core {
-            table: &self.table,
-            now: Runtime.now(),
+        let moves_alarm = index::moves_alarm(&asked);
+        let missed = |error| {
+            worker::console_error!("a post could not be told of a hold, it will find out by itself: {error}");
         };
-        let told = core.consequences(&asked).map_err(worker::Error::RustError)?;
-        let is_chore = matches!(
-            asked,
-            IndexRequest::OutboxDue { .. } | IndexRequest::DigestDue { .. } | IndexRequest::ChoreDone { .. }
-        );
-        let reply = core.answer(asked);
-        if is_chore {
+        let objects = Bindings::new(self.env.clone());
+        let reply = index::serve(&self.table, &Runtime, &objects, asked, missed).await;
+        if moves_alarm {
             self.next_alarm().await?;
         }
-        if !told.is_empty()
-            && let Err(error) = index::tell(&Bindings::new(self.env.clone()), told).await
-        {
-            worker::console_error!("a post could not be told of a hold, it will find out by itself: {error}");
-        }
-        Response::from_json(&reply)
+        Response::from_json(&reply.map_err(worker::Error::RustError)?)
     }
 }

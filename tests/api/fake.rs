@@ -21,6 +21,7 @@ use psn::ports::memory::{ManualClock, MemoryMedia, MemoryTable, SeededEntropy};
 use psn::ports::objects::{
     AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest, PostSnapshot,
 };
+use psn::ports::pauses::Pauses;
 use psn::store::Store;
 use psn::store::account_list::AccountRow;
 use psn::store::seal::{AddressSigner, Marks};
@@ -65,6 +66,8 @@ pub struct World {
     /// What is known of that which labels name.
     pub named: NamedThings,
     pub slot_taken: bool,
+    /// What the index answers next about pauses.
+    pub pauses: Option<IndexReply>,
     /// Who reviews for which hub.
     pub admins: Vec<(UserId, HubId)>,
 }
@@ -146,6 +149,12 @@ impl Objects for Fake {
         };
         match &request {
             IndexRequest::TaskRuns => return runs.all().map_err(ObjectError),
+            IndexRequest::Pauses(_) => {
+                return Ok(world
+                    .pauses
+                    .take()
+                    .unwrap_or_else(|| IndexReply::Pauses(Pauses::default())));
+            }
             IndexRequest::ConsentExpect { state } => return consents.expect(state).map_err(ObjectError),
             IndexRequest::ConsentReceive { state, answer } => {
                 return consents.receive(state, answer.clone()).map_err(ObjectError);

@@ -4,6 +4,7 @@ use crate::common::{HOUR, MINUTE, texts};
 use crate::support;
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::faults::{How, Point};
+use psn::dev::neon::{Action, Fault, When};
 use psn::domain::post::{Status, SubStatus};
 use psn::domain::publish::Edition;
 use psn::domain::time::Millis;
@@ -205,4 +206,37 @@ async fn two_posts_of_one_text_in_doubt_at_once() {
     assert_ne!(one.platform_post_ids, other.platform_post_ids, "each has its own");
     let entries = stage.x.ledger().entries;
     assert_eq!(entries.iter().filter(|entry| entry.text == parts[0]).count(), 2);
+}
+
+/// Somebody says go on while the object still writes down that it waits: it goes on then, not when the wait would have ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_go_on_before_its_row_is_written_it_does() {
+    let postgres = support::postgres().await;
+    let stage = support::stage(&postgres, "told_early", 22, XSettings::default()).await;
+    stage.fail("", Point::Before, How::Status(402), Some(1));
+    let parts = texts("told early", 1);
+    let id = stage.create(1, &parts).await;
+    stage.world.advance(Millis(1_000));
+    // Writing down that it waits takes its time.
+    let fault = Fault {
+        when: When {
+            nth: None,
+            contains: Some("with written as (update posts".to_owned()),
+        },
+        action: Action::DelayMs(1_500),
+        times: 1,
+    };
+    stage.neon.set_faults(vec![fault]);
+    let (world, of) = (stage.world.clone(), id.clone());
+    let alarm = tokio::spawn(async move { world.object(&of).alarm().await });
+    let paused = (Status::Retry, Some(SubStatus::Paused));
+    while stage.status(&id).await != paused {
+        assert!(!alarm.is_finished(), "{}", stage.message(&id).await);
+        tokio::task::yield_now().await;
+    }
+    stage.tell(&id, PostRequest::Retry).await;
+    alarm.await.unwrap().unwrap();
+    stage.world.run_for(MINUTE).await;
+    assert_eq!(stage.status(&id).await, PUBLISHED, "{:#?}", stage.events(&id).await);
+    stage.assert_exact(&parts);
 }

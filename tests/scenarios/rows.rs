@@ -247,6 +247,56 @@ async fn the_watchdog_takes_over_rows_of_others() {
     stage.assert_nothing_out(&texts("fresh", 2));
 }
 
+/// What the legacy program's rows ask of LinkedIn and TikTok is taken over with them; what it cannot be, a person is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_other_platforms_are_taken_over_with_what_they_ask_for() {
+    let postgres = support::postgres().await;
+    let stage = support::stage(&postgres, "adopted_options", 36, XSettings::default()).await;
+    let touched = stage.world.now() - Millis(5_000);
+    let long = "a sentence that is repeated ".repeat(30);
+    let parts = [long.trim().to_owned(), "and the end of it".to_owned()];
+    let article = json!({
+        "linkedinFormat": "article", "linkedinVisibility": "CONNECTIONS", "articleUrl": "https://example.com/a",
+        "articleTitle": "A title",
+    });
+    let untitled = json!({"format": "article", "articleUrl": "https://example.com/a"});
+    let mut ids = Vec::new();
+    for (number, platform, metadata) in [
+        (21, "linkedin", article),
+        (22, "linkedin", untitled),
+        (23, "tiktok", json!({"tiktokFormat": "photo", "tiktokTitle": "A title"})),
+    ] {
+        let id = foreign(&stage, number, &parts, "scheduled", touched, &metadata.to_string()).await;
+        let sql = format!("update posts set platform = '{platform}' where id = '{id}'");
+        stage.sql(&sql).await;
+        ids.push(id);
+    }
+    stage.world.run_for(Millis(10 * 60_000)).await;
+    let report = watchdog::run(&stage.world.store(), &stage.world, true).await;
+    assert_eq!((report.adopted, report.failed), (3, 0), "{report:?}");
+    let options = |text: &Option<String>| {
+        let text = text.as_deref().unwrap_or("null");
+        serde_json::from_str::<serde_json::Value>(text).unwrap()
+    };
+    let post = stage.show(&ids[0]).await;
+    assert_eq!(
+        post.plan.parts,
+        [parts.join("\n\n")],
+        "one post, as the legacy program makes it"
+    );
+    let expected = json!({
+        "visibility": "CONNECTIONS", "article": {"source": "https://example.com/a", "title": "A title"},
+    });
+    assert_eq!(options(&post.plan.options), expected);
+    assert!(!post.view.resting, "{:?}", post.view);
+    for (id, says) in [(&ids[1], "`linkedin.article.title` is empty"), (&ids[2], "TikTok")] {
+        let view = stage.show(id).await.view;
+        assert_eq!(view.sub_status, Some(SubStatus::NeedsReview));
+        assert!(view.message.as_ref().unwrap().contains(says), "{view:?}");
+    }
+    assert_eq!(options(&stage.show(&ids[2]).await.plan.options)["title"], "A title");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_watchdog_gets_to_every_row() {
     let postgres = support::postgres().await;

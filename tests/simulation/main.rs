@@ -12,6 +12,7 @@
 mod approval;
 mod holds;
 mod looks;
+mod pauses;
 mod platform;
 mod prepared;
 mod random;
@@ -222,7 +223,8 @@ fn uncovered(tally: &Tally) -> Vec<String> {
     missing
 }
 
-const KINDS: [&str; 42] = [
+const KINDS: [&str; 43] = [
+    "pause_requested",
     "submitted",
     "approved",
     "approval_refused",
@@ -267,7 +269,7 @@ const KINDS: [&str; 42] = [
     "processing",
 ];
 
-const MARKS: [&str; 72] = [
+const MARKS: [&str; 79] = [
     "approved",
     "rejected",
     "a draft again for want of approval",
@@ -313,6 +315,12 @@ const MARKS: [&str; 72] = [
     "note lost",
     "operator",
     "parent not visible",
+    "paused",
+    "paused at the claim",
+    "paused during a call",
+    "paused in doubt",
+    "paused while about to call",
+    "pause not told",
     "permanent",
     "person: abandoned",
     "person: not published",
@@ -328,6 +336,7 @@ const MARKS: [&str; 72] = [
     "prepared part not ready",
     "reply refused",
     "request lost",
+    "resumed",
     "response lost",
     "slow call",
     "stale instance",

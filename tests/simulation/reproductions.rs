@@ -69,6 +69,7 @@ impl Machine {
             now: self.now,
             in_flight: false,
             has_token,
+            only_looks: false,
             calls_left: 40,
             random: [7; 16],
             policy: &self.policy,

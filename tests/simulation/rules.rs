@@ -70,6 +70,9 @@ impl World {
                 if early {
                     self.fail("I10: a call before the post is due");
                 }
+                if self.pauses.acknowledged {
+                    self.fail("a call while publishing is paused was recorded");
+                }
             }
             Entry::Confirmed { step, remote_id, by } if *by != ConfirmedBy::Row => {
                 self.check_confirmed(post, *step, remote_id);
@@ -143,10 +146,14 @@ impl World {
         let is_published = view(truth).is_some_and(|view| view.status == Status::Published);
         let ids: Vec<_> = truth.remote_ids().into_iter().cloned().collect();
         let parts = truth.steps.len();
+        let is_late_by_pause = late && self.calm && self.posts[post].adopted.is_none();
         let excuses = &mut self.posts[post].excuses;
         excuses.exhausted |= exhausted || parents;
         excuses.late |= late;
         excuses.looked_in_vain |= doubted_duplicate;
+        if is_late_by_pause {
+            self.fail("a post came too late in a calm world: a pause made it late");
+        }
         if is_published {
             let live = |id: &psn::domain::id::RemoteId| {
                 self.platform

@@ -20,6 +20,7 @@ pub fn build(seed: u64, trace: bool) -> World {
     let mut world = World::new(seed, START);
     world.trace = trace.then(Vec::new);
     let calm = world.random.per_mille(150);
+    world.calm = calm;
     world.chaos = if calm {
         0
     } else {
@@ -43,6 +44,11 @@ pub fn build(seed: u64, trace: bool) -> World {
         if world.posts[post].gated {
             hub(&mut world, &mut of_hubs, post);
         }
+    }
+    // Of its own too.
+    let mut of_pauses = Random::new(seed.rotate_left(32) ^ 0x9a5e);
+    if of_pauses.per_mille(400) {
+        crate::pauses::people(&mut world, &mut of_pauses);
     }
     world.end_at = world.heal_at.max(START + Millis(9 * HOUR)) + Millis(27 * HOUR);
     world

@@ -1,5 +1,6 @@
 //! The world of one seed: clock, posts, storage, database, alarms, people. No async: every wait is an event in a queue.
 
+use crate::pauses::Pauses;
 use crate::platform::{Call, Platform, Window, covers};
 use crate::random::Random;
 use psn::domain::id::{AccountId, RemoteId};
@@ -53,6 +54,15 @@ pub enum Happening {
         action: Action,
     },
     Import,
+    /// A person stops everything, or lets it go on.
+    Pause {
+        begins: bool,
+    },
+    PauseAgain,
+    /// The turn of a post that waited for the end of a pause.
+    Turn {
+        post: usize,
+    },
     Watchdog {
         sweep: bool,
     },
@@ -129,6 +139,7 @@ pub struct Instance {
     pub state: Option<State>,
     pub in_flight: bool,
     pub token: Option<u32>,
+    pub only_looks: bool,
     pub running: bool,
     pub calls_left: u32,
 }
@@ -203,6 +214,9 @@ pub struct World {
     pub instances: Vec<Instance>,
     pub index: MemoryTable,
     pub holds: Vec<Hold>,
+    pub pauses: Pauses,
+    /// Nothing fails in this world.
+    pub calm: bool,
     pub token: u32,
     /// Faults of storage, alarms, instances: so many in a thousand occasions.
     pub chaos: u64,
@@ -238,6 +252,8 @@ impl World {
             instances: Vec::new(),
             index: MemoryTable::default(),
             holds: Vec::new(),
+            pauses: Pauses::default(),
+            calm: false,
             token: 1,
             chaos: 0,
             calls_scarce: false,
@@ -334,6 +350,9 @@ impl World {
             Happening::Finish { instance, wake_at, len } => self.finish(instance, wake_at, len),
             Happening::User { post, action } => self.user(post, &action),
             Happening::Import => self.import(),
+            Happening::Pause { begins } => self.pause(begins),
+            Happening::PauseAgain => self.pause_again(),
+            Happening::Turn { post } => self.turn(post),
             Happening::Watchdog { sweep } => self.watchdog(sweep),
             Happening::Crash { post, stale } => {
                 if self.faulty() {
@@ -356,6 +375,7 @@ impl World {
             state: None,
             in_flight: false,
             token: None,
+            only_looks: false,
             running: false,
             calls_left: 0,
         });
@@ -508,6 +528,7 @@ impl World {
             now: self.now,
             in_flight,
             has_token,
+            only_looks: self.instances[instance].only_looks,
             calls_left,
             random,
             policy: &self.policy,
@@ -919,10 +940,14 @@ impl World {
         if early && state.phase != Phase::RollingBack {
             self.fail("a row was claimed before its time");
         }
+        if let Some(paused) = self.admit(instance, state) {
+            return paused;
+        }
         if let Some(held) = self.held(post, state) {
             self.mark("claim held");
             return held;
         }
+        self.let_in(instance);
         if covers(&self.db_down, self.now) && self.faulty() {
             self.mark("database down");
             return unavailable();

@@ -7,12 +7,14 @@ use psn::dev::neon::{Action, Fault, When};
 use psn::domain::id::{HubId, IdeaId, SeriesId};
 use psn::domain::labels::{Labels, PlanSlotRef};
 use psn::domain::notice::Tier;
+use psn::domain::platform::Platform;
 use psn::domain::post::Status;
 use psn::domain::publish::{Approval, ApprovalStatus};
 use psn::domain::time::Millis;
 use psn::store::claim::{ClaimRefusal, ClaimResult};
 use psn::store::outbox::NewNotice;
-use psn::store::posts::{DeleteResult, InsertResult, NewPostRow};
+use psn::store::plans::CalendarSlot;
+use psn::store::posts::{DeleteResult, InsertResult, NewPostRow, PostFilter};
 use psn::store::project::{Projected, Projection};
 
 const SERIES: &str = "11111111-1111-4111-8111-111111111111";
@@ -367,13 +369,82 @@ pub async fn labels_lie_where_the_other_program_has_them(bed: Bed) {
         ),
         (Some("active"), Some("developed"), true, true)
     );
-    assert_eq!(found.slot_post, Some(post_id(1).0));
+    assert_eq!(found.slot_post, None, "it fills that slot no more");
     let bob = store.labels_named(&user("bob"), &labels()).await.unwrap();
     assert_eq!(bob, psn::store::labels::NamedThings::default());
     assert_eq!(
         store.labels_named(&ada, &Labels::default()).await.unwrap(),
         psn::store::labels::NamedThings::default()
     );
+}
+
+/// A post that fills another slot by now, or goes out at another time, leaves what it had to others.
+pub async fn a_post_that_moves_leaves_its_slot_free(bed: Bed) {
+    let store = ready(&bed).await;
+    let ada = user("default");
+    let slots = "select (slots -> 0 ->> 'postId') is not null, slots -> 0 ->> 'status', slots -> 0 ->> 'theirs', \
+        (slots -> 2 ->> 'postId') is not null from weekly_plans";
+    store.post_insert(&labelled(1, labels())).await.unwrap();
+    assert_eq!(bed.owner(slots).await, "t|scheduled|1|f");
+    let moved = Labels {
+        slot: PlanSlotRef::parse(&format!("{PLAN}/3")),
+        ..labels()
+    };
+    let place = moved.slot.clone().unwrap();
+    assert!(
+        store
+            .plan_slot_take(&ada, &place, &post_id(1), "scheduled", NOW)
+            .await
+            .unwrap()
+    );
+    let written = |labels: Labels, seq: u64| Projection {
+        seq,
+        status: Status::Scheduled,
+        slot: labels.slot.is_some(),
+        labels: Some(labels),
+        ..projection(post_id(1), ada.clone())
+    };
+    store.post_project(&written(moved.clone(), 6)).await.unwrap();
+    assert_eq!(bed.owner(slots).await, "f|outlined|1|t");
+    // Its change refused, it keeps the one that it has.
+    let first = labels().slot.unwrap();
+    assert!(
+        store
+            .plan_slot_take(&ada, &first, &post_id(1), "scheduled", NOW)
+            .await
+            .unwrap()
+    );
+    store
+        .plan_slots_keep(&ada, Some(&place), &post_id(1), NOW)
+        .await
+        .unwrap();
+    assert_eq!(bed.owner(slots).await, "f|outlined|1|t");
+    let none = Labels { slot: None, ..labels() };
+    store.post_project(&written(none, 7)).await.unwrap();
+    assert_eq!(bed.owner(slots).await, "f|outlined|1|f");
+
+    // A time of the calendar: given back with another time, unless it was taken after that was asked for.
+    let hour = NOW + Millis(3_600_000);
+    let claim = CalendarSlot {
+        platform: Platform::X,
+        account: None,
+        at: hour,
+        post: post_id(1),
+    };
+    let held = "select count(*) from psn_slots";
+    let goes = |at, since| Projection {
+        seq: 8,
+        status: Status::Scheduled,
+        scheduled_at: Some(at),
+        moved: Some(since),
+        ..projection(post_id(1), ada.clone())
+    };
+    assert!(store.slot_claim(&ada, &claim, NOW).await.unwrap());
+    store.post_project(&goes(hour, NOW)).await.unwrap();
+    store.post_project(&goes(NOW, NOW - Millis(1))).await.unwrap();
+    assert_eq!(bed.owner(held).await, "1");
+    store.post_project(&goes(NOW, NOW)).await.unwrap();
+    assert_eq!(bed.owner(held).await, "0");
 }
 
 pub async fn no_two_posts_take_one_slot_of_a_plan(bed: Bed) {
@@ -466,6 +537,21 @@ pub async fn reviewers_see_their_hubs_posts(bed: Bed) {
             "{who}: {}",
             seen(who).await
         );
+    }
+    // What waits for them is listed, whoever wrote it.
+    let to_review = PostFilter {
+        to_review: true,
+        ..PostFilter::default()
+    };
+    let waits = async |who: &str| {
+        let page = store.post_list(&user(who), &to_review, None, 10).await.unwrap();
+        page.items.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(waits("eve").await, []);
+    bed.owner("update posts set approval_status = 'submitted'").await;
+    assert_eq!(waits("eve").await, [post_id(1)]);
+    for other in ["default", "bob"] {
+        assert_eq!(waits(other).await, [], "{other}");
     }
     // They see it, and change nothing of it by themselves.
     let changed = bed

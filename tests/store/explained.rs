@@ -180,7 +180,7 @@ async fn tasks(store: &ExplainedStore) {
         100
     );
     assert_eq!(store.accounts_uncounted(NOW, None, 10).await.unwrap().len(), 10);
-    assert!(!store.ideas_expired(NOW, 50).await.unwrap().is_empty());
+    assert!(!store.ideas_expired(NOW, None, 50).await.unwrap().is_empty());
     let lease = Millis::from_secs(60);
     assert_eq!(store.notices_claim("t", NOW, lease, 10).await.unwrap().len(), 10);
     let claims = Some((lease, ["webhook"].as_slice()));
@@ -277,6 +277,11 @@ async fn requests(store: &ExplainedStore) {
             ..PostFilter::default()
         };
         store.post_list(&who, &open, None, 20).await.unwrap();
+        let to_review = PostFilter {
+            to_review: true,
+            ..PostFilter::default()
+        };
+        store.post_list(&who, &to_review, None, 20).await.unwrap();
         let group = PostFilter {
             group_id: Some("g7".to_owned()),
             ..PostFilter::default()
@@ -334,6 +339,7 @@ async fn requests(store: &ExplainedStore) {
             .post_project(&Projection {
                 seq: 1_000,
                 status: Status::Published,
+                moved: Some(NOW),
                 labels: Some(Labels {
                     series_id: Some(SeriesId::from_random([1; 16])),
                     idea_id: Some(IdeaId::from_random([1; 16])),

@@ -154,6 +154,7 @@ pub fn projection(id: psn::domain::id::PostId, user: psn::domain::id::UserId) ->
         psn: serde_json::Map::new(),
         labels: None,
         slot: false,
+        moved: None,
         approval: None,
         notices: Vec::new(),
     }

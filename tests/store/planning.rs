@@ -220,10 +220,19 @@ pub async fn ideas_come_page_by_page_and_end(bed: Bed) {
         "update ideas set notes = null, urgency = 'timely', expires_at = '2026-11-23T09:00:00Z' where title < 'idea 4'",
     )
     .await;
-    let over = store.ideas_expired(NOW, 2).await.unwrap();
+    let over = store.ideas_expired(NOW, None, 2).await.unwrap();
     assert_eq!(
-        (over.len(), store.ideas_expired(NOW - Millis(1), 9).await.unwrap().len()),
+        (
+            over.len(),
+            store.ideas_expired(NOW - Millis(1), None, 9).await.unwrap().len()
+        ),
         (2, 0)
+    );
+    let behind = store.ideas_expired(NOW, Some(&over[0].id), 9).await.unwrap();
+    assert_eq!(
+        (behind.len(), &behind[0]),
+        (2, &over[1]),
+        "the next page goes on behind the one before"
     );
     // One of them was taken up meanwhile.
     bed.owner(&format!("update ideas set status = 'used' where id = '{}'", over[0].id))
@@ -234,7 +243,7 @@ pub async fn ideas_come_page_by_page_and_end(bed: Bed) {
         (killed.status.as_str(), killed.kill_reason.as_deref()),
         ("killed", Some(EXPIRED))
     );
-    assert_eq!(store.ideas_expired(NOW, 9).await.unwrap().len(), 1);
+    assert_eq!(store.ideas_expired(NOW, None, 9).await.unwrap().len(), 1);
 }
 
 pub async fn a_series_goes_on(bed: Bed) {

@@ -36,12 +36,11 @@ use psn::store::accounts::AccountImport;
 use psn::store::seal::Sealer;
 use psn::store::{Neon, Secret, Store};
 use psn::tasks::account::{self, AccountObject};
-use psn::tasks::chores::Chores;
-use psn::tasks::index::{self, Index};
+use psn::tasks::index;
 use psn::tasks::notification_dispatcher::Telling;
-use psn::tasks::outbox_alarm;
 use psn::tasks::publish::{PostObject, Surroundings};
 use psn::tasks::settings::Settings;
+use psn::tasks::{outbox_alarm, pauses};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -282,17 +281,12 @@ impl Objects for World {
     fn index(&self, request: IndexRequest) -> impl Future<Output = Result<IndexReply, ObjectError>> + Send {
         self.inner.object_calls.fetch_add(1, Ordering::Relaxed);
         let answer: Answer<'_, IndexReply> = Box::pin(async move {
-            let core = Index {
-                table: &self.inner.index,
-                now: self.inner.clock.now(),
-            };
             if matches!(request, IndexRequest::Lift { .. }) {
                 self.inner.lifts.fetch_add(1, Ordering::Relaxed);
             }
-            let told = core.consequences(&request).map_err(ObjectError)?;
-            let reply = core.answer(request);
-            index::tell(self, told).await?;
-            Ok(reply)
+            let missed = |error: ObjectError| panic!("{error}");
+            let served = index::serve(&self.inner.index, &self.clock(), self, request, missed).await;
+            served.map_err(ObjectError)
         });
         answer
     }
@@ -566,6 +560,8 @@ impl World {
                 self.account_object(id).alarm().await.unwrap();
             }
             Rings::Index => {
+                let released = pauses::release_due(&self.inner.index, &self.clock(), self).await;
+                released.unwrap();
                 self.tell().await;
             }
         }
@@ -593,11 +589,8 @@ impl World {
             let accounts = accounts
                 .iter()
                 .map(|(id, slot)| (slot.waker.alarm(), Rings::Account(id.clone())));
-            let chores = Chores {
-                table: &self.inner.index,
-                now: self.now(),
-            };
-            let index = std::iter::once((chores.alarm_at().unwrap(), Rings::Index));
+            let at = index::alarm_at(&self.inner.index, self.now()).unwrap();
+            let index = std::iter::once((at, Rings::Index));
             let set = posts
                 .chain(accounts)
                 .chain(index)

@@ -29,7 +29,8 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cron_string_runs_its_tasks() {
-    let site = Site::start("500,1500,3000", "2500", XSettings::default()).await;
+    let mut site = Site::start("500,1500,3000", "2500", XSettings::default()).await;
+    site.local.stack.stop_crons().await;
     let medium = kept(&site).await;
     let crons = Wrangler::parse(include_str!("../../wrangler.toml")).unwrap().crons();
     let mut seen = BTreeSet::new();

@@ -15,6 +15,7 @@ const QUIET: Duration = Duration::from_millis(800);
 pub async fn play(site: &Site) {
     two_publish_at_once(site).await;
     published_and_edited_while_it_goes_out(site).await;
+    paused_in_the_middle(site).await;
     cancelled_in_the_middle(site).await;
     cancelled_in_the_first_and_in_the_last_call(site).await;
     cancelled_before_the_first_part(site).await;
@@ -78,6 +79,57 @@ async fn published_and_edited_while_it_goes_out(site: &Site) {
     assert_eq!((again.status, &again.body), (200, &rested));
     tokio::time::sleep(QUIET).await;
     assert_eq!(site.sent() - before, 3, "a call too many");
+}
+
+/// What is acknowledged counts: the call under way is settled, no other leaves, whatever else is due; and all of it goes on.
+async fn paused_in_the_middle(site: &Site) {
+    let parts = thread("paused on the way", 4);
+    let before = site.sent();
+    site.hold(2, Point::After);
+    let post = site.create(json!({"content": parts, "publish": "now"}), "paused").await;
+    site.wait_held().await;
+    let pause = site
+        .call(Method::POST, "/v1/pause", Some(&json!({"reason": "a test"})))
+        .await;
+    assert_eq!(
+        (pause.status, &pause.body["settling"]),
+        (200, &json!(1)),
+        "{}",
+        pause.body
+    );
+    site.x().release(None);
+    let other = thread("due in the pause", 1);
+    let body = json!({"content": other, "publish": "now"});
+    let other_post = site.create(body, "due-in-the-pause").await;
+    for (id, out) in [(id_of(&post), 2), (id_of(&other_post), 0)] {
+        let paused = site.until(id, |post| post["sub_status"] == "paused").await;
+        assert_eq!(paused["status"], "retry", "{paused}");
+        assert!(
+            paused["fail_reason"].as_str().unwrap().contains("psn resume"),
+            "{paused}"
+        );
+        assert_eq!(paused["platform_post_ids"].as_array().unwrap().len(), out, "{paused}");
+    }
+    watchdog(site).await;
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(site.sent() - before, 2, "a part left after the pause");
+    let shown = site.get("/v1/pause").await;
+    assert_eq!(shown["paused"], true, "{shown}");
+
+    let resume = site
+        .call(Method::POST, "/v1/resume", Some(&json!({"every_seconds": 0})))
+        .await;
+    assert_eq!(
+        (resume.status, &resume.body["paused"]),
+        (200, &json!(false)),
+        "{}",
+        resume.body
+    );
+    let rested = site.rested(id_of(&post)).await;
+    site.assert_exact(&rested, &parts);
+    let rested = site.rested(id_of(&other_post)).await;
+    site.assert_exact(&rested, &other);
+    assert_eq!(site.sent() - before, 5, "a call too many");
 }
 
 async fn cancelled_in_the_middle(site: &Site) {

@@ -167,6 +167,19 @@ impl Site {
         }
     }
 
+    /// The post once it is as that says.
+    pub async fn until(&self, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let post = self.get(&format!("/v1/posts/{id}")).await;
+            if is_so(&post) {
+                return post;
+            }
+            assert!(began.elapsed() < PATIENCE, "does not become so: {post}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     pub async fn events(&self, id: &str) -> Vec<Value> {
         self.life(id).await.events
     }

@@ -23,11 +23,13 @@ pub mod metrics;
 pub mod migrate;
 pub mod notify;
 pub mod pages;
+pub mod pause;
 pub mod plan;
 pub mod post;
 pub mod secrets;
 pub mod series;
 pub mod settings;
+pub mod suggest;
 pub mod takeover;
 pub mod task;
 pub mod team;
@@ -47,6 +49,10 @@ pub enum Command {
     /// Pictures, videos and documents for posts
     #[command(subcommand)]
     Media(media::MediaCommand),
+    /// Stop publishing at once, of everything or of one account; the queue is kept
+    Pause(pause::PauseArgs),
+    /// Let what is paused go on, one post after the other
+    Resume(pause::ResumeArgs),
     /// Accounts that posts go out from
     #[command(subcommand)]
     Account(account::AccountCommand),
@@ -132,6 +138,8 @@ impl Command {
         match self {
             Self::Post(command) => command.run(context).await,
             Self::Media(command) => command.run(context).await,
+            Self::Pause(args) => pause::pause(context, args).await,
+            Self::Resume(args) => pause::resume(context, args).await,
             Self::Account(command) => command.run(context).await,
             Self::Idea(command) => command.run(context).await,
             Self::Series(command) => command.run(context).await,

@@ -3,6 +3,7 @@
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::commands::post::read_text;
+use crate::cli::commands::suggest;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::{Printer, Style, cell, excerpt};
 use clap::Subcommand;
@@ -31,6 +32,20 @@ pub enum PlanCommand {
         #[arg(long, value_name = "FILE")]
         file: String,
     },
+    /// Propose posts that did well and are old enough to be said again
+    Recycle {
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        limit: usize,
+    },
+    /// Propose posts of late that did well for platforms of yours where nothing of their topic is out
+    Remix {
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        limit: usize,
+    },
+    /// Show which languages the posts of the last 90 days are in, and what they got
+    Languages,
 }
 
 impl PlanCommand {
@@ -41,6 +56,9 @@ impl PlanCommand {
     pub async fn run(self, context: &Context) -> CliResult {
         let path = |week: &str| format!("/v1/plans/{}", segment(week));
         let plan = match self {
+            Self::Recycle { limit } => return suggest::recycle(context, limit).await,
+            Self::Remix { limit } => return suggest::remix(context, limit).await,
+            Self::Languages => return suggest::languages(context).await,
             Self::Show { week } => Worker::from_settings(&context.settings()?)?.get(&path(&week)).await?,
             Self::Save { week, file } => {
                 let given: Value = serde_json::from_str(&read_text(&file)?)

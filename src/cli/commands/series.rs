@@ -2,6 +2,7 @@
 
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
+use crate::cli::commands::suggest;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::{Printer, Style, cell, excerpt};
 use clap::{Args, Subcommand};
@@ -26,6 +27,8 @@ pub enum SeriesCommand {
     },
     /// List the series whose next post is due
     Due,
+    /// Propose series from what came again and again in the last 30 days
+    Detect,
     /// Show a series
     Show {
         /// The series' id
@@ -158,6 +161,7 @@ impl SeriesCommand {
                     .filter_map(|(name, value)| Some(format!("&{name}={}", segment(value.as_ref()?))));
                 return list(context, &worker, &query.collect::<String>()).await;
             }
+            Self::Detect => return suggest::series(context).await,
             Self::Due => return list(context, &worker, "&due=true&status=active").await,
             Self::Show { id } => worker.get(&path(&id)).await?,
             Self::Create(args) => {

@@ -5,7 +5,7 @@ use crate::domain::labels::Labels;
 use crate::domain::publish::approval::{ApprovalStatus, ReviewVerdict};
 use crate::domain::publish::decide::Draft;
 use crate::domain::publish::effect::Effect;
-use crate::domain::publish::entry::{ConfirmedBy, Entry, Rest};
+use crate::domain::publish::entry::{ConfirmedBy, Entry, Rest, WaitReason};
 use crate::domain::publish::event::{Command, Verdict};
 use crate::domain::publish::plan::{Edition, Plan};
 use crate::domain::publish::state::{Phase, State, StepStatus};
@@ -196,6 +196,12 @@ fn retry(draft: &mut Draft<'_>) -> Result<(), Refused> {
                 schedule(draft, draft.now())
             }
         }
+        Phase::Waiting {
+            reason: WaitReason::Person,
+            ..
+        } => Err(conflict(
+            "publishing is paused, and its turn comes when it goes on: `psn resume` lets it",
+        )),
         Phase::Waiting { .. } => {
             draft.record(Entry::Resumed { by_person: true });
             Ok(())

@@ -55,6 +55,7 @@ pub fn decide(state: &State, event: Event, circumstances: &Circumstances<'_>) ->
     match event {
         Event::Wake => {}
         Event::Released => draft.released(),
+        Event::Paused { until, message } => draft.paused(until, message),
         Event::Command(asked) => command::apply(&mut draft, asked)?,
         Event::Insert(answer) => draft.inserted(answer),
         Event::Tombstone(answer) => draft.tombstone_settled(answer),
@@ -169,6 +170,18 @@ impl<'a> Draft<'a> {
     fn released(&mut self) {
         if matches!(self.state.phase, Phase::Waiting { .. }) {
             self.record(Entry::Resumed { by_person: false });
+        }
+    }
+
+    /// A run that has called for something finds out what became of it, and then asks whether it may go on.
+    fn paused(&mut self, until: Timestamp, message: String) {
+        if self.state.phase != Phase::Running {
+            return;
+        }
+        if self.state.unsettled().is_none() {
+            self.wait(WaitReason::Person, until.max(self.now() + THROTTLE_MS_MIN), message);
+        } else if !self.state.pause_requested {
+            self.record(Entry::PauseRequested {});
         }
     }
 
@@ -909,13 +922,14 @@ impl<'a> Draft<'a> {
         let prepare_at = step.not_before.unwrap_or(self.now());
         let (policy, lead) = (self.circumstances.policy, self.claim_lead());
         let lead = if prepares { lead } else { policy.claim_lead_ms };
-        if self.state.run.is_none() {
+        // After a pause another run asks: what this one was answered, and may yet be answered, is of the time before.
+        if self.state.run.is_none() || self.state.pause_requested {
             self.start_run();
         } else if prepares && prepare_at > self.now() {
             self.wake_at(prepare_at);
-        } else if !self.may_call() && !prepares && ready_at.since(self.now()) > lead {
+        } else if !self.may_publish() && !prepares && ready_at.since(self.now()) > lead {
             self.wake_at(Timestamp(ready_at.0 - lead.0));
-        } else if !self.may_call() {
+        } else if !self.may_publish() {
             self.claim();
         } else if prepares {
             self.prepare(index);
@@ -954,6 +968,11 @@ impl<'a> Draft<'a> {
     /// of the past, for the content or its approval may have changed since.
     fn may_call(&self) -> bool {
         self.circumstances.has_token && self.state.claimed
+    }
+
+    /// Whether it may send something new beside.
+    fn may_publish(&self) -> bool {
+        self.may_call() && !self.circumstances.only_looks
     }
 
     fn claim(&mut self) {

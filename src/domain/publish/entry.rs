@@ -89,6 +89,8 @@ pub enum Entry {
     },
     /// Cancelled by its user: nothing more leaves.
     CancelRequested {},
+    /// Publishing was paused while a call was under way or in doubt: what becomes of it is found out, and nothing follows.
+    PauseRequested {},
     /// Back to a draft without a time.
     Unscheduled {
         /// Why, for the person; `None` when they asked for it.
@@ -299,6 +301,8 @@ pub enum WaitReason {
     NeedsReauth,
     /// The next month, or a larger budget.
     Budget,
+    /// A person, who stopped everything or its account, to let it go on.
+    Person,
 }
 
 /// How a post rests.

@@ -17,6 +17,13 @@ pub enum Event {
     Wake,
     /// A hold on this post's account or platform ended: waiting ends with it.
     Released,
+    /// Publishing is paused: nothing new leaves.
+    Paused {
+        /// When to ask at the latest whether it still is.
+        until: Timestamp,
+        /// Why, for the person.
+        message: String,
+    },
     /// A person or another program asks for something.
     Command(Command),
     /// What inserting the row led to.
@@ -227,6 +234,8 @@ pub struct Circumstances<'a> {
     pub in_flight: bool,
     /// Whether the account's token is at hand.
     pub has_token: bool,
+    /// The run was let in to look at what is in doubt only: before anything else is sent it claims again.
+    pub only_looks: bool,
     /// Outbound calls left in this wake.
     pub calls_left: u32,
     /// Sixteen random bytes: jitter and the run's token come from them.

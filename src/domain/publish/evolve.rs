@@ -68,6 +68,7 @@ fn apply(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static
         Entry::Scheduled { .. }
         | Entry::Unscheduled { .. }
         | Entry::CancelRequested {}
+        | Entry::PauseRequested {}
         | Entry::RunStarted { .. }
         | Entry::Claimed { .. }
         | Entry::Waiting { .. }
@@ -214,25 +215,30 @@ fn apply_row(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'st
     Ok(())
 }
 
+fn schedule(state: &mut State, at: Timestamp, due: Timestamp) -> Result<(), &'static str> {
+    require(
+        state.nothing_is_out(),
+        "nothing is scheduled anew once a part may be out",
+    )?;
+    require(
+        state.given_up().is_none(),
+        "what was given up in doubt is looked up first (I3)",
+    )?;
+    state.steps = vec![Step::default(); state.steps.len()];
+    state.scheduled_at = Some(due);
+    // Changed while it waits for its owner, it is as late as it would be had it gone on now.
+    (state.owner_back_at, state.was_limited) = (state.waits_for_owner().then_some(at), false);
+    state.phase = Phase::Scheduled;
+    (state.run, state.claimed) = (None, false);
+    (state.cancel_requested, state.tombstoned) = (false, false);
+    state.pause_requested = false;
+    state.message = None;
+    Ok(())
+}
+
 fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'static str> {
     match entry {
-        Entry::Scheduled { at: due } => {
-            require(
-                state.nothing_is_out(),
-                "nothing is scheduled anew once a part may be out",
-            )?;
-            require(
-                state.given_up().is_none(),
-                "what was given up in doubt is looked up first (I3)",
-            )?;
-            state.steps = vec![Step::default(); state.steps.len()];
-            state.scheduled_at = Some(*due);
-            (state.owner_back_at, state.was_limited) = (None, false);
-            state.phase = Phase::Scheduled;
-            (state.run, state.claimed) = (None, false);
-            (state.cancel_requested, state.tombstoned) = (false, false);
-            state.message = None;
-        }
+        Entry::Scheduled { at: due } => schedule(state, at, *due)?,
         Entry::Unscheduled { message } => {
             require(
                 state.nothing_is_out() && state.given_up().is_none(),
@@ -248,13 +254,17 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
             require(!state.is_resting(), "what rests is not cancelled")?;
             state.cancel_requested = true;
         }
+        Entry::PauseRequested {} => {
+            require(state.phase == Phase::Running, "only a run is paused")?;
+            state.pause_requested = true;
+        }
         Entry::RunStarted { token } => {
             require(
                 matches!(state.phase, Phase::Scheduled | Phase::Running | Phase::RollingBack),
                 "a run begins when the post is due",
             )?;
             state.run = Some(token.clone());
-            state.claimed = false;
+            (state.claimed, state.pause_requested) = (false, false);
             if state.phase != Phase::RollingBack {
                 state.phase = Phase::Running;
             }
@@ -270,6 +280,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
                 "nothing waits with an open attempt",
             )?;
             state.was_limited |= *reason == WaitReason::RateLimited;
+            state.pause_requested = false;
             state.phase = Phase::Waiting {
                 reason: *reason,
                 until: *until,
@@ -299,7 +310,7 @@ fn apply_phase(state: &mut State, at: Timestamp, entry: &Entry) -> Result<(), &'
             }
             state.phase = Phase::Running;
             state.run = None;
-            state.claimed = false;
+            (state.claimed, state.pause_requested) = (false, false);
             state.message = None;
         }
         Entry::Rested { rest, message } => {

@@ -36,6 +36,8 @@ pub struct State {
     pub removed: bool,
     /// Its user cancelled while something was under way.
     pub cancel_requested: bool,
+    /// Publishing was paused while something was under way.
+    pub pause_requested: bool,
     /// How far its approval has come; `None` where nobody asked for one.
     pub approval: Option<Approval>,
     /// The position in the journal of the entry that ended it last, for a rest or a draft: names this end for all time.
@@ -210,21 +212,22 @@ impl State {
         self.steps.iter().position(|step| step.status == StepStatus::Pending)
     }
 
-    /// Since when a post that is due has been able to begin, as far as its account goes: its owner was told once that the
-    /// token is dead, and keeps the queue by not cancelling it, so that this wait makes nothing late.
+    /// Since when a post that is due has been able to begin, as far as its owner goes: whoever was told once that the token
+    /// is dead, or stopped everything, keeps the queue by not cancelling it, so that this wait makes nothing late.
     #[must_use]
     pub fn late_since(&self) -> Option<Timestamp> {
         let since = self.scheduled_at.map(|due| self.owner_back_at.unwrap_or(due).max(due));
         since.filter(|_| !self.waits_for_owner())
     }
 
-    /// Whether it waits for something that its owner was told of and decides about: a live token, the month's budget.
+    /// Whether it waits for something that its owner was told of and decides about: a live token, the month's budget, the
+    /// end of a pause.
     #[must_use]
     pub const fn waits_for_owner(&self) -> bool {
         matches!(
             self.phase,
             Phase::Waiting {
-                reason: WaitReason::NeedsReauth | WaitReason::Budget,
+                reason: WaitReason::NeedsReauth | WaitReason::Budget | WaitReason::Person,
                 ..
             }
         )

@@ -96,6 +96,7 @@ impl TryFrom<Stored> for Entry {
                 hash: need(it.hash)?,
                 edited: it.edited.unwrap_or_default(),
             },
+            "pause_requested" => Entry::PauseRequested {},
             "cancel_requested" => Self::CancelRequested {},
             "unscheduled" => Self::Unscheduled { message: it.message },
             "removed" => Self::Removed {},

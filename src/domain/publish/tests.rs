@@ -65,6 +65,7 @@ fn stored() -> Vec<(Entry, &'static str)> {
         (Entry::Reviewed { verdict: ReviewVerdict::Approved, user: UserId::from("u"), comment: None, hash: "00".to_owned(), edited: false }, r#"{"kind":"reviewed","verdict":"approved","user":"u","hash":"00"}"#),
         (Entry::Reviewed { verdict: ReviewVerdict::Rejected, user: UserId::from("u"), comment: Some("why".to_owned()), hash: "00".to_owned(), edited: true }, r#"{"kind":"reviewed","verdict":"rejected","user":"u","comment":"why","hash":"00","edited":true}"#),
         (Entry::CancelRequested {}, r#"{"kind":"cancel_requested"}"#),
+        (Entry::PauseRequested {}, r#"{"kind":"pause_requested"}"#),
         (Entry::Unscheduled { message: None }, r#"{"kind":"unscheduled","message":null}"#),
         (Entry::Removed {}, r#"{"kind":"removed"}"#),
         (Entry::RunStarted { token: RunToken("t".to_owned()) }, r#"{"kind":"run_started","token":"t"}"#),
@@ -98,6 +99,7 @@ fn stored() -> Vec<(Entry, &'static str)> {
         (waiting(WaitReason::Paused), r#"{"kind":"waiting","reason":"paused","until":#,"message":"why"}"#),
         (waiting(WaitReason::NeedsReauth), r#"{"kind":"waiting","reason":"needs_reauth","until":#,"message":"why"}"#),
         (waiting(WaitReason::Budget), r#"{"kind":"waiting","reason":"budget","until":#,"message":"why"}"#),
+        (waiting(WaitReason::Person), r#"{"kind":"waiting","reason":"person","until":#,"message":"why"}"#),
         (Entry::Resumed { by_person: true }, r#"{"kind":"resumed","by_person":true}"#),
         (Entry::DeclaredAbsent { step }, r#"{"kind":"declared_absent","step":1}"#),
         (Entry::Abandoned { step }, r#"{"kind":"abandoned","step":1}"#),
@@ -132,10 +134,16 @@ struct Machine {
 
 impl Machine {
     fn tell(&mut self, event: Event) -> Decision {
+        let in_flight = matches!(event, Event::Command(_));
+        self.decide(event, in_flight)
+    }
+
+    fn decide(&mut self, event: Event, in_flight: bool) -> Decision {
         let circumstances = Circumstances {
             now: self.now,
-            in_flight: matches!(event, Event::Command(_)),
+            in_flight,
             has_token: !matches!(event, Event::Command(_) | Event::Wake | Event::Insert(_)),
+            only_looks: false,
             calls_left: 40,
             random: [0; 16],
             policy: &self.policy,
@@ -264,6 +272,7 @@ fn waiting_for_a_live_token_makes_no_post_late() {
     for reason in [WaitReason::Paused, WaitReason::RateLimited] {
         assert_eq!(held(reason).state.phase, needs_review, "{reason:?}");
     }
+    assert!(matches!(held(WaitReason::Person).state.phase, Phase::Waiting { .. }));
     let waiting = || held(WaitReason::NeedsReauth);
     assert!(matches!(waiting().state.phase, Phase::Waiting { .. }));
     // Connected again, it goes out.
@@ -288,6 +297,78 @@ fn waiting_for_a_live_token_makes_no_post_late() {
         machine.tell(Event::Claim(ClaimAnswer::Unavailable { message }));
         machine.tell(Event::Wake);
         assert_eq!(machine.state.phase == needs_review, is_late, "after {passed} ms");
+    }
+}
+
+/// A pause that begins while a call is under way, and lasts: what becomes of the call is found out, and nothing follows.
+#[test]
+fn a_run_that_heard_of_a_pause_settles_its_call_and_asks_before_the_next() {
+    let message = || "why".to_owned();
+    let paused = |now| ClaimAnswer::Held {
+        reason: WaitReason::Person,
+        until: now + Millis(6 * 3_600_000),
+        message: message(),
+    };
+    for is_lost in [false, true] {
+        let (mut machine, id) = Machine::calling();
+        let until = machine.now;
+        let heard = Event::Paused {
+            until,
+            message: message(),
+        };
+        machine.decide(heard, true);
+        let remote_id = RemoteId::from("9");
+        let mut decision = if is_lost {
+            let message = "no answer".to_owned();
+            let outcome = Outcome::Ambiguous { message };
+            machine.tell(Event::Call { id, outcome });
+            machine.now = machine.now + machine.policy.look_up_delays[0];
+            machine.tell(Event::Look {
+                step: 0,
+                started_at: machine.now,
+                answer: LookUp::Present { remote_id },
+            })
+        } else {
+            let outcome = Outcome::Accepted { remote_id };
+            machine.tell(Event::Call { id, outcome })
+        };
+        assert_eq!(machine.state.confirmed_count(), 1);
+        assert!(matches!(decision.effect, Some(Effect::Claim { .. })), "{decision:?}");
+        let begins_anew = |entry: &Entry| matches!(entry, Entry::RunStarted { .. });
+        assert!(
+            decision.entries.iter().any(begins_anew),
+            "what the run before was answered says nothing"
+        );
+        decision = machine.tell(Event::Claim(paused(machine.now)));
+        assert_eq!(decision.effect, None);
+        assert!(matches!(
+            machine.state.phase,
+            Phase::Waiting {
+                reason: WaitReason::Person,
+                ..
+            }
+        ));
+        let again = decide(
+            &machine.state,
+            Event::Command(Command::Retry),
+            &Circumstances {
+                now: machine.now,
+                in_flight: false,
+                has_token: false,
+                only_looks: false,
+                calls_left: 0,
+                random: [0; 16],
+                policy: &machine.policy,
+            },
+        );
+        assert!(again.is_err_and(|refused| refused.to_string().contains("psn resume")));
+        machine.tell(Event::Released);
+        let account_id = AccountId::from("a");
+        let decision = machine.tell(Event::Claim(ClaimAnswer::Claimed { account_id }));
+        assert!(
+            matches!(decision.effect, Some(Effect::Publish { step: 1, .. })),
+            "{decision:?}"
+        );
     }
 }
 

@@ -123,7 +123,7 @@ pub fn status(state: &State) -> (Status, Option<SubStatus>) {
             Status::Retry,
             Some(match reason {
                 WaitReason::RateLimited => SubStatus::RateLimited,
-                WaitReason::Paused | WaitReason::Budget => SubStatus::Paused,
+                WaitReason::Paused | WaitReason::Budget | WaitReason::Person => SubStatus::Paused,
                 WaitReason::NeedsReauth => SubStatus::NeedsReauth,
             }),
         ),
@@ -213,6 +213,11 @@ fn describe(entry: &Entry) -> (&'static str, Option<usize>, String) {
             (kind, None, format!("{what} by `{user}`{comment}"))
         }
         Entry::CancelRequested {} => ("cancel_requested", None, "nothing more leaves".to_owned()),
+        Entry::PauseRequested {} => (
+            "pause_requested",
+            None,
+            "publishing is paused: nothing follows the call under way".to_owned(),
+        ),
         Entry::Unscheduled { message } => (
             "unscheduled",
             None,

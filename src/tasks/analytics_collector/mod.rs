@@ -7,6 +7,7 @@
 mod followers;
 mod posts;
 
+use crate::domain::hash::hex;
 use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::platform::Platform;
 use crate::domain::reading::{self, Reading};
@@ -319,6 +320,7 @@ where
             return units;
         }
         let request = ReadingsRequest::Charge {
+            id: hex(&self.around.ambient.bytes16()),
             platform,
             units: units as u64,
             price_micro_usd,
@@ -333,7 +335,13 @@ where
     async fn refund(&self, platform: Platform, units: usize, price_micro_usd: u64) {
         let micro_usd = units as u64 * price_micro_usd;
         if micro_usd > 0 {
-            self.ask(ReadingsRequest::Refund { platform, micro_usd }).await;
+            let id = hex(&self.around.ambient.bytes16());
+            let refund = ReadingsRequest::Refund {
+                id,
+                platform,
+                micro_usd,
+            };
+            self.ask(refund).await;
         }
     }
 }

@@ -38,6 +38,7 @@ use crate::store::Store;
 use crate::store::seal::Sealer;
 use crate::tasks::journal;
 use crate::tasks::settings::Settings;
+use futures_util::future::join;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The alarm that is set before any work: if this instance dies, the next one starts when the alarm is due.
@@ -93,9 +94,9 @@ struct Memory {
     trying: Vec<HoldScope>,
     /// When the row was last mirrored.
     mirrored_at: Option<Timestamp>,
-    /// The run was let in to look at what is in doubt, whatever the month's budget allows: before anything else is sent
-    /// it claims again.
-    unbudgeted: bool,
+    /// The run was let in to look at what is in doubt, whatever a pause or the month's budget allows: before anything else
+    /// is sent it claims again.
+    only_looks: bool,
 }
 
 #[derive(Clone)]
@@ -158,10 +159,15 @@ where
     }
 
     fn circumstances(&self, calls_left: u32, has_token: bool) -> Circumstances<'_> {
+        let (in_flight, only_looks) = {
+            let memory = self.memory();
+            (memory.in_flight, memory.only_looks)
+        };
         Circumstances {
             now: self.now(),
-            in_flight: self.memory().in_flight,
+            in_flight,
             has_token,
+            only_looks,
             calls_left,
             random: self.around.ambient.bytes16(),
             policy: &self.around.settings.policy,
@@ -274,18 +280,29 @@ where
         self.event(Event::Command(command)).await
     }
 
-    /// A hold began: a post that is claimed and has not called yet waits with the others.
+    /// A hold began: a post that is claimed and has not called yet waits with the others. A pause stops what would follow
+    /// a call under way too.
     async fn hold(&self, hold: Hold) -> Result<PostReply, String> {
         let state = self.state()?;
         let is_about_to_call = state.phase == Phase::Running && state.unsettled().is_none();
-        if !is_about_to_call || !self.scopes(&state).contains(&hold.scope) {
+        let Hold {
+            scope,
+            reason,
+            until,
+            message,
+        } = hold;
+        if reason == WaitReason::Person {
+            // Whom it covers the index knows better: an account may only just have become known.
+            if is_about_to_call {
+                self.memory().token = None;
+            }
+            return self.event(Event::Paused { until, message }).await;
+        }
+        if !is_about_to_call || !self.scopes(&state).contains(&scope) {
             return self.show();
         }
-        self.remember_scope(&hold.scope);
+        self.remember_scope(&scope);
         self.memory().token = None;
-        let Hold {
-            reason, until, message, ..
-        } = hold;
         self.event(Event::Claim(ClaimAnswer::Held { reason, until, message }))
             .await
     }
@@ -495,7 +512,7 @@ where
     async fn work(&self) -> Result<(), String> {
         let mut calls_left = limits::CALLS_PER_WAKE_MAX;
         let behind = self.behind()?;
-        let mut wake_at = self.drive(&mut calls_left).await?;
+        let mut decided = self.drive(&mut calls_left).await?;
         // Many posts are due at once: the first calls of the others go before the rows of those that are out.
         if let Some(pause) = behind {
             self.around.ambient.pause(pause).await;
@@ -504,17 +521,19 @@ where
             let mirrored = self.mirror().await?;
             let state = self.state()?;
             let next = if mirrored {
-                wake_at
+                decided.wake_at
             } else {
-                earliest(wake_at, Some(self.now() + MIRROR_AGAIN_MS))
+                earliest(decided.wake_at, Some(self.now() + MIRROR_AGAIN_MS))
             };
-            self.note(&state, next).await;
-            // A request may have come in meanwhile: then there is more to do.
-            if self.state()?.len == state.len {
+            if state.len == decided.len {
+                self.note(&state, next).await;
+            }
+            // A request may have come in since it was decided when to wake: then there is more to do.
+            if self.state()?.len == decided.len {
                 self.set_alarm(next).await?;
                 return self.find_addresses(&state).await;
             }
-            wake_at = self.drive(&mut calls_left).await?;
+            decided = self.drive(&mut calls_left).await?;
         }
     }
 
@@ -532,31 +551,42 @@ where
         Ok(late.map(|late| Millis((BEHIND_MS_FIRST.0 + late.0 * 2).min(BEHIND_MS_MAX.0))))
     }
 
-    /// Goes on until there is something to wait for; answers until when.
-    async fn drive(&self, calls_left: &mut u32) -> Result<Option<Timestamp>, String> {
+    /// Goes on until there is something to wait for; answers until when, as far as the journal went then.
+    async fn drive(&self, calls_left: &mut u32) -> Result<Decided, String> {
         let mut event = Event::Wake;
         let mut mirroring = None;
         for _ in 0..TURNS_MAX {
             let mut state = self.state()?;
-            let has_token = self.memory().token.is_some() && !self.asks_budget_again(&state, &event);
+            let has_token = self.memory().token.is_some();
             let decision = decide(&state, event, &self.circumstances(*calls_left, has_token)).unwrap_or_default();
             if let Some(dropped) = &decision.dropped {
                 return Err(dropped.to_string());
             }
             self.commit(&mut state, &decision)?;
-            self.follow(&state, &decision).await;
-            let Some(effect) = decision.effect else {
-                return Ok(decision.wake_at);
+            let follows = self.follow(&state, &decision);
+            event = match decision.effect.clone() {
+                // Nothing lies between its intent and a call: whoever heard meanwhile that it stops would be told wrong.
+                Some(effect @ Effect::Publish { .. }) => {
+                    let call = self.perform(&state, effect, calls_left, &mut mirroring);
+                    join(call, follows).await.0
+                }
+                Some(effect) => {
+                    follows.await;
+                    self.perform(&state, effect, calls_left, &mut mirroring).await
+                }
+                None => {
+                    follows.await;
+                    return Ok(Decided {
+                        wake_at: decision.wake_at,
+                        len: state.len,
+                    });
+                }
             };
-            event = self.perform(&state, effect, calls_left, &mut mirroring).await;
         }
-        Ok(Some(self.now() + GUARD_MS))
-    }
-
-    /// Whether this run may only look, and has looked.
-    fn asks_budget_again(&self, state: &State, event: &Event) -> bool {
-        let has_looked = matches!(event, Event::Look { .. }) || state.unsettled().is_none();
-        has_looked && self.memory().unbudgeted
+        Ok(Decided {
+            wake_at: Some(self.now() + GUARD_MS),
+            len: self.state()?.len,
+        })
     }
 
     /// Tells the index about holds, and forgets the token when the run is over.
@@ -588,6 +618,12 @@ where
     fn scope_waited_for(&self) -> Option<HoldScope> {
         let text = self.table.get("waits_for").ok().flatten()?;
         serde_json::from_str(&text).ok()
+    }
+
+    /// The scopes of holds and pauses that cover this post.
+    fn scopes_with_user(&self, state: &State) -> Vec<HoldScope> {
+        let user = state.plan.as_ref().map(|plan| HoldScope::User(plan.user_id.clone()));
+        user.into_iter().chain(self.scopes(state)).collect()
     }
 
     /// The scopes of holds that cover this post.
@@ -622,11 +658,12 @@ where
     async fn note(&self, state: &State, wake_at: Option<Timestamp>) {
         let Some(plan) = &state.plan else { return };
         let waits = matches!(state.phase, Phase::Waiting { .. });
+        let waits_for_hold = matches!(state.phase, Phase::Waiting { reason, .. } if reason != WaitReason::Person);
         let request = IndexRequest::Note {
             post_id: plan.post_id.clone(),
             account_id: state.account_id.clone(),
             wake_at,
-            waits_for: if waits { self.scope_waited_for() } else { None },
+            waits_for: waits_for_hold.then(|| self.scope_waited_for()).flatten(),
             remote_ids: state.remote_ids().into_iter().cloned().collect(),
             spend: (waits || state.is_resting()).then(|| self.spend(state)).flatten(),
         };
@@ -635,6 +672,14 @@ where
             let _ = self.around.objects.index(IndexRequest::Readings(reading)).await;
         }
     }
+}
+
+/// Where the driver stopped.
+struct Decided {
+    /// When to go on.
+    wake_at: Option<Timestamp>,
+    /// How long the journal was when that was decided.
+    len: u64,
 }
 
 fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {

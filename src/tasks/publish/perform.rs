@@ -6,7 +6,7 @@ use crate::domain::account::{Account, HoldScope};
 use crate::domain::id::{AccountId, RemoteId, RunToken, UserId};
 use crate::domain::limits;
 use crate::domain::outcome::{Deletion, LookUp, Outcome, Preparation, ReadBack};
-use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Plan, State, TokenState, WaitReason};
+use crate::domain::publish::{ClaimAnswer, Effect, Event, InsertAnswer, Phase, Plan, State, TokenState, WaitReason};
 use crate::domain::renewal::schedule::wants_renewal;
 use crate::domain::text;
 use crate::domain::time::Millis;
@@ -16,6 +16,7 @@ use crate::ports::objects::{
     AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, Spend,
 };
 use crate::ports::pause::Ambient;
+use crate::ports::pauses::Purpose;
 use crate::ports::waker::Waker;
 use crate::store::StoreError;
 use crate::store::accounts::TokenRow;
@@ -499,15 +500,15 @@ where
                 message: "there is nothing to claim".to_owned(),
             };
         };
-        let scopes = self.scopes(state);
+        let scopes = self.scopes_with_user(state);
         let spend = self.spend(state);
         let has_budget = self.around.settings.platforms.budget_micro_usd(plan.platform).is_some();
         let unbudgeted = has_budget && spend.as_ref().is_some_and(|spend| spend.budget_micro_usd.is_none());
-        match self.turns(plan, scopes.clone(), spend).await {
-            Ok(turns) => {
+        match self.let_in((plan, state), scopes.clone(), spend).await {
+            Ok(let_in) => {
                 let mut memory = self.memory();
-                memory.trying = turns;
-                memory.unbudgeted = unbudgeted && state.unsettled().is_some();
+                memory.trying = let_in.turns;
+                memory.only_looks = let_in.only_looks || (unbudgeted && state.unsettled().is_some());
             }
             Err(held) => return held,
         }
@@ -537,8 +538,12 @@ where
                     named.account_id = Some(tokens.account.id.clone());
                     let mut others = self.scopes(&named);
                     others.retain(|scope| !scopes.contains(scope));
-                    match self.turns(plan, others, None).await {
-                        Ok(turns) => self.memory().trying.extend(turns),
+                    match self.let_in((plan, state), others, None).await {
+                        Ok(let_in) => {
+                            let mut memory = self.memory();
+                            memory.trying.extend(let_in.turns);
+                            memory.only_looks |= let_in.only_looks;
+                        }
                         Err(held) => return held,
                     }
                 }
@@ -552,34 +557,50 @@ where
         }
     }
 
-    /// In which of the scopes this post is the first to try again; an error when one of them holds it.
-    async fn turns(
+    /// Asks the index to be let in; an error when one of the scopes holds it.
+    async fn let_in(
         &self,
-        plan: &Plan,
+        (plan, state): (&Plan, &State),
         scopes: Vec<HoldScope>,
         spend: Option<Spend>,
-    ) -> Result<Vec<HoldScope>, ClaimAnswer> {
-        let has_budget = spend.as_ref().is_some_and(|spend| spend.budget_micro_usd.is_some());
+    ) -> Result<LetIn, ClaimAnswer> {
+        let purpose = match state.phase {
+            Phase::RollingBack => Purpose::TakeDown,
+            _ if state.unsettled().is_some() => Purpose::Look,
+            _ => Purpose::Publish,
+        };
         let request = IndexRequest::Holds {
             post_id: plan.post_id.clone(),
             scopes,
             spend,
+            purpose,
+            due_at: state.scheduled_at,
+            begun: state.has_begun(),
         };
         match self.around.objects.index(request).await {
-            Ok(IndexReply::Held { hold: None, turns }) => Ok(turns),
+            Ok(IndexReply::Held {
+                hold: None,
+                turns,
+                only_looks,
+            }) => Ok(LetIn { turns, only_looks }),
             Ok(IndexReply::Held { hold: Some(hold), .. }) => {
-                self.remember_scope(&hold.scope);
+                if hold.reason != WaitReason::Person {
+                    self.remember_scope(&hold.scope);
+                }
                 Err(ClaimAnswer::Held {
                     reason: hold.reason,
                     until: hold.until,
                     message: hold.message,
                 })
             }
-            _ if has_budget => Err(ClaimAnswer::Unavailable {
-                message: "the index did not say whether the month's budget allows it".to_owned(),
+            _ if purpose == Purpose::Publish => Err(ClaimAnswer::Unavailable {
+                message: "the index did not say whether a pause or the month's budget allows it".to_owned(),
             }),
-            // Without an answer it goes on: a hold spares a call, nothing else.
-            _ => Ok(Vec::new()),
+            // What is in doubt or to be taken down needs nobody's leave.
+            _ => Ok(LetIn {
+                turns: Vec::new(),
+                only_looks: true,
+            }),
         }
     }
 
@@ -780,6 +801,10 @@ where
                 .clone()
                 .filter(|_| before.as_ref().is_none_or(|before| before.approval != row.approval)),
             notices: told::notices(&state, username.as_deref(), self.now()),
+            moved: before
+                .as_ref()
+                .filter(|before| before.scheduled_at != row.scheduled_at)
+                .map(|_| state.changed_at.unwrap_or(self.now())),
             ..projection(&state, plan, &row, new_content, self.now())
         };
         match self.around.store.post_project_and_tell(&projection).await {
@@ -798,6 +823,14 @@ where
             Err(_) => Ok(false),
         }
     }
+}
+
+/// How far the index let a post in.
+struct LetIn {
+    /// Scopes in which it is the first to try again.
+    turns: Vec<HoldScope>,
+    /// It may look at what is in doubt, and asks again before it sends anything.
+    only_looks: bool,
 }
 
 /// Work that goes on beside calls.
@@ -922,6 +955,7 @@ fn projection(
         psn,
         labels: None,
         slot: row.labels.slot.is_some(),
+        moved: None,
         approval: None,
         notices: Vec::new(),
     }

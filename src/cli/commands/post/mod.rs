@@ -1,6 +1,7 @@
 //! `psn post`: everything about posts, by the worker's HTTP routes.
 
 mod attach;
+mod failed;
 mod labels;
 mod render;
 mod review;
@@ -10,6 +11,7 @@ mod write;
 use crate::api::request::NEXT_FREE_SLOT;
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
+use crate::cli::commands::pause;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::excerpt;
 use crate::domain::id::PostId;
@@ -59,11 +61,10 @@ pub enum PostCommand {
         /// The post's id
         id: String,
     },
-    /// Go on with a post that stopped
-    Retry {
-        /// The post's id
-        id: String,
-    },
+    /// Go on with a post that stopped, or with all that failed
+    Retry(failed::RetryArgs),
+    /// Give all that failed new times: the next free slots, or from a time on
+    Reschedule(failed::RescheduleArgs),
     /// Ask the admins of its hub to approve a post
     Submit {
         /// The post's id
@@ -122,6 +123,9 @@ pub struct ListArgs {
     /// Only posts on this platform, e.g. x
     #[arg(long)]
     platform: Option<String>,
+    /// Posts that wait for your review, whoever wrote them
+    #[arg(long)]
+    to_review: bool,
     /// How many at most
     #[arg(long, value_name = "N", value_parser = whole::<u32>, allow_negative_numbers = true)]
     limit: Option<u32>,
@@ -174,7 +178,8 @@ impl PostCommand {
             }
             Self::Now { id } => act(context, &worker()?, &id, "publish").await,
             Self::Cancel { id } => act(context, &worker()?, &id, "cancel").await,
-            Self::Retry { id } => act(context, &worker()?, &id, "retry").await,
+            Self::Retry(args) => failed::retry(context, args).await,
+            Self::Reschedule(args) => failed::reschedule(context, args).await,
             Self::Submit { id } => review::submit(context, &worker()?, &id).await,
             Self::Approve(args) => review::approve(context, &worker()?, args).await,
             Self::Reject(args) => review::reject(context, &worker()?, args).await,
@@ -233,7 +238,9 @@ async fn resolve(context: &Context, worker: &Worker, args: ResolveArgs) -> CliRe
 
 async fn list(context: &Context, worker: &Worker, args: ListArgs) -> CliResult {
     let limit = args.limit.map(|limit| limit.to_string());
+    let waiting_for = args.to_review.then(|| "review".to_owned());
     let query: Vec<String> = [
+        ("waiting_for", &waiting_for),
         ("status", &args.status),
         ("platform", &args.platform),
         ("limit", &limit),
@@ -264,6 +271,7 @@ async fn list(context: &Context, worker: &Worker, args: ListArgs) -> CliResult {
     for post in items {
         context.printer.data(render::summary(&context.printer, post));
     }
+    pause::remark(&context.printer, worker).await;
     if let Some(cursor) = answer.get("next_cursor").and_then(Value::as_str) {
         context.printer.talk(format!("there are more: add `--cursor {cursor}`"));
     }

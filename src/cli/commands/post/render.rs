@@ -66,8 +66,12 @@ pub fn summary(printer: &Printer, post: &Value) -> String {
         Some(part) => text(part, "text").to_owned(),
         None => listed(text(post, "content")),
     };
+    let by = match text(post, "author") {
+        "" => String::new(),
+        author => format!("by {}  ", excerpt(author, 40)),
+    };
     format!(
-        "{}  {}  {}  {}",
+        "{}  {}  {}  {by}{}",
         text(post, "id"),
         text(post, "platform"),
         printer.paint(style(post), &state_words(post)),
@@ -217,6 +221,7 @@ fn next_step(printer: &Printer, post: &Value) {
         ("partially_posted", _) => {
             format!("`psn post retry {id}` goes on, `psn post resolve {id} --roll-back` takes it back")
         }
+        ("retry", "paused") if text(post, "fail_reason").contains("`psn resume`") => return,
         ("failed", _) | ("retry", "paused") => format!("`psn post retry {id}` tries it again"),
         _ => return,
     };
