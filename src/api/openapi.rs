@@ -70,11 +70,12 @@ const PROBLEMS: [(&str, &str, &str); 11] = [
 ];
 
 /// What the first word of a path belongs to.
-const TAGS: [(&str, &str); 25] = [
+const TAGS: [(&str, &str); 28] = [
     ("posts", "Posts"),
     ("validate", "Posts"),
     ("pause", "Posts"),
     ("resume", "Posts"),
+    ("approve", "Posts"),
     ("calendar", "Calendar and plans"),
     ("plans", "Calendar and plans"),
     ("ideas", "Ideas"),
@@ -87,6 +88,8 @@ const TAGS: [(&str, &str); 25] = [
     ("takeover", "Hubs and moving over"),
     ("oauth", "Accounts"),
     ("settings", "Settings"),
+    ("notifications", "Notifications"),
+    ("hooks", "Notifications"),
     ("tokens", "Tokens and audit"),
     ("audit", "Tokens and audit"),
     ("mcp", "Assistants"),

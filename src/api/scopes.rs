@@ -167,7 +167,7 @@ const TABLE: &[(&str, &str, Scope, &str)] = &[
         Admin,
         "destination.remove",
     ),
-    ("POST", "/v1/notifications/test", Write, ""),
+    ("POST", "/v1/notifications/test", Write, "notifications.test"),
     (
         "POST",
         "/v1/notifications/undelivered/{id}/retry",
