@@ -240,6 +240,28 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
             "/v1/settings",
             get(settings::show::<O, R>).patch(settings::amend::<O, R>),
         )
+        .route("/v1/keys", get(keys::show::<O, R>))
+        .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
+        .route("/v1/oauth/result", post(oauth::result::<O, R>))
+        .route("/oauth/callback", get(oauth::callback::<O, R>))
+        .route("/media/{id}", get(served::show::<O, R>))
+        .route("/v1/pause", get(pause::show::<O, R>).post(pause::begin::<O, R>))
+        .route("/v1/resume", post(pause::end::<O, R>))
+        .route("/v1/tasks", get(tasks::list::<O, R>))
+        .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
+        .route("/mcp", post(mcp::serve::<O, R>))
+        .merge(planning())
+        .merge(people())
+        .merge(assistants())
+        // `admit` measures bodies: what reaches a handler is short enough for it.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(&app), admitted::<O, R>))
+        .with_state(app)
+}
+
+/// The routes of what comes before a post.
+fn planning<O: Objects + 'static, R: Rows + 'static>() -> Router<Arc<App<O, R>>> {
+    Router::new()
         .route("/v1/ideas", get(ideas::list::<O, R>).post(ideas::create::<O, R>))
         .route(
             "/v1/ideas/{id}",
@@ -260,11 +282,11 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
             "/v1/calendar/slots/{id}",
             put(calendar::take::<O, R>).delete(calendar::give_back::<O, R>),
         )
-        .route("/v1/keys", get(keys::show::<O, R>))
-        .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
-        .route("/v1/oauth/result", post(oauth::result::<O, R>))
-        .route("/oauth/callback", get(oauth::callback::<O, R>))
-        .route("/media/{id}", get(served::show::<O, R>))
+}
+
+/// The routes of who belongs where, what their tokens may do, and how they are told things.
+fn people<O: Objects + 'static, R: Rows + 'static>() -> Router<Arc<App<O, R>>> {
+    Router::new()
         .route("/v1/hubs", get(hubs::list::<O, R>).post(hubs::create::<O, R>))
         .route("/v1/hubs/{id}/members", get(hubs::member_list::<O, R>))
         .route(
@@ -305,16 +327,6 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/approve/{id}", get(approve::show::<O, R>).post(approve::act::<O, R>))
         .route("/hooks/waha", post(hooks::waha::<O, R>))
         .route("/hooks/twilio", post(hooks::twilio::<O, R>))
-        .route("/v1/pause", get(pause::show::<O, R>).post(pause::begin::<O, R>))
-        .route("/v1/resume", post(pause::end::<O, R>))
-        .route("/v1/tasks", get(tasks::list::<O, R>))
-        .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
-        .route("/mcp", post(mcp::serve::<O, R>))
-        .merge(assistants())
-        // `admit` measures bodies: what reaches a handler is short enough for it.
-        .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(Arc::clone(&app), admitted::<O, R>))
-        .with_state(app)
 }
 
 /// The routes on which assistants are let in.

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How the folders are called; process and number follow.
@@ -17,6 +18,10 @@ const AWAKENING: &str = "awakening";
 
 /// A folder without that file may be one whose owner is about to make it, until it is this old.
 const UNLOCKED_MAX: Duration = Duration::from_secs(60);
+
+/// The number of this process's next folder. None is called like one before it: whoever looked at that one and found it
+/// ended would remove its successor.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A folder that ends with this value.
 #[derive(Debug)]
@@ -32,8 +37,8 @@ impl Scratch {
     /// What the system says about the new folder.
     pub fn make(base: &Path, mode: u32) -> io::Result<Self> {
         remove_leftovers(base);
-        let mut number = 1;
         loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let path = base.join(format!("{PREFIX}{}-{number}", std::process::id()));
             match DirBuilder::new().mode(mode).create(&path) {
                 Ok(()) => {
@@ -42,7 +47,7 @@ impl Scratch {
                     fs::rename(path.join(AWAKENING), path.join(ALIVE))?;
                     return Ok(Self { path, _alive: alive });
                 }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }

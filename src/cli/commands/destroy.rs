@@ -11,10 +11,10 @@ use std::io::{BufRead, IsTerminal};
 
 const EXAMPLES: &str = "\
 Examples:
-  psn destroy --dry-run              what would go
-  psn destroy                        asks for the hub's name first
-  psn destroy --yes personal         asks nobody
-  psn destroy --yes personal --files the hub's files on this machine too: its key with them
+  psn destroy --dry-run                what would go
+  psn destroy                          asks for the hub's name first
+  psn destroy --yes personal           asks nobody
+  psn destroy --yes personal --files   the hub's files on this machine too: its key with them
 
 The worker goes with its objects: threads that are half out stay so. The database stays; export it before with `psn export`.";
 
