@@ -184,7 +184,7 @@ impl Bench {
     /// Whether a quarter of that budget is all that was spent on reading.
     async fn has_read_for_a_quarter_of(&self, budget_micro_usd: u64) -> bool {
         let request = ReadingsRequest::Charge {
-            id: "of the test".to_owned(),
+            id: format!("of the test, {budget_micro_usd}"),
             platform: Platform::X,
             units: 1,
             price_micro_usd: 1,

@@ -110,13 +110,14 @@ async fn every_route_keeps_to_its_description() {
         "--generation-database",
         "none",
     ]);
-    fuzz.args(["--checks", CHECKS]);
+    fuzz.args(["--exclude-checks", UNCHECKED]);
     run("schemathesis", fuzz, folder.path()).await;
 }
 
-/// No fault, no answer that is not described, no bad request that is taken, no method that is not there, no way around the token.
-const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
-    response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance,ignored_auth";
+/// What is not asked for of what schemathesis can check: it cannot know which ids are there or gone, nor every rule of a text.
+/// (A check that is named to be made is made also where `schemathesis.toml` leaves it out.) What stays: no fault, no answer
+/// that is not described, no bad request that is taken, no method that is not there, no way around the token.
+const UNCHECKED: &str = "positive_data_acceptance,missing_required_header,use_after_free,ensure_resource_availability";
 
 /// Makes a thing of each kind and puts their ids into the document as examples, so that what is asked for is there.
 async fn with_what_is_there(client: &Client, document: &mut Value) {
