@@ -269,7 +269,7 @@ async fn prepare<H: HttpClient, A: Ambient, H2: HttpClient, C: Clock>(
             }
         };
         let wait = again_at.map_or(STEP_MS, |at| at.since(store.ambient.now()));
-        store.ambient.pause(Millis(wait.0.clamp(0, STEP_MS.0 * 2))).await;
+        store.ambient.pause(Millis(wait.0.clamp(0, STEP_MS.0))).await;
     }
     let unsaid = || "the platform has not got it ready yet: try it again in a minute".to_owned();
     tried.message.get_or_insert_with(unsaid);
