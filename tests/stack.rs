@@ -398,6 +398,7 @@ impl Outside {
             ("LINKEDIN_VERSION", "202610".to_owned()),
             ("LINKEDIN_DUPLICATE_PROBE", "off".to_owned()),
             ("META_VERSION", "v25.0".to_owned()),
+            ("RATE_LIMIT_PER_MINUTE", "5000".to_owned()),
             ("X_BUDGET_USD_MONTH", "50".to_owned()),
             ("X_VIDEO_SECONDS_MAX", "140".to_owned()),
             ("X_VIDEO_BYTES_MAX", "536870912".to_owned()),
