@@ -117,7 +117,6 @@ const CASES: &[Case] = cases![
     access::a_token_speaks_for_its_user_until_it_ends,
     access::an_invite_lets_one_in,
     access::whoever_leaves_is_out_at_once,
-    access::one_key_one_answer,
     access::settings_deeds_and_media,
     faults::retries_what_did_not_run,
     faults::deadline_and_statement_timeout,

@@ -83,6 +83,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(49, "joining", "0049_joining.sql"),
     migration!(50, "takeover", "0050_takeover.sql"),
     migration!(52, "assistants", "0052_assistants.sql"),
+    migration!(53, "no_idempotency", "0053_no_idempotency.sql"),
+    migration!(54, "no_invite_redeem", "0054_no_invite_redeem.sql"),
 ];
 
 /// What happened to one migration.

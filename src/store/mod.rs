@@ -20,7 +20,6 @@ pub mod due;
 pub mod error;
 pub mod grants;
 pub mod ideas;
-pub mod idempotency;
 pub mod joining;
 pub mod labels;
 pub mod learning;

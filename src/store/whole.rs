@@ -44,10 +44,6 @@ pub const EXPORTED: &[(&str, &[&str])] = &[
 /// Tables that an export leaves out, and why.
 pub const LEFT_OUT: &[(&str, &str)] = &[
     ("psn_deliveries", "messages on their way, by the day"),
-    (
-        "psn_idempotency",
-        "answers that are kept for a repeated request, for a day",
-    ),
     ("psn_migrations", "how the database was made"),
     ("psn_oauth_codes", "digests of codes that assistants get, for a minute"),
     ("psn_oauth_grants", "which assistants may act for whom; they ask again"),

@@ -1,11 +1,10 @@
-//! Tokens for the API, teams, invites; keys of requests, settings, deeds, media.
+//! Tokens for the API, teams, invites, settings, deeds, media.
 
 use crate::setup::{Bed, NOW, TestStore, user};
 use psn::domain::id::{ApiTokenId, HubId};
 use psn::domain::time::Millis;
 use psn::store::api_tokens::{NewApiToken, digest};
 use psn::store::audit::{Deed, DeedFilter};
-use psn::store::idempotency::{KeyedRequest, Known};
 use psn::store::joining::{Joined, Joining, NewHub, NewInvite};
 use psn::store::media_rows::MediumRow;
 use psn::store::teams::Role;
@@ -230,50 +229,6 @@ pub async fn whoever_leaves_is_out_at_once(bed: Bed) {
     assert_eq!(u8::from(one.unwrap()) + u8::from(two.unwrap()), 1);
     let admins = "select count(*) from team_members where role = 'admin' and left_at is null";
     assert_eq!(bed.owner(admins).await, "1");
-}
-
-pub async fn one_key_one_answer(bed: Bed) {
-    let store = bed.migrated().await;
-    let request = |key: &str, digest: &str, seconds: i64| KeyedRequest {
-        user: user("ada"),
-        key: key.to_owned(),
-        request_digest: digest.to_owned(),
-        now: NOW + Millis::from_secs(seconds),
-        kept: Millis::from_secs(60),
-    };
-    let first = request("k", "d", 0);
-    let (one, two) = tokio::join!(store.idempotency_begin(&first), store.idempotency_begin(&first));
-    let both = [one.unwrap(), two.unwrap()];
-    assert!(both.contains(&Known::New) && both.contains(&Known::Running), "{both:?}");
-    assert_eq!(
-        store.idempotency_begin(&request("k", "other", 1)).await.unwrap(),
-        Known::Other
-    );
-    store.idempotency_finish(&first, 201, &json!({"id": 7})).await.unwrap();
-    let answered = Known::Answered {
-        status: 201,
-        answer: json!({"id": 7}),
-    };
-    assert_eq!(store.idempotency_begin(&request("k", "d", 2)).await.unwrap(), answered);
-    let mut bobs = request("k", "d", 2);
-    bobs.user = user("bob");
-    assert_eq!(store.idempotency_begin(&bobs).await.unwrap(), Known::New);
-    // Where nothing was done the key is free again, and so it is when its time is over.
-    store.idempotency_forget(&bobs).await.unwrap();
-    assert_eq!(store.idempotency_begin(&bobs).await.unwrap(), Known::New);
-    assert_eq!(
-        store.idempotency_begin(&request("k", "other", 60)).await.unwrap(),
-        Known::New
-    );
-    // The task clears away what has expired by the database's own clock, whatever it asks for.
-    bed.owner("update psn_idempotency set expires_at = (case user_id when 'bob' then '2020-01-01Z' else '2999-01-01Z' end)::timestamptz").await;
-    assert_eq!(
-        store
-            .idempotency_prune(NOW + Millis::from_secs(99_999_999_999))
-            .await
-            .unwrap(),
-        1
-    );
 }
 
 pub async fn settings_deeds_and_media(bed: Bed) {

@@ -30,14 +30,13 @@ pub const LEGACY_TABLES: [&str; 15] = [
 ];
 
 /// psn's own.
-const OWN_TABLES: [&str; 18] = [
+const OWN_TABLES: [&str; 17] = [
     "psn_adopted",
     "psn_api_tokens",
     "psn_audit",
     "psn_deliveries",
     "psn_destinations",
     "psn_followers",
-    "psn_idempotency",
     "psn_invite_terms",
     "psn_media",
     "psn_metrics_history",
