@@ -2,6 +2,8 @@
 //! and Neon's own API on this machine. What leaves it by mistake is caught by a proxy.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+#[path = "deploy/doctor.rs"]
+mod doctor;
 #[path = "deploy/place.rs"]
 mod place;
 #[path = "support/secrets.rs"]

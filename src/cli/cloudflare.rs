@@ -138,15 +138,20 @@ impl CallError {
         }
     }
 
+    /// What to do about it.
+    #[must_use]
+    pub const fn todo(&self) -> &'static str {
+        match self {
+            error if error.is_token() => PERMISSION_HINT,
+            Self::Away(_) => "see whether this machine reaches the internet, then run the same command again",
+            Self::Refused { .. } => "run the same command again in a moment: what is done already stays done",
+        }
+    }
+
     /// As an error of the command line.
     #[must_use]
     pub fn into_error(self, what: &str) -> CliError {
-        let is_token = self.is_token();
-        let error = CliError::outcome(format!("{what}: {self}"));
-        if is_token {
-            return error.hint(TOKEN_HINT);
-        }
-        error.hint("try again in a moment; what is done already stays done")
+        CliError::outcome(format!("{what}: {self}")).hint(self.todo())
     }
 
     const fn is(&self, number: i64) -> bool {
@@ -157,6 +162,10 @@ impl CallError {
 /// What to do about a token that is not accepted.
 pub const TOKEN_HINT: &str = "make a token at dash.cloudflare.com/profile/api-tokens with the template \"Edit Cloudflare Workers\" \
     and put it into `config/keys.env` as `CLOUDFLARE_API_TOKEN`";
+
+/// What to do about a token that is accepted and may not do what it has to.
+const PERMISSION_HINT: &str = "the token needs more: make one at dash.cloudflare.com/profile/api-tokens with the template \
+    \"Edit Cloudflare Workers\", for this account, and put it into `config/keys.env` as `CLOUDFLARE_API_TOKEN`";
 
 impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

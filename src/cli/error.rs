@@ -1,6 +1,7 @@
 //! What went wrong, as a person reads it: one sentence, its details, an empty line, a hint.
 
 use serde_json::{Value, json};
+use std::path::Path;
 use std::{fmt, io};
 
 /// Who can put it right decides the exit code.
@@ -31,6 +32,37 @@ pub struct CliError {
     pub problem: Option<Value>,
     /// The one document of `--json` is printed already.
     pub printed: bool,
+}
+
+/// Something that is missing or wrong, and how to mend it. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// What it is: lower-case start, no final stop.
+    pub what: String,
+    /// What to do, with the command to type where there is one.
+    pub mend: String,
+}
+
+impl Lack {
+    /// What is missing, and how to mend it.
+    #[must_use]
+    pub fn new(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        let (what, mend) = (what.into(), mend.into());
+        Self { what, mend }
+    }
+
+    /// An error as one; `otherwise` says what to do where the error does not.
+    #[must_use]
+    pub fn of(error: &CliError, otherwise: &str) -> Self {
+        let mend = error.hint.clone().unwrap_or_else(|| otherwise.to_owned());
+        Self::new(error.message.clone(), mend)
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.mend)
+    }
 }
 
 /// What a command gives back.
@@ -100,6 +132,12 @@ impl fmt::Display for CliError {
 
 impl std::error::Error for CliError {}
 
+/// A file or folder that could not be written.
+pub fn not_written(path: &Path, error: &io::Error) -> CliError {
+    let message = format!("`{}` was not written: {}", path.display(), file_reason(error));
+    CliError::outcome(message).hint("see that its folder is one that you may write to, then run the same command again")
+}
+
 /// Why a file could not be used, in words.
 #[must_use]
 pub fn file_reason(error: &io::Error) -> String {
@@ -108,7 +146,15 @@ pub fn file_reason(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "you may not use it".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         io::ErrorKind::NotADirectory => "it is not a folder, or lies in something that is none".to_owned(),
-        _ => error.to_string(),
+        io::ErrorKind::ReadOnlyFilesystem => "its disk takes no changes".to_owned(),
+        io::ErrorKind::StorageFull => "its disk is full".to_owned(),
+        io::ErrorKind::AlreadyExists => "something is there already".to_owned(),
+        _ => {
+            let text = error.to_string();
+            // The system's number tells nobody anything.
+            text.split_once(" (os error")
+                .map_or(text.clone(), |(words, _)| words.to_owned())
+        }
     }
 }
 
@@ -119,6 +165,14 @@ pub fn json_reason(error: &serde_json::Error) -> String {
     let reason = text
         .rsplit_once(" at line ")
         .map_or(text.as_str(), |(reason, _)| reason);
+    if reason.starts_with("EOF while parsing") {
+        return format!("line {}: the text ends before it is complete", error.line());
+    }
+    let reason = match reason {
+        "expected value" => "a value was expected",
+        "trailing characters" => "there is something behind the end",
+        reason => reason,
+    };
     let names_only = ["missing field", "unknown field", "duplicate field", "unknown variant"];
     let reason = if !error.is_data() || names_only.iter().any(|start| reason.starts_with(start)) {
         reason.to_owned()
@@ -160,6 +214,6 @@ mod tests {
             reason("{\n\"token\": 1}"),
             "line 2 column 7: unknown field `token`, expected `access_token`"
         );
-        assert_eq!(reason("{"), "line 1 column 1: EOF while parsing an object");
+        assert_eq!(reason("{"), "line 1: the text ends before it is complete");
     }
 }

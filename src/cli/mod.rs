@@ -66,6 +66,16 @@ impl Context {
         Settings::load(&self.environment, self.root.as_deref())
     }
 
+    /// The hub that is meant: the one that an option names, else the one of `PSN_HUB`.
+    #[must_use]
+    pub fn hub(&self, named: Option<&str>) -> Option<String> {
+        let outside = self
+            .environment
+            .get(config::settings::HUB)
+            .filter(|name| !name.is_empty());
+        named.map(str::to_owned).or_else(|| outside.cloned())
+    }
+
     /// The folder for what one run of a command leaves for the next.
     #[must_use]
     pub fn state_folder(&self) -> PathBuf {

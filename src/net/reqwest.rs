@@ -46,6 +46,7 @@ mod native {
     use crate::ports::media::{MediaBytes, MediaError};
     use bytes::{Bytes, BytesMut};
     use std::error::Error;
+    use std::io;
     use std::sync::Arc;
 
     /// The HTTP client. Cloning is cheap.
@@ -162,7 +163,22 @@ mod native {
             innermost = Some(inner);
             next = inner.source();
         }
-        innermost.map_or_else(|| "cause not known".to_owned(), ToString::to_string)
+        innermost.map_or_else(|| "cause not known".to_owned(), in_words)
+    }
+
+    /// A cause as people say it.
+    fn in_words(cause: &(dyn Error + 'static)) -> String {
+        let text = cause.to_string();
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let known = match kind {
+            Some(io::ErrorKind::ConnectionRefused) => Some("nobody listens there"),
+            Some(io::ErrorKind::ConnectionReset) => Some("the other side ended it"),
+            Some(io::ErrorKind::UnexpectedEof) => Some("the other side ended it early"),
+            _ if text.contains("failed to lookup address") => Some("the name is not known, or there is no network"),
+            _ => None,
+        };
+        let (plain, _) = text.split_once(" (os error").unwrap_or((&text, ""));
+        known.unwrap_or(plain).to_owned()
     }
 }
 

@@ -5,7 +5,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use psn::cli::ambient::SystemClock;
 use psn::dev::emulators::cloudflare::{CloudflareEmulator, World};
+use psn::ports::clock::Clock as _;
 use psn::store::Secret;
 use psn::store::seal::Sealer;
 use serde_json::{Value, json};
@@ -14,10 +16,38 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-type Environment = Arc<Mutex<BTreeMap<String, String>>>;
+/// What differs from a worker that is well.
+#[derive(Clone, Debug, Default)]
+pub struct Ill {
+    /// Names that it lacks although they were sent.
+    pub lacks: Vec<&'static str>,
+    /// How many seconds its clock is ahead.
+    pub ahead: i64,
+    /// It takes another token than the one that was sent.
+    pub refuses: bool,
+    /// It seals with another key than the one that was sent.
+    pub other_key: bool,
+    /// Whether somebody paused it.
+    pub paused: bool,
+    /// Its tasks ran last so many minutes ago.
+    pub idle_minutes: i64,
+    /// What the last run of its token refresher said when it failed.
+    pub failed: Option<&'static str>,
+    /// Nobody is told of anything.
+    pub tells_nobody: bool,
+}
+
+#[derive(Clone, Default)]
+struct Known {
+    deployed: BTreeMap<String, String>,
+    ill: Ill,
+}
+
+type Environment = Arc<Mutex<Known>>;
 
 pub struct Site {
     url: String,
+    known: Environment,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -31,12 +61,16 @@ impl Site {
             .route("/healthz", get(health))
             .route("/v1/keys", get(keys))
             .route("/v1/validate", post(validate))
+            .route("/v1/pause", get(pause))
+            .route("/v1/tasks", get(tasks))
+            .route("/v1/notifications", get(notifications))
             .with_state(environment.clone());
         let served = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
         let mut told = cloudflare.deployments();
         let look = cloudflare.watch();
+        let known = environment.clone();
         let followed = tokio::spawn(async move {
             while told.changed().await.is_ok() {
                 let live = look(&|world: &World| {
@@ -44,17 +78,23 @@ impl Site {
                     live.filter(|live| !live.bindings.is_empty())
                         .map(|live| live.environment())
                 });
-                *environment.lock().unwrap() = live.unwrap_or_default();
+                environment.lock().unwrap().deployed = live.unwrap_or_default();
             }
         });
         Self {
             url,
+            known,
             tasks: [served, followed],
         }
     }
 
     pub fn url(&self) -> String {
         self.url.clone()
+    }
+
+    /// From now on something is wrong with it, or nothing.
+    pub fn be(&self, ill: Ill) {
+        self.known.lock().unwrap().ill = ill;
     }
 }
 
@@ -64,57 +104,100 @@ impl Drop for Site {
     }
 }
 
-fn welcome(environment: &BTreeMap<String, String>, headers: &HeaderMap) -> bool {
+/// So many seconds from now.
+fn now_and(secs: i64) -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp_millis(SystemClock.now().0 + 1_000 * secs).unwrap()
+}
+
+fn welcome(known: &Known, headers: &HeaderMap) -> bool {
     let shown = headers
         .get("authorization")
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    environment
-        .get("PSN_API_TOKEN")
-        .is_some_and(|token| shown == format!("Bearer {token}"))
+    let token = known.deployed.get("PSN_API_TOKEN").filter(|_| !known.ill.refuses);
+    token.is_some_and(|token| shown == format!("Bearer {token}"))
 }
 
 fn refused() -> Response {
-    let problem = json!({ "type": "/problems/unauthorized", "title": "no", "status": 401, "detail": "the token is not the worker's" });
+    let detail = "this token is not known here: show the one in PSN_API_TOKEN";
+    let problem = json!({ "type": "/problems/unauthorized", "title": "no", "status": 401, "detail": detail });
     (StatusCode::UNAUTHORIZED, Json(problem)).into_response()
 }
 
-async fn health(State(environment): State<Environment>) -> Response {
-    let environment = environment.lock().unwrap().clone();
-    if environment.is_empty() {
+async fn health(State(known): State<Environment>, headers: HeaderMap) -> Response {
+    let known = known.lock().unwrap().clone();
+    if known.deployed.is_empty() {
         return StatusCode::NOT_FOUND.into_response();
+    }
+    if headers.contains_key("authorization") && !welcome(&known, &headers) {
+        return refused();
     }
     let missing: Vec<Value> = ["DATABASE_URL", "HUB_ENCRYPTION_KEY", "PSN_API_TOKEN"]
         .into_iter()
-        .filter(|name| !environment.contains_key(*name))
+        .filter(|name| !known.deployed.contains_key(*name) || known.ill.lacks.contains(name))
         .map(|name| json!({ "name": name, "hint": "set it" }))
         .collect();
-    let version = format!("0.1.0+{}", environment.get("PSN_BUILD").map_or("none", String::as_str));
-    let status = if missing.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
+    let build = known.deployed.get("PSN_BUILD").map_or("none", String::as_str);
+    let status = match missing.as_slice() {
+        [] => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (
-        status,
-        Json(json!({ "status": "ok", "version": version, "missing": missing })),
+    let date = now_and(known.ill.ahead);
+    let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let body = json!({ "status": "ok", "version": format!("0.1.0+{build}"), "missing": missing });
+    (status, [("date", date)], Json(body)).into_response()
+}
+
+/// What a worker answers to whoever shows its token.
+fn guarded(known: &Environment, headers: &HeaderMap, answer: impl Fn(&Known) -> Value) -> Response {
+    let known = known.lock().unwrap();
+    match welcome(&known, headers) {
+        true => Json(answer(&known)).into_response(),
+        false => refused(),
+    }
+}
+
+async fn keys(State(known): State<Environment>, headers: HeaderMap) -> Response {
+    guarded(&known, &headers, |known| {
+        let sent = known.deployed.get("HUB_ENCRYPTION_KEY").cloned().unwrap_or_default();
+        let key = if known.ill.other_key { "0".repeat(64) } else { sent };
+        let sealer = Sealer::new(&Secret::new(key.as_str())).unwrap();
+        json!({ "seals_with": sealer.key_id(), "opens": [sealer.key_id()], "form": "psn1" })
+    })
+}
+
+async fn validate(State(known): State<Environment>, headers: HeaderMap) -> Response {
+    guarded(
+        &known,
+        &headers,
+        |_| json!({ "valid": true, "parts": [], "errors": [], "warnings": [] }),
     )
-        .into_response()
 }
 
-async fn keys(State(environment): State<Environment>, headers: HeaderMap) -> Response {
-    let environment = environment.lock().unwrap().clone();
-    if !welcome(&environment, &headers) {
-        return refused();
-    }
-    let key = environment.get("HUB_ENCRYPTION_KEY").cloned().unwrap_or_default();
-    let sealer = Sealer::new(&Secret::new(key.as_str())).unwrap();
-    Json(json!({ "seals_with": sealer.key_id(), "opens": [sealer.key_id()], "form": "psn1" })).into_response()
+async fn pause(State(known): State<Environment>, headers: HeaderMap) -> Response {
+    guarded(&known, &headers, |known| {
+        let pause = json!({ "account_id": null, "since": "2026-11-23T09:00:00.000Z", "reason": "the news of the day" });
+        let pauses: Vec<&Value> = known.ill.paused.then_some(&pause).into_iter().collect();
+        json!({ "paused": known.ill.paused, "pauses": pauses })
+    })
 }
 
-async fn validate(State(environment): State<Environment>, headers: HeaderMap) -> Response {
-    if !welcome(&environment.lock().unwrap(), &headers) {
-        return refused();
-    }
-    Json(json!({ "valid": true, "parts": [], "errors": [], "warnings": [] })).into_response()
+async fn tasks(State(known): State<Environment>, headers: HeaderMap) -> Response {
+    guarded(&known, &headers, |known| {
+        let last = now_and(-60 * known.ill.idle_minutes);
+        let last = last.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let status = if known.ill.failed.is_some() { "failed" } else { "done" };
+        json!({ "items": [
+            { "name": "watchdog", "last_run": last, "last_result": { "status": "done", "message": null } },
+            { "name": "token_refresher", "last_run": last, "last_result": { "status": status, "message": known.ill.failed } },
+        ], "next_cursor": null })
+    })
+}
+
+async fn notifications(State(known): State<Environment>, headers: HeaderMap) -> Response {
+    guarded(
+        &known,
+        &headers,
+        |known| json!({ "nobody_to_tell": known.ill.tells_nobody }),
+    )
 }

@@ -3,7 +3,7 @@
 use crate::cli::Context;
 use crate::cli::commands::deploy::site::{Site, Which};
 use crate::cli::config::hubs::write_env;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, file_reason};
 use crate::cli::printer::Style;
 use clap::Args;
 use serde_json::json;
@@ -45,7 +45,7 @@ pub struct DestroyArgs {
 /// What went wrong; run again, it goes on.
 pub async fn run(context: &Context, args: DestroyArgs) -> CliResult {
     let which = Which {
-        hub: args.hub.clone(),
+        hub: context.hub(args.hub.as_deref()),
         worker: args.worker.clone(),
         ..Which::default()
     };
@@ -149,10 +149,11 @@ fn confirm(context: &Context, slug: &str, yes: Option<&str>, would: &[String]) -
     context.printer.talk(format!("type `{slug}` to go on:"));
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
-    if line.trim() == slug {
-        Ok(())
-    } else {
-        Err(wrong(line.trim()))
+    match line.trim() {
+        typed if typed == slug => Ok(()),
+        "" => Err(CliError::input("no name was typed, and nothing was taken away")
+            .hint(format!("type `{slug}` to take it away, or leave it as it is"))),
+        typed => Err(wrong(typed)),
     }
 }
 
@@ -167,8 +168,9 @@ fn remove_files(site: &Site, wanted: bool) -> CliResult {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
                 return Err(CliError::outcome(format!(
-                    "`{}` was not removed: {error}",
-                    path.display()
+                    "`{}` was not removed: {}",
+                    path.display(),
+                    file_reason(&error)
                 )));
             }
         }

@@ -1,7 +1,7 @@
 //! `psn dev`: the local stack until interrupted.
 
 use crate::cli::Context;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, file_reason};
 use crate::cli::local::{self, Local, LocalOptions};
 use crate::cli::printer::{Printer, Style};
 use crate::dev::emulators::x::settings::Settings as XSettings;
@@ -69,8 +69,9 @@ pub fn scratch() -> CliResult<Scratch> {
     let base = std::env::temp_dir();
     Scratch::make(&base, 0o700).map_err(|error| {
         CliError::outcome(format!(
-            "no temporary folder could be made in `{}`: {error}",
-            base.display()
+            "no temporary folder could be made in `{}`: {}",
+            base.display(),
+            file_reason(&error)
         ))
         .hint("set `TMPDIR` to a folder that you may write to")
     })

@@ -163,11 +163,8 @@ fn list(context: &Context) -> CliResult {
         printer.document(&json!({ "items": items, "next_cursor": null, "bad_files": bad }));
         return Ok(());
     }
-    files
-        .warnings
-        .iter()
-        .chain(&bad)
-        .for_each(|sentence| printer.warn(sentence));
+    let open = files.warnings.iter().map(ToString::to_string);
+    open.chain(bad).for_each(|sentence| printer.warn(sentence));
     if items.is_empty() {
         printer.talk("there is no hub here; `psn init` begins one, `psn team join INVITE` joins one");
         return Ok(());

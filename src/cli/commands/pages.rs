@@ -1,11 +1,11 @@
 //! `psn completions` and `psn man`: what a shell and a reader are told of the program. Both need nothing but the program.
 
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, not_written};
 use crate::cli::{Context, program};
 use clap::{Args, Command};
 use clap_complete::Shell;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Shown behind the help of `completions`.
 pub const COMPLETION_EXAMPLES: &str = "\
@@ -57,15 +57,11 @@ pub fn man(context: &Context, args: ManArgs) -> CliResult {
         let _ = std::io::stdout().lock().write_all(&page(&program)?);
         return Ok(());
     };
-    let failed = |path: &Path, error: &std::io::Error| {
-        CliError::outcome(format!("`{}` was not written: {error}", path.display()))
-            .hint("name a folder that you may write to")
-    };
-    std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
+    std::fs::create_dir_all(&folder).map_err(|error| not_written(&folder, &error))?;
     let mut written = 0;
     for command in all(&program) {
         let path = folder.join(format!("{}.1", name(&command)));
-        std::fs::write(&path, page(&command)?).map_err(|error| failed(&path, &error))?;
+        std::fs::write(&path, page(&command)?).map_err(|error| not_written(&path, &error))?;
         written += 1;
     }
     let printer = &context.printer;

@@ -43,9 +43,9 @@ pub struct SyncArgs {
 }
 
 impl DiffArgs {
-    fn which(self) -> Which {
+    fn which(self, context: &Context) -> Which {
         Which {
-            hub: self.hub,
+            hub: context.hub(self.hub.as_deref()),
             worker: self.worker,
             ..Which::default()
         }
@@ -92,7 +92,7 @@ fn show(context: &Context, site: &Site, lines: &[Line]) {
 }
 
 async fn diff(context: &Context, args: DiffArgs) -> CliResult {
-    let site = Site::look(context, &args.which()).await?;
+    let site = Site::look(context, &args.which(context)).await?;
     let lines = compare(&site);
     show(context, &site, &lines);
     report(context, &lines);
@@ -105,7 +105,7 @@ async fn diff(context: &Context, args: DiffArgs) -> CliResult {
 }
 
 async fn sync(context: &Context, args: SyncArgs) -> CliResult {
-    let mut site = Site::look(context, &args.which.which()).await?;
+    let mut site = Site::look(context, &args.which.which(context)).await?;
     let lines = compare(&site);
     removable(&lines, &args.remove)?;
     if args.dry_run {

@@ -3,7 +3,7 @@
 
 use super::names::{self, Goes, Place};
 use super::{HubEntry, HubFiles, Variables};
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, Lack};
 
 /// A hub and its values.
 #[derive(Clone, Debug)]
@@ -12,8 +12,8 @@ pub struct Chosen {
     pub entry: HubEntry,
     /// What they say, by name; of `config/keys.env` too. Nothing empty.
     pub values: Variables,
-    /// What should be put right although everything works: a sentence each.
-    pub warnings: Vec<String>,
+    /// What should be put right although everything works.
+    pub warnings: Vec<Lack>,
 }
 
 impl Chosen {
@@ -69,10 +69,13 @@ impl Chosen {
             .map(|name| format!("`{name}`"))
             .collect();
         if !unknown.is_empty() {
-            chosen.warnings.push(format!(
-                "psn knows no {} in your files: {} sent nowhere",
-                unknown.join(", "),
-                if unknown.len() == 1 { "it is" } else { "they are" }
+            let goes = if unknown.len() == 1 { "it is" } else { "they are" };
+            chosen.warnings.push(Lack::new(
+                format!(
+                    "psn knows no {} in your files, and {goes} sent nowhere",
+                    unknown.join(", ")
+                ),
+                "correct the name, or take the line out",
             ));
         }
         Ok(Some(chosen))
@@ -111,20 +114,20 @@ impl Chosen {
     }
 
     /// What stands in the way: names that have to be there, and variables of the shell that say something else than the
-    /// files. A sentence each, and no value in it.
+    /// files. No value is in it.
     #[must_use]
-    pub fn problems(&self, environment: &Variables) -> Vec<String> {
+    pub fn problems(&self, environment: &Variables) -> Vec<Lack> {
         let slug = self.slug();
         let missing = names::all()
             .filter(|one| one.required && self.get(one.name).is_none())
             .map(|one| {
-                format!(
-                    "`{}` is missing in {}: {} ({})",
+                let what = format!(
+                    "`{}` is missing in {} ({})",
                     one.name,
                     file_of(one.place, slug),
-                    one.what,
-                    one.whence
-                )
+                    one.what
+                );
+                Lack::new(what, one.whence)
             });
         let differing = names::all().filter(|one| match (self.get(one.name), environment.get(one.name)) {
             (Some(own), Some(outside)) => {
@@ -133,30 +136,34 @@ impl Chosen {
             _ => false,
         });
         let differing = differing.map(|one| {
-            format!(
-                "`{}` in your shell is not what the files of hub `{slug}` say: unset it, or correct the file",
-                one.name
+            Lack::new(
+                format!("`{}` in your shell is not what the files of hub `{slug}` say", one.name),
+                format!("`unset {}`, or correct {}", one.name, file_of(one.place, slug)),
             )
         });
         missing.chain(differing).collect()
     }
 
-    /// Names that only the shell knows and that the worker therefore does not get: a sentence.
+    /// Names that only the shell knows and that the worker therefore does not get.
     #[must_use]
-    pub fn only_in_shell(&self, environment: &Variables) -> Option<String> {
+    pub fn only_in_shell(&self, environment: &Variables) -> Option<Lack> {
         let only = names::all().filter(|one| {
             let outside = environment.get(one.name).is_some_and(|value| !value.is_empty());
             outside && one.goes != Goes::Stays && self.get(one.name).is_none()
         });
         let only: Vec<String> = only.map(|one| format!("`{}`", one.name)).collect();
         (!only.is_empty()).then(|| {
-            format!(
-                "{} set in your shell only and not sent: what the worker gets stands in files",
-                if let [one] = only.as_slice() {
-                    format!("{one} is")
-                } else {
-                    format!("{} are", only.join(", "))
-                }
+            let are = if let [one] = only.as_slice() {
+                format!("{one} is")
+            } else {
+                format!("{} are", only.join(", "))
+            };
+            Lack::new(
+                format!("{are} set in your shell only, and not sent"),
+                format!(
+                    "write it into `config/keys.env`, or into {} for this hub alone",
+                    file_of(Place::Own, self.slug())
+                ),
             )
         })
     }

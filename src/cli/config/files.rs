@@ -1,6 +1,6 @@
 //! Files of the user: read with their name in every error, written whole and for their owner only.
 
-use crate::cli::error::{CliError, CliResult, file_reason};
+use crate::cli::error::{CliError, CliResult, Lack, file_reason, not_written};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -41,8 +41,7 @@ pub fn read_file(path: &Path) -> CliResult<Option<String>> {
 /// # Errors
 /// Names the file and the reason.
 pub fn write_private(path: &Path, text: &str) -> CliResult {
-    let written = replace(path, text.as_bytes());
-    written.map_err(|error| CliError::outcome(format!("`{}` was not written: {error}", path.display())))
+    replace(path, text.as_bytes()).map_err(|error| not_written(path, &error))
 }
 
 /// As [`write_private`], for a file that is not there yet; `false` when there is one, which then stays as it is.
@@ -50,8 +49,7 @@ pub fn write_private(path: &Path, text: &str) -> CliResult {
 /// # Errors
 /// Names the file and the reason.
 pub fn write_new(path: &Path, text: &str) -> CliResult<bool> {
-    let written = make(path, text.as_bytes());
-    written.map_err(|error| CliError::outcome(format!("`{}` was not written: {error}", path.display())))
+    make(path, text.as_bytes()).map_err(|error| not_written(path, &error))
 }
 
 fn make(path: &Path, bytes: &[u8]) -> io::Result<bool> {
@@ -133,20 +131,23 @@ pub fn lock(path: &Path) -> CliResult<Option<File>> {
         .parent()
         .map_or(Ok(()), make_folder)
         .and_then(|()| private().write(true).create(true).truncate(false).open(path));
-    let file = opened.map_err(|error| CliError::outcome(format!("`{}` cannot be locked: {error}", path.display())))?;
+    let file = opened.map_err(|error| not_written(path, &error))?;
     Ok(file.try_lock().is_ok().then_some(file))
 }
 
-/// A sentence about a file with secrets that others may read.
+/// A file with secrets that others may read.
 #[must_use]
-pub fn too_open(path: &Path) -> Option<String> {
+pub fn too_open(path: &Path) -> Option<Lack> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
         (mode & 0o077 != 0).then(|| {
             let path = path.display();
-            format!("`{path}` holds secrets and may be read by others (mode {mode:o}): run `chmod 600 {path}`")
+            Lack::new(
+                format!("`{path}` holds secrets and may be read by others (mode {mode:o})"),
+                format!("run `chmod 600 {path}`"),
+            )
         })
     }
     #[cfg(not(unix))]

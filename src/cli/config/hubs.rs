@@ -7,7 +7,7 @@
 use super::files::{bad_file, read_file, too_open, write_private};
 use super::{Secret, Variables, env_file, read_env_file};
 use crate::cli::ambient::random_hex;
-use crate::cli::error::{CliError, CliResult, file_reason, json_reason};
+use crate::cli::error::{CliError, CliResult, Lack, file_reason, json_reason};
 use crate::domain::time::Timestamp;
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
@@ -212,8 +212,8 @@ pub struct HubFiles {
     joined: Vec<JoinedHub>,
     keys: CliResult<Variables>,
     bad: Vec<BadFile>,
-    /// What should be put right although everything works: a sentence each.
-    pub warnings: Vec<String>,
+    /// What should be put right although everything works.
+    pub warnings: Vec<Lack>,
 }
 
 impl HubFiles {
@@ -393,7 +393,7 @@ fn paths_of(folder: &Path, extension: &str) -> CliResult<Vec<PathBuf>> {
 }
 
 fn read_hub(path: &Path) -> CliResult<Hub> {
-    const WHAT_TO_DO: &str = "correct the file, or ask the admin of the hub for a new invitation";
+    const WHAT_TO_DO: &str = "correct that line, or restore the file from a backup: no command makes its key again";
     let text = read_file(path)?.unwrap_or_default();
     let hub: Hub = serde_json::from_str(&text).map_err(|error| bad_file(path, &json_reason(&error), WHAT_TO_DO))?;
     let line_of = |field: &str| {

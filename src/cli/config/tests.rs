@@ -131,7 +131,11 @@ fn files_that_others_may_read_are_named() {
     }
     let warnings = HubFiles::load(folder.path()).warnings;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("personal.json` holds secrets") && warnings[0].contains("(mode 644)"));
+    let said = warnings[0].to_string();
+    assert!(
+        said.contains("personal.json` holds secrets") && said.contains("(mode 644): run `chmod 600 "),
+        "{said}"
+    );
 }
 
 /// The legacy program finds its file as it was, but for the key; psn's settings keep their comments.

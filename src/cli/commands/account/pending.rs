@@ -1,7 +1,7 @@
 //! A question for consent that another run of the command finishes: kept in a file that only its owner may read.
 
 use crate::cli::Context;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, not_written};
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::oauth::Verifier;
@@ -86,10 +86,7 @@ impl Question {
             file.write_all(&text)?;
             file.sync_all()
         });
-        written.map_err(|error| {
-            CliError::outcome(format!("`{}` cannot be written: {error}", path.display()))
-                .hint("make the folder writable for you")
-        })
+        written.map_err(|error| not_written(&path, &error))
     }
 
     /// The platform's questions that can still be finished; they stay.

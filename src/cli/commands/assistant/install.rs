@@ -3,7 +3,7 @@
 
 use crate::api::mcp::prompts::{PROMPTS, Prompt};
 use crate::cli::Context;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, file_reason};
 use crate::domain::hash::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -75,7 +75,8 @@ fn put(path: &Path, wanted: &str, force: bool) -> Result<Became, std::io::Error>
 /// A folder that is none or may not be written, and files that were left because somebody changed them.
 pub(super) fn run(context: &Context, dir: &Path, force: bool) -> CliResult {
     let unable = |path: &Path, error: &std::io::Error| {
-        CliError::input(format!("`{}` cannot be written: {error}", path.display()))
+        let why = file_reason(error);
+        CliError::input(format!("`{}` cannot be written: {why}", path.display()))
             .hint("give the folder of a project with `--dir`")
     };
     if !dir.is_dir() {

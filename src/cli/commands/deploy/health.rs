@@ -45,10 +45,14 @@ pub async fn ask(http: &Client, url: &str) -> Result<Health, String> {
         attached: None,
         deadline: DEADLINE,
     };
-    let answer = http.send(request).await.map_err(|error| error.message)?;
+    let answer = http.send(request).await;
+    let answer = answer.map_err(|error| format!("nobody answers at `{url}`: {}", error.message))?;
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let Some(version) = body["version"].as_str() else {
-        return Err(format!("status {}, and not as a psn worker answers", answer.status));
+        return Err(format!(
+            "what answers at `{url}` is no psn worker (status {})",
+            answer.status
+        ));
     };
     let name = |one: &Value| {
         let (name, hint) = (one["name"].as_str()?, one["hint"].as_str().unwrap_or_default());
@@ -116,7 +120,7 @@ fn gave_up(url: &str, build: Option<&str>, heard: Result<Health, String>, waited
         Ok(health) => CliError::outcome(format!("after {secs} s `{url}` answers {}", health.status)).hint(
             "`npx wrangler tail` shows what the worker says; `psn deploy --rollback` goes back to the code before",
         ),
-        Err(why) => CliError::outcome(format!("after {secs} s nobody answers at `{url}`: {why}"))
+        Err(why) => CliError::outcome(format!("after {secs} s {why}"))
             .hint("a fresh workers.dev name takes some minutes to be known: run the command again, it only waits"),
     }
 }

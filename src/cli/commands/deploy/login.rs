@@ -3,9 +3,13 @@
 use super::wrangler::{Tools, Wrangler};
 use crate::cli::cloudflare::{AccountName, CallError, Cloudflare, TOKEN_HINT};
 use crate::cli::config::{Chosen, Secret, Variables};
-use crate::cli::error::CliResult;
+use crate::cli::error::{CliResult, Lack};
+use crate::cli::printer::excerpt;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where an account's id is seen.
+const WHERE_ACCOUNT: &str = "dash.cloudflare.com > Account home > the 32 digits in the address";
 
 /// A login that works.
 #[derive(Clone, Debug)]
@@ -41,14 +45,14 @@ impl Login {
     /// Finds the login and the account: that of an earlier deployment, that of the settings, or the only one.
     ///
     /// # Errors
-    /// What is missing, and what to do: a sentence each.
+    /// What is missing.
     pub async fn find(
         chosen: &Chosen,
         environment: &Variables,
         tools: &Tools,
         folder: &Path,
         earlier: Option<&str>,
-    ) -> Result<Self, Vec<String>> {
+    ) -> Result<Self, Lack> {
         let given = chosen
             .local(environment, "CLOUDFLARE_API_TOKEN")
             .map(|token| Secret(token.to_owned()));
@@ -56,21 +60,21 @@ impl Login {
             Some(token) => (token, false),
             None => match stored_token(environment, tools, folder).await {
                 Some(token) => (token, true),
-                None => {
-                    return Err(vec![format!(
-                        "no login at Cloudflare: {TOKEN_HINT}; or run `npx wrangler login`"
-                    )]);
-                }
+                None => return Err(no_login(environment)),
             },
         };
-        let said = |error: &CallError| {
-            let why = match error.is_token() {
-                true => format!("Cloudflare does not accept the login ({error}): {TOKEN_HINT}"),
-                false => format!("{error}: see whether this machine reaches the internet, then try again"),
-            };
-            vec![why]
+        let said = |error: &CallError| match error {
+            error if error.is_token() && stored => Lack::new(
+                format!("Cloudflare does not accept the session of `wrangler login` ({error})"),
+                format!("run `npx wrangler login` again; or {TOKEN_HINT}"),
+            ),
+            error if error.is_token() => Lack::new(
+                format!("Cloudflare does not accept `CLOUDFLARE_API_TOKEN` ({error})"),
+                TOKEN_HINT,
+            ),
+            error => Lack::new(error.to_string(), error.todo()),
         };
-        let api = Cloudflare::new(environment, &token.0).map_err(|error| vec![error.message])?;
+        let api = Cloudflare::new(environment, &token.0).map_err(|error| Lack::of(&error, TOKEN_HINT))?;
         let wanted = chosen
             .local(environment, "CLOUDFLARE_ACCOUNT_ID")
             .or(earlier)
@@ -82,30 +86,66 @@ impl Login {
             (Some(id), all) => match api.subdomain(&id).await {
                 Ok(_) => id,
                 Err(CallError::Refused { .. }) => {
-                    let sees = if all.is_empty() { "none".to_owned() } else { names(all) };
-                    return Err(vec![format!(
-                        "the login does not reach the account `{id}` (`CLOUDFLARE_ACCOUNT_ID`); accounts it sees: {sees}"
-                    )]);
+                    let what = format!("the login does not reach the account `{}`", excerpt(&id, 64));
+                    return Err(Lack::new(
+                        what,
+                        match all {
+                            [] => format!("correct `CLOUDFLARE_ACCOUNT_ID` in `config/keys.env` ({WHERE_ACCOUNT})"),
+                            all => format!(
+                                "set `CLOUDFLARE_ACCOUNT_ID` in `config/keys.env` to an account that it reaches: {}",
+                                names(all)
+                            ),
+                        },
+                    ));
                 }
                 Err(error) => return Err(said(&error)),
             },
             (None, [one]) => one.id.clone(),
             (None, []) => {
-                return Err(vec![
-                    "the login sees no account at Cloudflare: set `CLOUDFLARE_ACCOUNT_ID` in `config/keys.env` \
-                     (dash.cloudflare.com > Account home > the 32 digits in the address)"
-                        .to_owned(),
-                ]);
+                return Err(Lack::new(
+                    "the login sees no account at Cloudflare",
+                    format!("set `CLOUDFLARE_ACCOUNT_ID` in `config/keys.env` ({WHERE_ACCOUNT})"),
+                ));
             }
             (None, several) => {
-                return Err(vec![format!(
-                    "the login sees several accounts at Cloudflare: set `CLOUDFLARE_ACCOUNT_ID` in `config/keys.env` to one of {}",
-                    names(several)
-                )]);
+                return Err(Lack::new(
+                    "the login sees several accounts at Cloudflare",
+                    format!(
+                        "set `CLOUDFLARE_ACCOUNT_ID` in `config/keys.env` to one of {}",
+                        names(several)
+                    ),
+                ));
             }
         };
         Ok(Self { account, token, stored })
     }
+}
+
+/// Why there is no login: none was made, or the one that wrangler keeps has ended.
+fn no_login(environment: &Variables) -> Lack {
+    if has_session(environment) {
+        return Lack::new(
+            "the session of `wrangler login` has ended and was not renewed",
+            format!("run `npx wrangler login` again; or {TOKEN_HINT}"),
+        );
+    }
+    Lack::new(
+        "there is no login at Cloudflare",
+        format!("{TOKEN_HINT}; or run `npx wrangler login`"),
+    )
+}
+
+/// Whether wrangler keeps a session, in any of the folders where it does: what is in it is wrangler's own.
+fn has_session(environment: &Variables) -> bool {
+    let folder = |name: &str, below: &str| Some(PathBuf::from(environment.get(name)?).join(below));
+    let folders = [
+        folder("XDG_CONFIG_HOME", ".wrangler"),
+        folder("HOME", ".config/.wrangler"),
+        folder("HOME", ".wrangler"),
+        folder("HOME", "Library/Preferences/.wrangler"),
+    ];
+    let mut folders = folders.into_iter().flatten();
+    folders.any(|folder| folder.join("config/default.toml").is_file())
 }
 
 fn names(accounts: &[AccountName]) -> String {

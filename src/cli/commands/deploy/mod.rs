@@ -24,7 +24,7 @@ use crate::cli::config::hubs::write_env;
 use crate::cli::config::names::Goes;
 use crate::cli::config::{HubFiles, Variables, files};
 use crate::cli::database;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, Lack};
 use crate::cli::printer::Style;
 use clap::Args;
 use config::{BUILD, Config, Names};
@@ -97,7 +97,7 @@ struct Done {
 /// What went wrong, and how to go on.
 pub async fn run(context: &Context, args: DeployArgs) -> CliResult {
     let which = Which {
-        hub: args.hub.clone(),
+        hub: context.hub(args.hub.as_deref()),
         worker: args.worker.clone(),
         url: args.url.as_deref().map(origin).transpose()?,
         subdomain: args.subdomain.clone(),
@@ -243,12 +243,13 @@ async fn make_room(context: &Context, site: &mut Site, which: &Which, done: &mut
                 done.made.push(format!("bucket {name}"));
                 Media::Into(name)
             }
-            _ => Media::Nowhere(
-                "Cloudflare lets this login make no bucket: see that R2 is switched on and the token may edit it",
-            ),
+            _ => Media::Nowhere(Lack::new(
+                "Cloudflare lets this login make no bucket",
+                "see that R2 is switched on and the token may edit it",
+            )),
         };
     }
-    if let Media::Nowhere(why) = site.remote.media {
+    if let Media::Nowhere(why) = &site.remote.media {
         context
             .printer
             .warn(format!("posts of text alone will go out, no media: {why}"));

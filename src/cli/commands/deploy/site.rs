@@ -5,11 +5,12 @@ use super::login::Login;
 use super::state::State;
 use super::wrangler::{Tools, Wrangler};
 use crate::cli::Context;
-use crate::cli::cloudflare::{Bucket, CallError, Cloudflare, Script};
+use crate::cli::cloudflare::{Bucket, CallError, Cloudflare, Script, TOKEN_HINT};
 use crate::cli::commands::init;
 use crate::cli::config::{Chosen, HubFiles, Variables};
 use crate::cli::database::{self, Database};
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, Lack};
+use crate::cli::printer::excerpt;
 use crate::store::migrate::{MigrateError, Migration};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ pub enum Media {
     /// Into that bucket, which has to be made.
     Make(String),
     /// Nowhere, and why: posts of text alone go out.
-    Nowhere(&'static str),
+    Nowhere(Lack),
 }
 
 /// How it is at Cloudflare.
@@ -119,12 +120,14 @@ impl Site {
             problems.extend(builds(&root, which.built.as_deref(), environment));
         }
         let files = HubFiles::load(&root);
-        let chosen = chosen(&files, which).map_err(|error| problems.push(told(&error))).ok();
+        let chosen = chosen(&files, which)
+            .map_err(|error| problems.push(Lack::of(&error, "correct the file")))
+            .ok();
         let (mut found, mut pending) = (None, None);
         if let Some(chosen) = &chosen {
             problems.extend(chosen.problems(environment));
-            let state =
-                State::load(&context.state_folder(), chosen.slug()).map_err(|error| problems.push(told(&error)));
+            let state = State::load(&context.state_folder(), chosen.slug())
+                .map_err(|error| problems.push(Lack::of(&error, "remove the file")));
             if !which.migrates {
                 pending = Some(Vec::new());
             } else if chosen.get("DATABASE_URL").is_some() {
@@ -137,21 +140,21 @@ impl Site {
                 let folder = folder_of(&root, chosen.slug());
                 match Remote::look(chosen, which, &state, environment, tools, &folder, &files).await {
                     Ok(remote) => found = Some((remote, state, folder)),
-                    Err(several) => problems.extend(several),
+                    Err(lack) => problems.push(lack),
                 }
             }
         }
         let (Some(tools), Some(chosen), Some((remote, state, folder)), Some(pending), []) =
             (tools, chosen, found, pending, problems.as_slice())
         else {
-            return Err(missing(problems));
+            return Err(missing(&problems));
         };
         chosen
             .warnings
             .iter()
-            .for_each(|sentence| context.printer.warn(sentence));
-        if let Some(sentence) = chosen.only_in_shell(environment) {
-            context.printer.warn(sentence);
+            .for_each(|lack| context.printer.warn(lack.to_string()));
+        if let Some(lack) = chosen.only_in_shell(environment) {
+            context.printer.warn(lack.to_string());
         }
         let database = database_of(&chosen, environment)?;
         Ok(Self {
@@ -205,74 +208,93 @@ impl Site {
     }
 }
 
-fn told(error: &CliError) -> String {
-    let hint = error
-        .hint
-        .as_ref()
-        .map_or_else(String::new, |hint| format!(" ({hint})"));
-    format!("{}{hint}", error.message)
-}
-
-fn missing(problems: Vec<String>) -> CliError {
+/// One thing is said as an error of its own; several are listed.
+fn missing(problems: &[Lack]) -> CliError {
+    if let [only] = problems {
+        return CliError::input(format!("{}; nothing was changed", only.what)).hint(&only.mend);
+    }
     let count = problems.len();
-    let message = match count {
-        1 => "one thing is missing, and nothing was changed".to_owned(),
-        count => format!("{count} things are missing, and nothing was changed"),
-    };
-    let mut error = CliError::input(message).hint("put these right and run the same command again");
-    error.details = problems;
+    let mut error = CliError::input(format!("{count} things are missing, and nothing was changed"))
+        .hint("put these right and run the same command again");
+    error.details = problems.iter().map(Lack::to_string).collect();
     error
 }
 
 fn chosen(files: &HubFiles, which: &Which) -> CliResult<Chosen> {
     Chosen::find(files, which.hub.as_deref())?.ok_or_else(|| {
         let slug = which.hub.as_deref().unwrap_or("personal");
-        CliError::input(format!("there is no hub `{slug}` yet"))
-            .hint("`psn init` begins one; with `NEON_API_KEY` in `config/keys.env` its database is made too")
+        let begin = match slug {
+            "personal" => "`psn init`".to_owned(),
+            slug => format!("`psn init --hub {slug}`"),
+        };
+        CliError::input(format!("there is no hub `{slug}` yet")).hint(format!(
+            "{begin} begins it; with `NEON_API_KEY` in `config/keys.env` its database is made too"
+        ))
     })
 }
 
-/// What building lacks: a sentence each.
+/// The programs that building needs, and where they come from.
+const NEEDED: [(&str, &str); 4] = [
+    ("bash", "install it with your system's packages"),
+    ("cargo", RUST),
+    ("rustup", RUST),
+    (
+        "cc",
+        "install a C compiler: `sudo apt install build-essential` (Debian, Ubuntu), `xcode-select --install` (macOS)",
+    ),
+];
+const RUST: &str = "install Rust as rustup.rs says, then open a new terminal";
+
+/// What building lacks.
 #[must_use]
-pub fn builds(root: &Path, built: Option<&Path>, environment: &Variables) -> Vec<String> {
+pub fn builds(root: &Path, built: Option<&Path>, environment: &Variables) -> Vec<Lack> {
     if let Some(built) = built {
-        let there = built.join("index.js").is_file();
-        let problem = || {
-            format!(
-                "`{}` holds no built Worker: run `scripts/setup --worker`",
-                built.display()
-            )
-        };
-        return if there { Vec::new() } else { vec![problem()] };
+        if built.join("index.js").is_file() {
+            return Vec::new();
+        }
+        let what = format!("`{}` holds no built Worker", built.display());
+        return vec![Lack::new(
+            what,
+            "leave `--built` out, and `psn deploy` builds it; `scripts/setup --worker` builds one into `build`",
+        )];
     }
     let path = environment.get("PATH").map(String::as_str).unwrap_or_default();
-    let lacks = |program: &&str| !std::env::split_paths(path).any(|folder| folder.join(program).is_file());
-    let needed = ["bash", "cargo", "rustup", "cc"];
-    let mut problems: Vec<String> = needed
+    let lacks = |program: &str| !std::env::split_paths(path).any(|folder| folder.join(program).is_file());
+    let mut problems: Vec<Lack> = NEEDED
         .into_iter()
-        .filter(lacks)
-        .map(|program| {
-            format!("`{program}` is not there, which building the Worker needs: install it (rustup.rs has cargo)")
+        .filter(|(program, _)| lacks(program))
+        .map(|(program, mend)| {
+            Lack::new(
+                format!("`{program}` is not there, which building the Worker needs"),
+                mend,
+            )
         })
         .collect();
-    if !root.join("scripts/setup").is_file() {
-        problems.push(format!(
-            "`{}` is missing: restore it with git, or name a built Worker with `--built`",
-            root.join("scripts/setup").display()
+    let setup = root.join("scripts/setup");
+    if !setup.is_file() {
+        problems.push(Lack::new(
+            format!("`{}` is missing, which builds the Worker", setup.display()),
+            "`git checkout scripts/setup` brings it back; or name a built Worker with `--built FOLDER`",
         ));
     }
     problems
 }
 
-async fn migrations(chosen: &Chosen, environment: &Variables) -> Result<Vec<&'static Migration>, String> {
-    let database = database_of(chosen, environment).map_err(|error| format!("`DATABASE_URL`: {error}"))?;
-    database.migrations_pending().await.map_err(|error| {
+async fn migrations(chosen: &Chosen, environment: &Variables) -> Result<Vec<&'static Migration>, Lack> {
+    let mend = || {
+        format!(
+            "correct `databaseUrl` in `{}` (console.neon.tech > your project > Connect)",
+            chosen.entry.path.display()
+        )
+    };
+    let database = database_of(chosen, environment).map_err(|error| Lack::new(error.message, mend()))?;
+    database.migrations_pending().await.map_err(|error| match error {
         // 0 is the table that remembers the others: it could not be read.
-        let why = match error {
-            MigrateError::Store { version: 0, source, .. } => source.to_string(),
-            error => error.to_string(),
-        };
-        format!("the database of hub `{}`: {why}", chosen.slug())
+        MigrateError::Store { version: 0, source, .. } => Lack::new(
+            format!("the database of hub `{}` cannot be used: {source}", chosen.slug()),
+            mend(),
+        ),
+        error => Lack::of(&database::migrate_error(&error), "run it again in a moment"),
     })
 }
 
@@ -280,7 +302,7 @@ impl Remote {
     /// Looks at Cloudflare's side; changes nothing.
     ///
     /// # Errors
-    /// What is missing, and what to do: a sentence each.
+    /// What is missing.
     pub async fn look(
         chosen: &Chosen,
         which: &Which,
@@ -289,29 +311,35 @@ impl Remote {
         tools: &Tools,
         folder: &Path,
         files: &HubFiles,
-    ) -> Result<Self, Vec<String>> {
+    ) -> Result<Self, Lack> {
         let worker = match (&which.worker, &state.worker) {
             (Some(name), _) | (None, Some(name)) => name.clone(),
             (None, None) => worker_name(chosen.slug()),
         };
         if !is_worker_name(&worker) {
-            return Err(vec![format!(
-                "`{worker}` cannot be a worker's name (63 lower-case letters, digits and `-`): name another with `--worker`"
-            )]);
+            return Err(Lack::new(
+                format!("`{}` cannot be a worker's name", excerpt(&worker, 64)),
+                "name another with `--worker NAME`: up to 63 lower-case letters, digits and `-`",
+            ));
         }
         let twin = files
             .hubs()
             .iter()
             .find(|other| other.hub.slug != chosen.slug() && worker_name(&other.hub.slug) == worker);
         if let Some(twin) = twin {
-            return Err(vec![format!(
-                "hub `{}` would have the same worker, `{worker}`: name another with `--worker`",
-                twin.hub.slug
-            )]);
+            return Err(Lack::new(
+                format!("hub `{}` would have the same worker, `{worker}`", twin.hub.slug),
+                "name another with `--worker NAME`",
+            ));
         }
         let login = Login::find(chosen, environment, tools, folder, state.account.as_deref()).await?;
-        let api = login.cloudflare(environment).map_err(|error| vec![error.message])?;
-        let away = |what: &str, error: CallError| vec![format!("{what}: {error}")];
+        let api = login
+            .cloudflare(environment)
+            .map_err(|error| Lack::of(&error, TOKEN_HINT))?;
+        let away = |what: &str, error: CallError| {
+            let mend = error.todo();
+            Lack::new(format!("{what} could not be looked at: {error}"), mend)
+        };
         let account = login.account.clone();
         let what = format!("worker `{worker}`");
         let script = api
@@ -319,14 +347,13 @@ impl Remote {
             .await
             .map_err(|error| away(&what, error))?;
         if script.as_ref().is_some_and(|script| !script.is_ours()) {
-            return Err(vec![format!(
-                "the account has another Worker named `{worker}`: name yours with `--worker NAME`"
-            )]);
+            return Err(Lack::new(
+                format!("the account has another Worker named `{worker}`"),
+                "name yours with `--worker NAME`",
+            ));
         }
         if script.is_none() && which.worker.is_none() {
-            other_psn(&api, &account, &worker)
-                .await
-                .map_err(|problem| vec![problem])?;
+            other_psn(&api, &account, &worker).await?;
         }
         let subdomain = api
             .subdomain(&account)
@@ -369,16 +396,19 @@ impl Remote {
 }
 
 /// Two workers on one database would both publish what is due: a psn that somebody deployed by hand is not left beside.
-async fn other_psn(api: &Cloudflare, account: &str, worker: &str) -> Result<(), String> {
+async fn other_psn(api: &Cloudflare, account: &str, worker: &str) -> Result<(), Lack> {
     const BY_HAND: &str = "psn";
-    let other = api
-        .script(account, BY_HAND)
-        .await
-        .map_err(|error| format!("worker `{BY_HAND}`: {error}"))?;
+    let other = api.script(account, BY_HAND).await.map_err(|error| {
+        let mend = error.todo();
+        Lack::new(format!("worker `{BY_HAND}` could not be looked at: {error}"), mend)
+    })?;
     match other {
-        Some(other) if other.is_ours() && !other.is_draft() => Err(format!(
-            "the account has a psn worker named `{BY_HAND}` already (a bare `wrangler deploy` makes it): go on with it by \
-             `--worker {BY_HAND}`, or, if it works on another database, make a second one by `--worker {worker}`"
+        Some(other) if other.is_ours() && !other.is_draft() => Err(Lack::new(
+            format!("the account has a psn worker named `{BY_HAND}` already (a bare `wrangler deploy` makes it)"),
+            format!(
+                "go on with it by `--worker {BY_HAND}`; or, if it works on another database, make a second one by \
+                 `--worker {worker}`"
+            ),
         )),
         _ => Ok(()),
     }
@@ -392,7 +422,10 @@ async fn media(
     without: bool,
 ) -> Result<Media, CallError> {
     if without {
-        return Ok(Media::Nowhere("you said `--no-media`"));
+        return Ok(Media::Nowhere(Lack::new(
+            "you said `--no-media`",
+            "leave it out to have a bucket",
+        )));
     }
     let is_bound = bound.is_some();
     let name = bound.unwrap_or_else(|| bucket_name(worker));
@@ -401,10 +434,14 @@ async fn media(
         Bucket::Absent => Media::Make(name),
         // What it has stays bound, whoever may see it.
         Bucket::Off | Bucket::Hidden if is_bound => Media::Into(name),
-        Bucket::Off => Media::Nowhere(
-            "R2 is not switched on for the account (dash.cloudflare.com > R2 > Purchase; 10 GB are free, a card is asked for)",
-        ),
-        Bucket::Hidden => Media::Nowhere("the login may not see R2: add \"Workers R2 Storage: Edit\" to the token"),
+        Bucket::Off => Media::Nowhere(Lack::new(
+            "R2 is not switched on for the account",
+            "dash.cloudflare.com > R2 > Purchase switches it on (10 GB are free, a card is asked for), then `psn deploy`",
+        )),
+        Bucket::Hidden => Media::Nowhere(Lack::new(
+            "the login may not see R2",
+            "add \"Workers R2 Storage: Edit\" to the token at dash.cloudflare.com/profile/api-tokens, then `psn deploy`",
+        )),
     })
 }
 

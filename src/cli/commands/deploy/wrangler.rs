@@ -5,7 +5,7 @@ use super::login::Login;
 use crate::cli::cloudflare::BASE_URL;
 use crate::cli::config::Variables;
 use crate::cli::config::files::write_private;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, Lack};
 use crate::cli::printer::excerpt;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -47,6 +47,9 @@ const CHATTER: [&str; 5] = [
     "Note that there is a newer version",
 ];
 
+/// What brings the tools of a clone.
+const SET_UP: &str = "run `scripts/setup`";
+
 /// wrangler for one worker.
 #[derive(Debug)]
 pub struct Wrangler {
@@ -83,14 +86,14 @@ impl Tools {
     /// Finds them.
     ///
     /// # Errors
-    /// What is missing, and what to do: a sentence.
-    pub fn find(root: &Path, environment: &Variables) -> Result<Self, String> {
+    /// What is missing.
+    pub fn find(root: &Path, environment: &Variables) -> Result<Self, Lack> {
         let package = root.join("node_modules/wrangler");
         let read = std::fs::read(package.join("package.json")).ok();
         let package_json: Option<Value> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let version = package_json.and_then(|it| it["version"].as_str().map(str::to_owned));
         let Some(version) = version else {
-            return Err("wrangler is not installed in this clone: run `scripts/setup`".to_owned());
+            return Err(Lack::new("wrangler is not installed in this clone", SET_UP));
         };
         let os = std::env::consts::OS.replace("macos", "darwin");
         let arch = std::env::consts::ARCH
@@ -104,7 +107,7 @@ impl Tools {
                 .find(|node| node.is_file())
         };
         let Some(node) = own.into_iter().find(|node| node.is_file()).or_else(on_path) else {
-            return Err("Node.js is not there: run `scripts/setup`".to_owned());
+            return Err(Lack::new("Node.js is not there", SET_UP));
         };
         Ok(Self {
             node,

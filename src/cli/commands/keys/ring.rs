@@ -74,7 +74,7 @@ impl Ring {
         let here = Path::new(".");
         let folder = stack.or(context.root.as_deref()).unwrap_or(here);
         let hub_files = HubFiles::load(folder);
-        let mut warnings = hub_files.warnings.clone();
+        let mut warnings: Vec<String> = hub_files.warnings.iter().map(ToString::to_string).collect();
         let hub = choose(&hub_files, name, &mut warnings)?;
         let mut variables = Variables::new();
         if let Some(hub) = &hub {
