@@ -499,7 +499,15 @@ fn settings(options: &PostgresOptions) -> Vec<String> {
     .into();
     settings.push(format!("max_connections={}", options.max_connections));
     if !options.durable {
-        settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
+        let quick = [
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            "wal_level=minimal",
+            "max_wal_senders=0",
+            "max_wal_size=128MB",
+        ];
+        settings.extend(quick.map(str::to_owned));
     }
     settings
 }
