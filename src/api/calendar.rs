@@ -1,6 +1,7 @@
 //! The calendar: a week of posts with the times that are free, and taking one for a post.
 
 use crate::api::auth::Caller;
+use crate::api::listing::Listing;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::settings::{self, Settled, settle_time};
@@ -28,23 +29,13 @@ pub async fn show<O: Objects, R: Rows>(
     caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let mut wanted = "current".to_owned();
-    for (name, value) in query {
-        match name.as_str() {
-            "week" => wanted = value,
-            _ => {
-                return Err(Problem::field(
-                    "week",
-                    "the calendar takes one parameter, `week`: leave out the others",
-                ));
-            }
-        }
-    }
+    let listing: Listing = Listing::read_with(query, &["week"], None)?;
+    let wanted = listing.filter("week").unwrap_or("current");
     let zone = settings::zone_of_user(&app, &caller.user)
         .await?
         .unwrap_or_else(Zone::utc);
     let (user, now) = (&caller.user, app.clock.now());
-    let week = Week::read(&wanted, zone.date(now))?;
+    let week = Week::read(wanted, zone.date(now))?;
     let (from, before) = week.bounds(&zone);
     let posts = app.rows.store()?.calendar_posts(user, from, before).await?;
     let accounts = app.accounts.list(user).await?;
@@ -146,7 +137,7 @@ pub async fn take<O: Objects, R: Rows>(
     let (Some(at), true) = (at, errors.is_empty()) else {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     };
-    let before = posts::find(&app, &caller.user, &id).await?;
+    let before = posts::find_as(&app, &caller.user, &id, &headers).await?;
     let (post, user) = (&before.plan.post_id, &caller.user);
     let account = before.view.account_id.as_ref().or(before.plan.account_id.as_ref());
     let (at, shown) = match settled {
@@ -177,6 +168,7 @@ pub async fn take<O: Objects, R: Rows>(
         schedule: Some(Some(at)),
         labels: None,
     };
+    let request = posts::guarded(request, &headers, before.version)?;
     posts::amended(&app, user, post, request, (Vec::new(), shown)).await
 }
 
@@ -185,8 +177,9 @@ pub async fn give_back<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let before = posts::find(&app, &caller.user, &id).await?;
+    let before = posts::find_as(&app, &caller.user, &id, &headers).await?;
     let (post, user) = (&before.plan.post_id, &caller.user);
     let store = app.rows.store()?;
     if store.slot_of_post(user, post).await?.is_none() {
@@ -197,6 +190,7 @@ pub async fn give_back<O: Objects, R: Rows>(
         schedule: Some(None),
         labels: None,
     };
+    let request = posts::guarded(request, &headers, before.version)?;
     let answer = posts::amended(&app, user, post, request, (Vec::new(), None)).await?;
     store.slot_release(user, post).await?;
     Ok(answer)

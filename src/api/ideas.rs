@@ -300,10 +300,14 @@ pub async fn remove<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    match app.rows.store()?.idea_delete(&caller.user, &id_of(&id)?).await? {
-        true => Ok(StatusCode::NO_CONTENT.into_response()),
-        false => Err(no_idea()),
+    let (id, wanted) = (id_of(&id)?, etag::wanted(&headers)?);
+    let store = app.rows.store()?;
+    match store.idea_delete(&caller.user, &id, wanted.as_deref()).await? {
+        Changed::Done(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Changed::Refused(()) => Err(etag::changed_meanwhile("the idea")),
+        Changed::Gone => Err(no_idea()),
     }
 }
 
@@ -333,6 +337,7 @@ pub async fn step<O: Objects, R: Rows>(
     };
     let step = IdeaMove {
         kill_reason: reason.filter(|_| to == IdeaStatus::Killed),
+        version: etag::wanted(&headers)?,
         ..IdeaMove::to(to)
     };
     moved(&app, &caller.user, &id, &step).await
@@ -365,7 +370,11 @@ pub async fn rate<O: Objects, R: Rows>(
     let (Some(rating), true) = (rating, errors.is_empty()) else {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     };
-    moved(&app, &caller.user, &id, &IdeaMove::rated(rating, reason)).await
+    let step = IdeaMove {
+        version: etag::wanted(&headers)?,
+        ..IdeaMove::rated(rating, reason)
+    };
+    moved(&app, &caller.user, &id, &step).await
 }
 
 async fn moved<O, R: Rows>(app: &App<O, R>, user: &UserId, id: &IdeaId, step: &IdeaMove) -> Result<Response, Problem> {
@@ -373,6 +382,10 @@ async fn moved<O, R: Rows>(app: &App<O, R>, user: &UserId, id: &IdeaId, step: &I
     match store.idea_move(user, id, step, app.clock.now()).await? {
         Changed::Done(idea) => Ok(tagged(&idea)),
         Changed::Gone => Err(no_idea()),
+        Changed::Refused(idea) if step.version.as_ref().is_some_and(|version| *version != idea.version) => {
+            let what = format!("the idea, which is `{}` now,", idea.status);
+            Err(etag::changed_meanwhile(&what))
+        }
         Changed::Refused(idea) => {
             let from: Vec<String> = step.from.iter().map(|status| format!("`{status}`")).collect();
             Err(Problem::new(

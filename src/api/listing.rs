@@ -9,8 +9,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::fmt::Display;
 
-const LIMIT_DEFAULT: u32 = 50;
-const LIMIT_MAX: u32 = 100;
+/// How many items a page has.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    /// Where nothing is said.
+    pub default: u32,
+    /// At most.
+    pub max: u32,
+}
+
+const PAGES: Pages = Pages { default: 50, max: 100 };
 
 /// A place in a list, behind one of its items.
 pub trait Place: Display + Sized {
@@ -62,19 +70,28 @@ impl<P: Place> Listing<P> {
     /// # Errors
     /// 422 naming the parameter that is wrong.
     pub fn read(query: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {
+        Self::read_with(query, known, Some(PAGES))
+    }
+
+    /// Reads a query with pages of that length; without pages it may name these filters alone.
+    ///
+    /// # Errors
+    /// 422 naming the parameter that is wrong.
+    pub fn read_with(query: Vec<(String, String)>, known: &[&str], pages: Option<Pages>) -> Result<Self, Problem> {
+        let Pages { default, max } = pages.unwrap_or(PAGES);
         let mut listing = Self {
             after: None,
-            limit: LIMIT_DEFAULT,
+            limit: default,
             filters: Vec::new(),
         };
         for (name, value) in query {
             match name.as_str() {
-                "limit" => {
-                    let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-                    let wrong = || Problem::field("limit", format!("`limit` is not a number from 1 to {LIMIT_MAX}"));
+                "limit" if pages.is_some() => {
+                    let limit = value.parse().ok().filter(|limit| (1..=max).contains(limit));
+                    let wrong = || Problem::field("limit", format!("`limit` is not a number from 1 to {max}"));
                     listing.limit = limit.ok_or_else(wrong)?;
                 }
-                "cursor" => {
+                "cursor" if pages.is_some() => {
                     let text = URL_SAFE_NO_PAD
                         .decode(&value)
                         .ok()
@@ -83,7 +100,8 @@ impl<P: Place> Listing<P> {
                 }
                 other if known.contains(&other) => listing.filters.push((name, value)),
                 _ => {
-                    let known = known.iter().chain(&["limit", "cursor"]).map(|name| format!("`{name}`"));
+                    let of_pages: &[&str] = if pages.is_some() { &["limit", "cursor"] } else { &[] };
+                    let known = known.iter().chain(of_pages).map(|name| format!("`{name}`"));
                     let known = known.collect::<Vec<_>>().join(", ");
                     let name = short(&name);
                     let message = format!("`{name}` is not a parameter of this list: expected {known}");
@@ -123,6 +141,17 @@ impl<P: Place> Listing<P> {
         }
     }
 
+    /// A filter that names one of a few things.
+    ///
+    /// # Errors
+    /// 422 naming what is none of them, and those there are.
+    pub fn one_of<T>(&self, name: &str, all: &[&str], read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+        let Some(given) = self.filter(name) else {
+            return Ok(None);
+        };
+        read(given).map(Some).ok_or_else(|| none_of(name, given, all))
+    }
+
     /// A filter that names some of a few things, separated by commas.
     ///
     /// # Errors
@@ -130,14 +159,7 @@ impl<P: Place> Listing<P> {
     pub fn some_of<T>(&self, name: &str, all: &[&str], read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Problem> {
         let given = self.filter(name).into_iter().flat_map(|given| given.split(','));
         given
-            .map(|one| {
-                let all: Vec<String> = all.iter().map(|one| format!("`{one}`")).collect();
-                let wrong = || {
-                    let (one, all) = (short(one), all.join(", "));
-                    Problem::field(name, format!("`{one}` is no {name}: expected one of {all}"))
-                };
-                read(one).ok_or_else(wrong)
-            })
+            .map(|one| read(one).ok_or_else(|| none_of(name, one, all)))
             .collect()
     }
 }
@@ -158,6 +180,13 @@ impl Listing<Named> {
         let next = page.last().filter(|_| has_more).map(|last| Named(name(last)));
         self::page(page.into_iter().map(json).collect(), next.as_ref())
     }
+}
+
+/// What is said of a value of a filter that is none of those there are.
+fn none_of(name: &str, given: &str, all: &[&str]) -> Problem {
+    let all: Vec<String> = all.iter().map(|one| format!("`{one}`")).collect();
+    let (given, all) = (short(given), all.join(", "));
+    Problem::field(name, format!("`{given}` is no {name}: expected one of {all}"))
 }
 
 /// As much of a text as is worth repeating.
@@ -220,6 +249,17 @@ mod tests {
                 "{wrong:?}"
             );
         }
+        let filters = |pair| Listing::<Cursor>::read_with(query(&[pair]), &["since"], None);
+        assert_eq!(
+            filters(("limit", "1")),
+            Err(Problem::field(
+                "limit",
+                "`limit` is not a parameter of this list: expected `since`"
+            ))
+        );
+        assert!(filters(("since", "1d")).is_ok());
+        let two: Result<Listing, _> = Listing::read(query(&[("status", "a,b")]), &["status"]);
+        assert!(two.and_then(|two| two.one_of("status", &["a", "b"], read)).is_err());
         let twice: Result<Listing, _> = Listing::read(query(&[("status", "c")]), &["status"]);
         let refused = twice.and_then(|listing| listing.some_of("status", &["a", "b"], read));
         assert_eq!(

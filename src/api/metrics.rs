@@ -2,7 +2,7 @@
 
 use crate::api::Shared;
 use crate::api::auth::Caller;
-use crate::api::listing::{bad_cursor, short};
+use crate::api::listing::{self, Listing, short};
 use crate::api::problem::Problem;
 use crate::api::rows::Rows;
 use crate::domain::id::{AccountId, PostId};
@@ -11,18 +11,13 @@ use crate::domain::metrics::Metrics;
 use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::Objects;
-use crate::store::cursor::Cursor;
 use crate::store::learning::{Followed, HourScore, KindScore, PlatformTotal};
 use crate::store::metrics::{CountsFilter, PostCounts};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-const PAGE_DEFAULT: u32 = 50;
-const PAGE_MAX: u32 = 100;
 /// Characters of a text that is shown beside its counts.
 const TEXT_CHARS: usize = 80;
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -38,62 +33,25 @@ const DAYS: [&str; 7] = [
     "saturday",
 ];
 
-/// What a list of counts is asked for.
-struct Asked {
-    filter: CountsFilter,
-    limit: u32,
-    cursor: Option<Cursor>,
-}
+/// Of which posts counts are asked for.
+const FILTERS: [&str; 3] = ["platform", "account_id", "since"];
 
-impl Asked {
-    /// Reads a query; a parameter that is not among `known` is refused.
-    fn read(query: Vec<(String, String)>, known: &[&str], now: Timestamp) -> Result<Self, Problem> {
-        let mut asked = Self {
-            filter: CountsFilter::default(),
-            limit: PAGE_DEFAULT,
-            cursor: None,
-        };
-        for (name, value) in query {
-            let given = short(&value);
-            match name.as_str() {
-                name if !known.contains(&name) => {
-                    let all: Vec<String> = known.iter().map(|one| format!("`{one}`")).collect();
-                    let name = short(name);
-                    let message = format!("`{name}` is not a parameter of this list: expected {}", all.join(", "));
-                    return Err(Problem::field(&name, message));
-                }
-                "platform" => {
-                    let platform = Platform::parse(&value).ok_or_else(|| {
-                        let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
-                        Problem::field(
-                            "platform",
-                            format!("`{given}` is not a platform: expected one of {all}"),
-                        )
-                    })?;
-                    asked.filter.platform = Some(platform);
-                }
-                "account_id" => asked.filter.account = Some(AccountId(given)),
-                "since" => {
-                    let since = since(&value, now);
-                    let message = format!(
-                        "`{given}` is not a time: expected days back such as `30d`, a date, or RFC 3339 such as `2026-11-23T09:00:00Z`"
-                    );
-                    asked.filter.since = Some(since.ok_or_else(|| Problem::field("since", message))?);
-                }
-                "limit" => {
-                    let limit = value.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
-                    let message = format!("`{given}` is not a number of posts: expected 1 to {PAGE_MAX}");
-                    asked.limit = limit.ok_or_else(|| Problem::field("limit", message))?;
-                }
-                _ => {
-                    let text = URL_SAFE_NO_PAD.decode(&value).ok();
-                    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-                    asked.cursor = Some(text.and_then(|text| Cursor::parse(&text)).ok_or_else(bad_cursor)?);
-                }
-            }
-        }
-        Ok(asked)
-    }
+/// What the filters of a query ask for.
+fn filter(listing: &Listing, now: Timestamp) -> Result<CountsFilter, Problem> {
+    let since = listing.filter("since").map(|text| {
+        since(text, now).ok_or_else(|| {
+            let message = format!(
+                "`{}` is not a time: expected days back such as `30d`, a date, or RFC 3339 such as `2026-11-23T09:00:00Z`",
+                short(text)
+            );
+            Problem::field("since", message)
+        })
+    });
+    Ok(CountsFilter {
+        platform: listing.one_of("platform", &Platform::ALL.map(Platform::name), Platform::parse)?,
+        account: listing.filter("account_id").map(|id| AccountId(id.to_owned())),
+        since: since.transpose()?,
+    })
 }
 
 /// `30d`, a date (which begins in UTC), or an instant.
@@ -110,15 +68,16 @@ pub async fn list<O: Objects, R: Rows>(
     caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let known = ["platform", "account_id", "since", "limit", "cursor"];
-    let asked = Asked::read(query, &known, app.clock.now())?;
-    let (store, user) = (app.rows.store()?, &caller.user);
+    let listing = Listing::read(query, &FILTERS)?;
+    let (filter, user) = (filter(&listing, app.clock.now())?, &caller.user);
+    let store = app.rows.store()?;
     let page = store
-        .metrics_page(user, &asked.filter, asked.cursor.as_ref(), asked.limit)
+        .metrics_page(user, &filter, listing.after.as_ref(), listing.limit)
         .await?;
-    let items: Vec<Value> = page.items.iter().map(post).collect();
-    let next = page.next.map(|next| URL_SAFE_NO_PAD.encode(next.to_string()));
-    Ok(Json(json!({ "items": items, "next_cursor": next })).into_response())
+    Ok(listing::answer(
+        page.items.iter().map(post).collect(),
+        page.next.as_ref(),
+    ))
 }
 
 /// `GET /v1/metrics/summary`
@@ -128,7 +87,7 @@ pub async fn summary<O: Objects, R: Rows>(
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let now = app.clock.now();
-    let mut filter = Asked::read(query, &["platform", "account_id", "since"], now)?.filter;
+    let mut filter = filter(&Listing::read_with(query, &FILTERS, None)?, now)?;
     let since = *filter.since.get_or_insert(now - LEARN_FROM_MS);
     let store = app.rows.store()?;
     let summary = store.metrics_summary(&caller.user, &filter, now).await?;

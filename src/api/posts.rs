@@ -401,7 +401,7 @@ fn filter(listing: &Listing<Cursor>) -> Result<RowFilter, Problem> {
     };
     Ok(RowFilter {
         statuses: listing.some_of("status", &STATUSES, Status::parse)?,
-        platform: listing.some_of("platform", &platforms, Platform::parse)?.pop(),
+        platform: listing.one_of("platform", &platforms, Platform::parse)?,
         group_id: listing.filter("group_id").map(str::to_owned),
         scheduled_from: time("scheduled_from")?,
         scheduled_before: time("scheduled_before")?,
@@ -432,11 +432,15 @@ pub(super) async fn find_as<O: Objects, R>(
     let wanted = etag::wanted(headers)?;
     let found = find(app, user, id).await?;
     match wanted {
-        Some(version) if version != found.version.to_string() => {
-            Err(etag::changed_meanwhile("the post").about(&found.plan.post_id))
-        }
+        Some(version) if version != found.version.to_string() => Err(changed(&found)),
         _ => Ok(found),
     }
+}
+
+/// It is not as the caller saw it any more: what it is now.
+pub(super) fn changed(now: &PostSnapshot) -> Problem {
+    let what = format!("the post, which is `{}` now,", now.view.status.name());
+    etag::changed_meanwhile(&what).about(&now.plan.post_id)
 }
 
 /// That request to a post, which is carried out only on that version where the headers want one.

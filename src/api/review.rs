@@ -2,11 +2,11 @@
 
 use crate::api::auth::Caller;
 use crate::api::body::{self, Fields};
-use crate::api::posts::{answer, ask, edition, find, show_unasked};
+use crate::api::posts::{answer, ask, changed, edition, find_as, guarded, show_unasked};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request::{Amendment, content};
 use crate::api::rows::Rows;
-use crate::api::{App, Shared};
+use crate::api::{App, Shared, etag};
 use crate::domain::content::Content;
 use crate::domain::id::{PostId, UserId};
 use crate::domain::publish::ReviewVerdict;
@@ -28,9 +28,10 @@ pub async fn submit<O: Objects, R: Rows>(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     body::none(&headers, &bytes)?;
-    let id = find(&app, &caller.user, &id).await?.plan.post_id;
+    let before = find_as(&app, &caller.user, &id, &headers).await?;
     let user = caller.user.clone();
-    let snapshot = ask(&app, &caller.user, &id, PostRequest::Submit { user }).await?;
+    let submit = guarded(PostRequest::Submit { user }, &headers, before.version)?;
+    let snapshot = ask(&app, &caller.user, &before.plan.post_id, submit).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
@@ -73,6 +74,8 @@ pub struct Review {
     pub hash: Option<String>,
     /// Content in place of it; approving only.
     pub content: Option<Content>,
+    /// The version of the post that they saw (`If-Match`), where they say so.
+    pub version: Option<String>,
 }
 
 impl Review {
@@ -84,6 +87,7 @@ impl Review {
             comment: None,
             hash: Some(hash),
             content: None,
+            version: None,
         }
     }
 
@@ -93,6 +97,7 @@ impl Review {
             comment: None,
             hash: None,
             content: None,
+            version: etag::wanted(headers)?,
         };
         if bytes.is_empty() {
             return Ok(review);
@@ -121,7 +126,7 @@ impl Review {
 ///
 /// # Errors
 /// 404 for whoever may not see the post, 403 for an author or a member who is no admin of its hub, 409 where the post does
-/// not wait for it, 422 for content that cannot go out.
+/// not wait for it, 412 where it has another version than they saw, 422 for content that cannot go out.
 pub async fn decide<O: Objects, R: Rows>(
     app: &App<O, R>,
     id: &PostId,
@@ -154,6 +159,13 @@ pub async fn decide<O: Objects, R: Rows>(
             Problem::no_post()
         });
     }
+    if review
+        .version
+        .as_ref()
+        .is_some_and(|version| *version != before.version.to_string())
+    {
+        return Err(changed(&before));
+    }
     let mut edited = None;
     if let Some(content) = review.content {
         let amendment = Amendment {
@@ -162,13 +174,19 @@ pub async fn decide<O: Objects, R: Rows>(
         };
         edited = Some(edition(app, reviewer, &before.plan, &amendment, &mut Vec::new()).await?);
     }
-    let request = PostRequest::Review {
+    let mut request = PostRequest::Review {
         verdict: review.verdict,
         user: reviewer.clone(),
         comment: review.comment,
         hash: review.hash,
         edition: edited,
     };
+    if review.version.is_some() {
+        request = PostRequest::IfUnchanged {
+            version: before.version,
+            request: Box::new(request),
+        };
+    }
     match app.objects.post(id, request).await {
         Ok(crate::ports::objects::PostReply::Post(snapshot)) => Ok(*snapshot),
         Ok(reply) => Err(crate::api::posts::problem_of(id, reply)),

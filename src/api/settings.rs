@@ -6,18 +6,17 @@ use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request::NEXT_FREE_SLOT;
 use crate::api::rows::{Rows, RowsError};
 use crate::api::{App, Shared, body, etag};
-use crate::domain::hash::hex;
 use crate::domain::id::UserId;
 use crate::domain::words::When;
 use crate::domain::zone::Zone;
 use crate::ports::objects::Objects;
 use crate::store::StoreError;
+use crate::store::settings::zone_version;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 impl From<RowsError> for Problem {
     fn from(_: RowsError) -> Self {
@@ -154,13 +153,7 @@ fn answer<O, R>(app: &App<O, R>, zone: Option<&str>) -> Response {
     // A name that is none any more (another program may have written it) is shown as it is.
     let now = zone.and_then(|name| app.zones.find(name)).unwrap_or_else(Zone::utc);
     let settings = json!({ "time_zone": zone, "now": now.echo(app.clock.now()) });
-    etag::tagged(settings, version(zone))
-}
-
-/// Tells whether the settings are others.
-fn version(zone: Option<&str>) -> String {
-    let digest = Sha256::digest(zone.unwrap_or_default().as_bytes());
-    hex(&digest[..8])
+    etag::tagged(settings, zone_version(zone))
 }
 
 /// `GET /v1/settings`
@@ -200,11 +193,13 @@ pub async fn amend<O: Objects, R: Rows>(
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
     let (user, name) = (&caller.user, zone.as_ref().map(Zone::name));
-    if let Some(wanted) = etag::wanted(&headers)?
-        && wanted != version(app.rows.store()?.time_zone(user).await?.as_deref())
-    {
-        return Err(etag::changed_meanwhile("a setting"));
-    }
-    app.rows.store()?.time_zone_put(user, name, app.clock.now()).await?;
+    let (store, wanted) = (app.rows.store()?, etag::wanted(&headers)?);
+    let put = store
+        .time_zone_put(user, name, wanted.as_deref(), app.clock.now())
+        .await?;
+    put.map_err(|now| {
+        let now = now.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
+        etag::changed_meanwhile(&format!("a setting (the time zone is {now} now)"))
+    })?;
     Ok(answer(&app, name))
 }

@@ -126,6 +126,8 @@ pub struct IdeaMove {
     pub from: Vec<IdeaStatus>,
     /// Why, where it is given up.
     pub kill_reason: Option<String>,
+    /// The version that was read, where it has to be that one.
+    pub version: Option<String>,
 }
 
 impl IdeaMove {
@@ -136,6 +138,7 @@ impl IdeaMove {
             to,
             from: to.before(),
             kill_reason: None,
+            version: None,
         }
     }
 
@@ -146,6 +149,7 @@ impl IdeaMove {
             to: rating.becomes(),
             from: Rating::RATED.to_vec(),
             kill_reason: reason.filter(|_| rating == Rating::Kill),
+            version: None,
         }
     }
 }
@@ -182,7 +186,8 @@ const INSERT: &str = "insert into ideas (id, user_id, hub_id, title, notes, tags
 const MOVE: &str = "update ideas set status = $2, last_touched_at = $4::timestamptz, updated_at = $4::timestamptz, \
       claimed_by = case $2 when 'claimed' then $5 when 'developed' then claimed_by when 'used' then claimed_by end, \
       kill_reason = case $2 when 'killed' then $6 end \
-    where id = $1::uuid and status = any ($3::text[]) and status <> $2 returning id";
+    where id = $1::uuid and status = any ($3::text[]) and status <> $2 \
+      and ($7::text is null or updated_at::text = $7) returning id";
 
 const EDIT: &str = concat!(
     "update ideas set ",
@@ -203,7 +208,8 @@ const EDIT: &str = concat!(
      where id = $1::uuid and ($2::text is null or updated_at::text = $2 or updated_at = $4::timestamptz) returning id"
 );
 
-const DELETE: &str = "delete from ideas where id = $1::uuid returning id";
+const DELETE: &str =
+    "delete from ideas where id = $1::uuid and ($2::text is null or updated_at::text = $2) returning id";
 
 const ENDED: &str = "select id, user_id from ideas where urgency = 'timely' and status not in ('used', 'killed') \
     and expires_at <= $1::timestamptz \
@@ -300,6 +306,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
                 param(now),
                 param(user),
                 step.kill_reason.clone(),
+                step.version.clone(),
             ],
         );
         let idea = self.idea_after(user, id, update).await?;
@@ -334,14 +341,28 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         })
     }
 
-    /// Deletes an idea; whether it was there.
+    /// Deletes an idea; refused where the row no longer has the `version` that was read. Sent once only: told again it
+    /// would find nothing.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn idea_delete(&self, user: &UserId, id: &IdeaId) -> Result<bool, StoreError> {
-        let delete = Statement::new(DELETE, [param(id)]);
-        let rows = self.write_one(Who::User(user.clone()), delete).await?;
-        Ok(!rows.is_empty())
+    pub async fn idea_delete(
+        &self,
+        user: &UserId,
+        id: &IdeaId,
+        version: Option<&str>,
+    ) -> Result<Changed<()>, StoreError> {
+        let delete = Statement::new(DELETE, [param(id), opt_param(version)]);
+        let batch = [delete, Statement::new(GET, [param(id)])];
+        let results = self.write_once(Who::User(user.clone()), &batch).await?;
+        let [deleted, left] = results.as_slice() else {
+            return Err(StoreError::malformed("two results were expected"));
+        };
+        Ok(match (deleted.is_empty(), left.is_empty()) {
+            (false, _) => Changed::Done(()),
+            (true, false) => Changed::Refused(()),
+            (true, true) => Changed::Gone,
+        })
     }
 
     /// Runs an update, and reads the row behind it: whether it was updated, and as it is now.

@@ -90,16 +90,119 @@ async fn a_command_counts_for_the_post_that_was_seen() {
     let path = format!("/v1/posts/{}", made["posts"][0]["id"].as_str().unwrap());
     let seen = tag(&ada.get(&path).await);
     ada.patch(&path, json!({ "content": "one" })).await.ok();
-    for (method, at) in [("POST", format!("{path}/publish")), ("DELETE", path.clone())] {
-        let late = ada.call_with(method, &at, Value::Null, &[("if-match", &seen)]).await;
+    let slot = path.replace("/v1/posts/", "/v1/calendar/slots/");
+    let at = json!({ "scheduled_at": "2026-12-01T09:00:00Z" });
+    for (method, at, body) in [
+        ("POST", format!("{path}/publish"), Value::Null),
+        ("POST", format!("{path}/submit"), Value::Null),
+        ("PUT", slot.clone(), at.clone()),
+        ("DELETE", path.clone(), Value::Null),
+    ] {
+        let late = ada.call_with(method, &at, body, &[("if-match", &seen)]).await;
         assert_eq!(late.status, 412, "{method} {at}: {}", late.body);
+        let said = "the post, which is `draft` now, was changed since you read it";
+        assert!(late.refusal().contains(said), "{}", late.refusal());
     }
     assert_eq!(ada.get(&path).await.ok()["status"], "draft");
     let seen = tag(&ada.get(&path).await);
+    let taken = ada.call_with("PUT", &slot, at, &[("if-match", &seen)]).await;
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    let given_back = ada
+        .call_with("DELETE", &slot, Value::Null, &[("if-match", &seen)])
+        .await;
+    assert!(
+        given_back.refusal().contains("which is `scheduled` now"),
+        "{}",
+        given_back.refusal()
+    );
+    let seen = tag(&taken);
+    let given_back = ada
+        .call_with("DELETE", &slot, Value::Null, &[("if-match", &seen)])
+        .await;
+    assert_eq!(given_back.status, 200, "{}", given_back.body);
+    let seen = tag(&given_back);
     let published = ada
         .call_with("POST", &format!("{path}/publish"), Value::Null, &[("if-match", &seen)])
         .await;
     assert_eq!(published.status, 200, "{}", published.body);
+}
+
+#[tokio::test]
+async fn a_review_counts_for_the_post_that_was_seen() {
+    let bench = Bench::new("reviewed").await;
+    let ada = &bench.ada;
+    let hub = ada.post("/v1/hubs", json!({ "slug": "team" })).await.ok();
+    let body = json!({ "platform": "x", "content": "zero", "hub_id": hub["id"] });
+    for verdict in ["approve", "reject"] {
+        let made = ada.post("/v1/posts", body.clone()).await.ok();
+        let path = format!("/v1/posts/{}", made["posts"][0]["id"].as_str().unwrap());
+        let seen = tag(&ada.get(&path).await);
+        let submit = ("POST", format!("{path}/submit"));
+        let submitted = ada
+            .call_with(submit.0, &submit.1, Value::Null, &[("if-match", &seen)])
+            .await;
+        assert_eq!(submitted.status, 200, "{}", submitted.body);
+        let at = format!("{path}/{verdict}");
+        let late = ada.call_with("POST", &at, Value::Null, &[("if-match", &seen)]).await;
+        assert_eq!(late.status, 412, "{}", late.body);
+        assert_eq!(ada.get(&path).await.ok()["approval_status"], "submitted");
+        let now = tag(&submitted);
+        let decided = ada.call_with("POST", &at, Value::Null, &[("if-match", &now)]).await;
+        assert_eq!(decided.status, 200, "{}", decided.body);
+    }
+}
+
+#[tokio::test]
+async fn an_idea_that_was_changed_meanwhile_is_neither_moved_nor_deleted() {
+    let bench = Bench::new("stale_ideas").await;
+    let ada = &bench.ada;
+    let idea = ada.post("/v1/ideas", json!({ "title": "zero" })).await;
+    let (seen, path) = (tag(&idea), format!("/v1/ideas/{}", idea.body["id"].as_str().unwrap()));
+    bench.stage.world.clock().0.advance(Millis(1));
+    let changed = ada.patch(&path, json!({ "title": "one" })).await;
+    for (method, at, body) in [
+        ("DELETE", path.clone(), Value::Null),
+        ("POST", format!("{path}/move"), json!({ "status": "seed" })),
+        ("POST", format!("{path}/rate"), json!({ "rating": "maybe" })),
+    ] {
+        let late = ada.call_with(method, &at, body, &[("if-match", &seen)]).await;
+        assert_eq!(late.status, 412, "{method} {at}: {}", late.body);
+    }
+    assert_eq!(ada.get(&path).await.ok(), changed.body);
+    let moved = ada
+        .call_with(
+            "POST",
+            &format!("{path}/move"),
+            json!({ "status": "seed" }),
+            &[("if-match", &tag(&changed))],
+        )
+        .await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let seen = tag(&moved);
+    assert_eq!(
+        ada.call_with("DELETE", &path, Value::Null, &[("if-match", &seen)])
+            .await
+            .status,
+        204
+    );
+}
+
+#[tokio::test]
+async fn of_two_settings_at_once_one_is_kept() {
+    let bench = Bench::new("settings_at_once").await;
+    let ada = &bench.ada;
+    for _ in 0..5 {
+        let seen = tag(&ada.get("/v1/settings").await);
+        let guard = [("if-match", seen.as_str())];
+        let put = |zone: &str| ada.call_with("PATCH", "/v1/settings", json!({ "time_zone": zone }), &guard);
+        let (one, other) = tokio::join!(put("Europe/Berlin"), put("Asia/Tokyo"));
+        let (kept, refused) = if one.status == 200 { (one, other) } else { (other, one) };
+        assert_eq!((kept.status, refused.status), (200, 412), "{}", refused.body);
+        assert!(refused.refusal().contains(kept.body["time_zone"].as_str().unwrap()));
+        let there = ada.get("/v1/settings").await.ok();
+        assert_eq!(there["time_zone"], kept.body["time_zone"]);
+        ada.patch("/v1/settings", json!({ "time_zone": "UTC" })).await.ok();
+    }
 }
 
 #[tokio::test]

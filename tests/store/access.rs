@@ -7,6 +7,7 @@ use psn::store::api_tokens::{NewApiToken, digest};
 use psn::store::audit::{Deed, DeedFilter};
 use psn::store::joining::{Joined, Joining, NewHub, NewInvite};
 use psn::store::media_rows::MediumRow;
+use psn::store::settings::zone_version;
 use psn::store::teams::Role;
 use serde_json::json;
 
@@ -306,14 +307,33 @@ pub async fn settings_deeds_and_media(bed: Bed) {
     bed.owner(legacy).await;
     assert_eq!(store.time_zone(&ada).await.unwrap(), None);
     assert_eq!(store.time_zone_of(&bob).await.unwrap().as_deref(), Some("Asia/Tokyo"));
-    store.time_zone_put(&ada, Some("UTC"), NOW).await.unwrap();
+    let put = async |zone, version: Option<&str>| store.time_zone_put(&ada, zone, version, NOW).await.unwrap();
+    assert_eq!(put(Some("UTC"), None).await, Ok(()));
     assert_eq!(store.time_zone_of(&ada).await.unwrap().as_deref(), Some("UTC"));
-    store.time_zone_put(&ada, Some("Europe/Berlin"), NOW).await.unwrap();
+    assert_eq!(put(Some("Europe/Berlin"), None).await, Ok(()));
     assert_eq!(store.time_zone(&ada).await.unwrap().as_deref(), Some("Europe/Berlin"));
     let zones = "select string_agg(timezone, ' ' order by user_id) from notification_preferences";
     assert_eq!(bed.owner(zones).await, "Europe/Berlin Asia/Tokyo");
-    store.time_zone_put(&ada, None, NOW).await.unwrap();
+    assert_eq!(put(None, None).await, Ok(()));
     assert_eq!(store.time_zone(&ada).await.unwrap(), None);
+
+    // Of two who saw the same one is refused, and told what there is: whether there was none, one, or one to forget.
+    for (seen, [first, second]) in [
+        (None, [Some("Europe/Paris"), Some("Asia/Tokyo")]),
+        (Some("UTC"), [None, Some("Asia/Tokyo")]),
+        (Some("UTC"), [Some("Europe/Paris"), None]),
+    ] {
+        put(seen, None).await.unwrap();
+        let version = zone_version(seen);
+        let (one, other) = tokio::join!(put(first, Some(&version)), put(second, Some(&version)));
+        let there = store.time_zone(&ada).await.unwrap();
+        match (one, other) {
+            (Ok(()), Err(said)) => assert_eq!((there.as_deref(), said.as_deref()), (first, first)),
+            (Err(said), Ok(())) => assert_eq!((there.as_deref(), said.as_deref()), (second, second)),
+            both => panic!("{seen:?}: {both:?}"),
+        }
+    }
+    put(None, None).await.unwrap();
 
     // Bytes go when no user has used them for long.
     let medium = |id: &str, at| MediumRow {

@@ -136,9 +136,17 @@ pub async fn an_idea_grows(bed: Bed) {
             store.idea_edit(&stranger, &new.id, None, &patch, at).await.unwrap(),
             Changed::Gone
         );
-        assert!(!store.idea_delete(&stranger, &new.id).await.unwrap());
+        assert_eq!(
+            store.idea_delete(&stranger, &new.id, None).await.unwrap(),
+            Changed::Gone
+        );
     }
-    assert!(store.idea_delete(&ada, &new.id).await.unwrap());
+    let of_before = Some(claimed.version.as_str());
+    assert_eq!(
+        store.idea_delete(&ada, &new.id, of_before).await.unwrap(),
+        Changed::Refused(())
+    );
+    assert_eq!(store.idea_delete(&ada, &new.id, None).await.unwrap(), Changed::Done(()));
     assert_eq!(store.idea_get(&ada, &new.id).await.unwrap(), None);
 }
 

@@ -8,6 +8,7 @@ mod fetch;
 pub use fetch::{Fetch, Web};
 
 use crate::api::auth::Caller;
+use crate::api::listing::{self, Listing, Pages, Place};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::{Shared, body};
@@ -28,8 +29,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 /// Media on a page of a list: each is a question to the store, and free Workers may ask fifty a request.
-const PAGE_MAX: usize = 40;
-const PAGE_DEFAULT: usize = 20;
+const PAGES: Pages = Pages { default: 20, max: 40 };
 
 /// Whether the body of a request is bytes of a medium, which may be more than JSON may.
 pub fn carries_bytes(request: &Parts) -> bool {
@@ -187,33 +187,25 @@ async fn settle(store: &dyn MediaStore, id: &MediaId, total: u64) -> Result<Ther
     Ok(There { medium, is_new: true })
 }
 
+impl Place for MediaId {
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
 /// `GET /v1/media`: the caller's, in the order of their ids.
 pub async fn list<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
     caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let (mut limit, mut after) = (PAGE_DEFAULT, None);
-    for (name, value) in query {
-        match name.as_str() {
-            "limit" => {
-                let wrong = || Problem::field("limit", format!("`limit` is not a number from 1 to {PAGE_MAX}"));
-                let given = value.parse().ok().filter(|given| (1..=PAGE_MAX).contains(given));
-                limit = given.ok_or_else(wrong)?;
-            }
-            "cursor" => {
-                let wrong = || Problem::field("cursor", "`cursor` is not one that a list gave out");
-                after = Some(MediaId::parse(&value).ok_or_else(wrong)?);
-            }
-            _ => {
-                let message = "a parameter is none of this list: expected `limit`, `cursor`";
-                return Err(Problem::new(ProblemKind::FieldInvalid, message));
-            }
-        }
-    }
+    let listing: Listing<MediaId> = Listing::read_with(query, &[], Some(PAGES))?;
+    let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     // One more than wanted tells whether there is a next page.
     let store = app.media.as_ref();
-    let theirs = Owners(store).list(&caller.user, after.as_ref(), limit + 1).await;
+    let theirs = Owners(store)
+        .list(&caller.user, listing.after.as_ref(), limit + 1)
+        .await;
     let mut ids = theirs.map_err(trouble)?;
     let has_more = ids.len() > limit;
     ids.truncate(limit);
@@ -221,9 +213,8 @@ pub async fn list<O: Objects, R: Rows>(
         .await
         .map_err(trouble)?;
     // One that was removed meanwhile is not there.
-    let items: Vec<Medium> = found.into_iter().flatten().collect();
-    let next_cursor = ids.last().filter(|_| has_more);
-    Ok(Json(json!({ "items": items, "next_cursor": next_cursor })).into_response())
+    let items = found.into_iter().flatten().map(|medium| json!(medium)).collect();
+    Ok(listing::page(items, ids.last().filter(|_| has_more)))
 }
 
 /// `GET /v1/media/{id}`

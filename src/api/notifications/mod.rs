@@ -125,7 +125,8 @@ pub async fn amend<O: Objects, R: Rows>(
             .await?;
     }
     if let Some(zone) = zone {
-        store.time_zone_put(&caller.user, zone.as_deref(), now).await?;
+        // Nothing is compared, so that it is written.
+        let _ = store.time_zone_put(&caller.user, zone.as_deref(), None, now).await?;
     }
     // The hour of the next digest may be another one now.
     digest_due(&app).await;
