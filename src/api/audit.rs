@@ -14,9 +14,9 @@ use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// Deeds of one request at most: a post for each platform.
+/// Deeds of one request at most: a post for each platform, or the rows of one step of moving over.
 const DEEDS_MAX: usize = 16;
 
 /// `GET /v1/audit`: what the caller did, and for an admin of a hub what its members did; the last first.
@@ -56,6 +56,26 @@ fn json_of(deed: &Deed) -> Value {
     })
 }
 
+/// What a handler says that it did, where that is more than the route tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Done {
+    /// What: `takeover.adopt`, …
+    pub(super) action: &'static str,
+    /// To what: its id.
+    pub(super) target: Option<String>,
+    /// More about it; no contents, no secrets.
+    pub(super) detail: Value,
+}
+
+/// That answer, for which these deeds are noted instead of the route's own.
+pub(super) fn as_deeds(mut answer: Response, deeds: Vec<Done>) -> Response {
+    answer.extensions_mut().insert(Deeds(deeds));
+    answer
+}
+
+#[derive(Clone)]
+struct Deeds(Vec<Done>);
+
 /// Notes that the caller did this, where the answer says that it was done now. What cannot be noted does not undo what was
 /// done: the answer is given all the same.
 pub(super) async fn note<O, R: Rows>(
@@ -68,22 +88,26 @@ pub(super) async fn note<O, R: Rows>(
     if !is_done || answer.headers().contains_key(idempotency::REPLAYED) {
         return answer;
     }
-    let (parts, body) = answer.into_parts();
+    let (mut parts, body) = answer.into_parts();
     let bytes = body_bytes(body, usize::MAX).await.unwrap_or_default();
-    let targets = match target {
-        Some(target) => vec![Some(target)],
-        None => named(&bytes),
-    };
     let now: Timestamp = app.clock.now();
-    let deed = |target| Deed {
+    let deed = |action: &str, target, detail: Value| Deed {
         at: now,
         user: caller.user.clone(),
         token: caller.token.clone(),
         action: action.to_owned(),
         target,
-        detail: Map::new(),
+        detail: detail.as_object().cloned().unwrap_or_default(),
     };
-    let deeds: Vec<Deed> = targets.into_iter().map(deed).collect();
+    let of_route = |target| deed(action, target, Value::Null);
+    let deeds: Vec<Deed> = match (parts.extensions.remove::<Deeds>(), target) {
+        (Some(Deeds(deeds)), _) => {
+            let deeds = deeds.into_iter().take(DEEDS_MAX);
+            deeds.map(|done| deed(done.action, done.target, done.detail)).collect()
+        }
+        (None, Some(target)) => vec![of_route(Some(target))],
+        (None, None) => named(&bytes).into_iter().map(of_route).collect(),
+    };
     if let Ok(store) = app.rows.store() {
         let _ = store.deeds_add(&deeds).await;
     }

@@ -7,7 +7,7 @@ use crate::api::planned::text_of;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::api::scopes::Scope;
-use crate::api::{App, Shared};
+use crate::api::{App, Shared, audit};
 use crate::domain::hub::{self, SLUG_EXPECTED, USER_EXPECTED};
 use crate::domain::id::{HubId, PostId, UserId};
 use crate::domain::secret::Secret;
@@ -89,6 +89,7 @@ pub async fn create<O: Objects, R: Rows>(
         name: name.unwrap_or_else(|| slug.clone()),
         slug,
         admin: caller.user.clone(),
+        by_token: caller.token.clone(),
         now: app.clock.now(),
     };
     let store = app.rows.store()?;
@@ -100,7 +101,9 @@ pub async fn create<O: Objects, R: Rows>(
     }
     let hubs = store.hub_list(&caller.user).await?;
     let made = hubs.iter().find(|hub| hub.id == new.id).ok_or_else(no_hub)?;
-    Ok((StatusCode::CREATED, Json(json_of(made, &caller.user))).into_response())
+    let answer = (StatusCode::CREATED, Json(json_of(made, &caller.user))).into_response();
+    // The transaction that founded it has noted so.
+    Ok(audit::as_deeds(answer, Vec::new()))
 }
 
 fn json_of_member(member: &Member) -> Value {

@@ -1,18 +1,20 @@
 //! Moving over from the other program on the same database: for the operator alone, as it is about everybody's posts.
 
 use crate::api::Shared;
+use crate::api::audit::{self, Done};
 use crate::api::auth::Caller;
 use crate::api::body;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::rows::Rows;
 use crate::domain::id::PostId;
 use crate::ports::objects::Objects;
-use crate::tasks::takeover::{self, Active};
+use crate::tasks::takeover::{self, Active, Step};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 fn operator(caller: &Caller) -> Result<(), Problem> {
     match caller.token {
@@ -60,7 +62,28 @@ pub async fn step<O: Objects, R: Rows>(
     } else {
         takeover::hand_back(store, &app.objects, after.as_ref()).await?
     };
-    Ok(Json(step).into_response())
+    let is_first = after.is_none();
+    let deeds = deeds(action.as_deref() == Some("adopt"), is_first, &step);
+    Ok(audit::as_deeds(Json(step).into_response(), deeds))
+}
+
+/// What a step did: to the rule that says whose rows are gone on with, with the first, and to each post.
+fn deeds(adopts: bool, is_first: bool, step: &Step) -> Vec<Done> {
+    let (begun, each) = match adopts {
+        true => ("takeover.begin", "takeover.adopt"),
+        false => ("takeover.undo", "takeover.hand_back"),
+    };
+    let begun = is_first.then(|| Done {
+        action: begun,
+        target: None,
+        detail: json!({}),
+    });
+    let posts = step.done.iter().map(|left| Done {
+        action: each,
+        target: Some(left.id.0.clone()),
+        detail: json!({ "user": left.user }),
+    });
+    begun.into_iter().chain(posts).collect()
 }
 
 fn still_active(active: &[Active]) -> Problem {

@@ -1,5 +1,6 @@
 //! Trying an account.
 
+use crate::api::audit::{self, Done};
 use crate::api::auth::Caller;
 use crate::api::body;
 use crate::api::posts::find;
@@ -76,7 +77,21 @@ pub async fn run<O: Objects, R: Rows>(
     }
     let tried = app.accounts.trial(&caller.user, &id, &trial).await;
     let tried = tried.map_err(|_| Problem::database_away())?.ok_or_else(no_account)?;
-    Ok(Json(json!({ "account_id": id, "tried": tried })).into_response())
+    let mut detail = json!({});
+    if let Some(post_id) = &post_id {
+        detail["post_id"] = json!(post_id);
+        detail["deleted"] = json!(delete);
+    }
+    if let Some(medium) = &trial.medium {
+        detail["medium_id"] = json!(medium.id);
+    }
+    let done = Done {
+        action: "account.test",
+        target: Some(id.0.clone()),
+        detail,
+    };
+    let answer = Json(json!({ "account_id": id, "tried": tried })).into_response();
+    Ok(audit::as_deeds(answer, vec![done]))
 }
 
 /// The parts of a test's post that are out.

@@ -8,7 +8,7 @@ use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::api_tokens::digest;
 use crate::store::error::StoreError;
-use crate::store::neon::{Statement, Who, param};
+use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::{Row, millis_of};
 use crate::store::teams::LOCK;
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub struct NewHub {
     pub name: String,
     /// Its first admin.
     pub admin: UserId,
+    /// The token that is shown for it, which the audit names.
+    pub by_token: Option<ApiTokenId>,
     /// The caller's now.
     pub now: Timestamp,
 }
@@ -120,9 +122,12 @@ pub enum Joined {
     Unknown,
 }
 
-const FOUND: &str = "insert into team_members (user_id, hub_id, role, joined_at, created_at, updated_at) \
-    select $1, $2, 'admin', $3::timestamptz, $3::timestamptz, $3::timestamptz \
-    where not exists (select from team_members where hub_id = $2) on conflict do nothing";
+/// Founds a hub, and notes in the audit that it was.
+const FOUND: &str = "with founded as (insert into team_members (user_id, hub_id, role, joined_at, created_at, updated_at) \
+      select $1, $2, 'admin', $3::timestamptz, $3::timestamptz, $3::timestamptz \
+      where not exists (select from team_members where hub_id = $2) on conflict do nothing returning hub_id) \
+    insert into psn_audit (at, user_id, token_id, action, target, detail) \
+      select $3::timestamptz, $1, $4::uuid, 'hub.create', hub_id, '{}' from founded";
 
 /// Behind [`FOUND`]: the names of a hub that was founded for that admin.
 const NAME: &str = "insert into psn_settings (user_id, scope, name, value, updated_at) \
@@ -164,7 +169,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let with_time = who.iter().cloned().chain([param(new.now)]);
         let batch = [
             Statement::new(LOCK, [param(&new.id)]),
-            Statement::new(FOUND, with_time.clone()),
+            Statement::new(FOUND, with_time.clone().chain([opt_param(new.by_token.as_ref())])),
             Statement::new(NAME, with_time.chain([param(Value::to_string(&names))])),
             Statement::new(IS_ADMIN, who),
         ];

@@ -304,3 +304,46 @@ async fn what_people_and_tokens_change_is_noted() {
     assert_eq!(bench.user("bob").get("/v1/audit").await.ok()["items"], json!([]));
     assert_eq!(shows.get("/v1/audit").await.status, 403);
 }
+
+#[tokio::test]
+async fn hubs_and_trials_are_noted_with_what_they_were_about() {
+    let bench = Bench::new("audit_more").await;
+    let (token, shows) = made(
+        &bench.ada,
+        json!({ "name": "laptop", "scopes": ["read", "write", "publish", "admin"] }),
+    )
+    .await;
+    let hub = shows
+        .post("/v1/hubs", json!({ "slug": "team", "name": "Our Team" }))
+        .await
+        .ok();
+    // Founded again it is there once.
+    shows.post("/v1/hubs", json!({ "slug": "team" })).await.ok();
+    let account = bench.ada.get("/v1/accounts").await.ok()["items"][0]["id"].clone();
+    let test = format!("/v1/accounts/{}/test", account.as_str().unwrap());
+    shows.post(&test, json!({})).await.ok();
+    let words = "Nobody else's business.";
+    let post = json!({ "platform": "x", "content": words, "topic": "psn self-test" });
+    let post = shows.post("/v1/posts", post).await.ok()["posts"][0]["id"].clone();
+    shows.post(&test, json!({ "post_id": post })).await.ok();
+    let listed = bench.ada.get("/v1/audit").await.ok();
+    assert!(
+        !listed.to_string().contains("Team") && !listed.to_string().contains("Nobody"),
+        "{listed}"
+    );
+    let all = listed["items"].as_array().unwrap().iter();
+    let deeds: Vec<Value> = all
+        .map(|deed| json!([deed["action"], deed["target"], deed["detail"], deed["token_id"]]))
+        .collect();
+    let by = &token["id"];
+    assert_eq!(
+        deeds[..4],
+        [
+            json!(["account.test", account, { "post_id": post, "deleted": false }, by]),
+            json!(["post.create", post, {}, by]),
+            json!(["account.test", account, {}, by]),
+            json!(["hub.create", hub["id"], {}, by]),
+        ]
+    );
+    assert_eq!(deeds.len(), 5);
+}

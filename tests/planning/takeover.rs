@@ -178,6 +178,28 @@ async fn it_can_be_given_back_and_taken_again() {
     assert_eq!(ids(&back["done"]), [HALF], "{back:#}");
     assert_eq!(row(&bench, HALF).await, given_back(&before[1]));
 
+    // All of it is noted, with whose they were and nothing of what they say; what stayed is none.
+    let listed = bench.ada.get("/v1/audit").await.ok();
+    assert!(!listed.to_string().contains("For later"), "{listed}");
+    let all = listed["items"].as_array().unwrap().iter();
+    let of_it = all.filter(|deed| deed["action"].as_str().unwrap().starts_with("takeover."));
+    let deeds: Vec<Value> = of_it
+        .map(|deed| json!([deed["action"], deed["target"], deed["detail"]]))
+        .collect();
+    let whose = json!({ "user": "default" });
+    assert_eq!(
+        deeds,
+        [
+            json!(["takeover.hand_back", HALF, whose]),
+            json!(["takeover.undo", null, {}]),
+            json!(["takeover.hand_back", LATER, whose]),
+            json!(["takeover.undo", null, {}]),
+            json!(["takeover.adopt", HALF, whose]),
+            json!(["takeover.adopt", LATER, whose]),
+            json!(["takeover.begin", null, {}]),
+        ]
+    );
+
     // psn leaves both alone: at their time, late, and when a person has the watchdog look.
     bench.stage.world.run_for(Millis(5 * HOUR.0)).await;
     let report = watchdog::run(&bench.stage.world.store(), &bench.stage.world, true).await;

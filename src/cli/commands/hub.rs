@@ -107,6 +107,7 @@ async fn create(context: &Context, args: CreateArgs) -> CliResult {
         slug: args.slug.clone(),
         name: entry.hub.display_name.clone(),
         admin: UserId(admin.clone()),
+        by_token: None,
         now: SYSTEM.now(),
     };
     let founded = store.hub_found(&new).await;
