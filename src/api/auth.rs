@@ -34,6 +34,8 @@ pub struct Caller {
     pub token: Option<ApiTokenId>,
     /// What it may do.
     pub scopes: Scopes,
+    /// Whether an assistant was given that token on behalf of the user, who can allow it more.
+    pub is_lent: bool,
 }
 
 impl Caller {
@@ -44,25 +46,31 @@ impl Caller {
             user,
             token: None,
             scopes: Scopes::ALL,
+            is_lent: false,
         }
     }
 
     /// Makes sure that the caller has that scope.
     ///
     /// # Errors
-    /// 403 naming it.
+    /// 403 naming it, with the challenge by which assistants ask for more (RFC 6750, section 3.1).
     pub fn needs(&self, scope: Scope) -> Result<(), Problem> {
         if self.scopes.contains(scope) {
             return Ok(());
         }
-        Err(Problem::new(
+        let todo = match self.is_lent {
+            true => "connect this assistant again and allow it that too".to_owned(),
+            false => format!("make one with `psn token create NAME --scope {scope}`, or ask whoever runs the hub"),
+        };
+        let problem = Problem::new(
             ProblemKind::Forbidden,
             format!(
-                "this takes a token with the scope `{scope}`, and yours has {}: make one with \
-                 `psn token create NAME --scope {scope}`, or ask whoever runs the hub",
+                "this takes a token with the scope `{scope}`, and yours has {}: {todo}",
                 self.scopes
             ),
-        ))
+        );
+        // What it has is asked for again: whoever steps up loses nothing.
+        Err(problem.lacking(self.scopes.with(scope)))
     }
 }
 
@@ -181,6 +189,7 @@ pub async fn identify_token<O, R: Rows>(app: &App<O, R>, shown: &str) -> Result<
         user: bearer.user,
         token: Some(bearer.id),
         scopes: bearer.scopes.iter().filter_map(|name| Scope::parse(name)).collect(),
+        is_lent: is_lent(shown),
     })
 }
 

@@ -168,6 +168,18 @@ impl Listing<Named> {
     /// The page of a list that is at hand as a whole; `name` tells its items apart.
     #[must_use]
     pub fn page_of<T>(&self, all: Vec<T>, name: impl Fn(&T) -> String, json: impl Fn(&T) -> Value) -> Response {
+        let (items, next) = self.part_of(all, name, json);
+        page(items, next.as_ref())
+    }
+
+    /// The items of that page, and where the next begins.
+    #[must_use]
+    pub fn part_of<T>(
+        &self,
+        all: Vec<T>,
+        name: impl Fn(&T) -> String,
+        json: impl Fn(&T) -> Value,
+    ) -> (Vec<Value>, Option<Named>) {
         let behind = |after: &Named| {
             all.iter()
                 .position(|one| name(one) == after.0)
@@ -178,7 +190,7 @@ impl Listing<Named> {
         let page: Vec<&T> = all.iter().skip(from).take(limit).collect();
         let has_more = from + page.len() < all.len();
         let next = page.last().filter(|_| has_more).map(|last| Named(name(last)));
-        self::page(page.into_iter().map(json).collect(), next.as_ref())
+        (page.into_iter().map(json).collect(), next)
     }
 }
 
@@ -213,8 +225,14 @@ pub fn answer(items: Vec<Value>, next: Option<&Cursor>) -> Response {
 /// The answer of any list.
 #[must_use]
 pub fn page(items: Vec<Value>, next: Option<&impl Place>) -> Response {
+    Json(document(items, next)).into_response()
+}
+
+/// What any list answers.
+#[must_use]
+pub fn document(items: Vec<Value>, next: Option<&impl Place>) -> Value {
     let next = next.map(|cursor| URL_SAFE_NO_PAD.encode(cursor.to_string()));
-    Json(json!({ "items": items, "next_cursor": next })).into_response()
+    json!({ "items": items, "next_cursor": next })
 }
 
 #[cfg(test)]

@@ -385,16 +385,22 @@ async fn guard<O: Objects + 'static, R: Rows + 'static>(
             "a page of another site sent this: assistants are programs, and send no `Origin` but the worker's own";
         return Problem::new(ProblemKind::Forbidden, message).into_response();
     }
+    let mut origin = None;
     if !is_open(request.uri().path()) {
         match auth::identify(&app, request.headers()).await {
-            Ok(caller) => request.extensions_mut().insert(caller),
+            Ok(caller) => {
+                if caller.scopes != scopes::Scopes::ALL {
+                    origin = grant::origin(&app, request.uri(), request.headers());
+                }
+                request.extensions_mut().insert(caller)
+            }
             Err(problem) if is_mcp => {
                 return grant::challenged(&app, request.uri(), request.headers(), problem.into_response());
             }
             Err(problem) => return problem.into_response(),
         };
     }
-    next.run(request).await
+    grant::stepping_up(origin.as_deref(), next.run(request).await)
 }
 
 /// What every request passes: scope, configuration, size, idempotency; and every error leaves as a problem document.

@@ -114,6 +114,9 @@ pub fn document(version: &str) -> Value {
         if matches!(status, "429" | "503") {
             response["headers"] = json!({ "Retry-After": { "$ref": "#/components/headers/RetryAfter" } });
         }
+        if status == "403" {
+            response["headers"] = json!({ "WWW-Authenticate": { "$ref": "#/components/headers/Challenge" } });
+        }
         document["components"]["responses"][name] = response;
     }
     let mut used: Vec<&str> = Vec::new();

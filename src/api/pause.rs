@@ -10,7 +10,7 @@ use crate::domain::id::AccountId;
 use crate::domain::spacing::{EVERY_MS, EVERY_MS_MAX};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::{IndexReply, IndexRequest, Objects};
-use crate::ports::pauses::{Pauses, PausesRequest};
+use crate::ports::pauses::{Pause, Pauses, PausesRequest};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -150,7 +150,7 @@ async fn is_own<O, R>(app: &App<O, R>, caller: &Caller, id: &AccountId) -> Resul
     }
 }
 
-async fn ask<O: Objects, R>(app: &App<O, R>, request: PausesRequest) -> Result<Pauses, Problem> {
+pub(super) async fn ask<O: Objects, R>(app: &App<O, R>, request: PausesRequest) -> Result<Pauses, Problem> {
     match app.objects.index(IndexRequest::Pauses(request)).await {
         Ok(IndexReply::Pauses(standing)) => Ok(standing),
         Ok(IndexReply::Failed { message }) => Err(Problem::new(ProblemKind::Unavailable, message)),
@@ -163,20 +163,19 @@ async fn answer<O: Objects, R>(app: &App<O, R>, request: PausesRequest) -> Resul
     Ok(Json(to_json(&standing)).into_response())
 }
 
+/// A pause, as it is answered.
+pub(super) fn of_one(pause: &Pause) -> Value {
+    json!({
+        "account_id": pause.account_id,
+        "since": pause.since.to_rfc3339(),
+        "reason": pause.reason,
+    })
+}
+
 /// How it stands, as it is answered.
 #[must_use]
 pub fn to_json(standing: &Pauses) -> Value {
-    let pauses: Vec<Value> = standing
-        .pauses
-        .iter()
-        .map(|pause| {
-            json!({
-                "account_id": pause.account_id,
-                "since": pause.since.to_rfc3339(),
-                "reason": pause.reason,
-            })
-        })
-        .collect();
+    let pauses: Vec<Value> = standing.pauses.iter().map(of_one).collect();
     json!({
         "paused": !pauses.is_empty(),
         "pauses": pauses,

@@ -1,6 +1,7 @@
 //! What goes wrong, as RFC 9457 problem documents: a stable `type`, one sentence in `detail`, and what is wrong with which
 //! part or field. A problem never holds a secret or the text of an error of ours.
 
+use crate::api::scopes::{Scope, Scopes};
 use crate::domain::id::PostId;
 use crate::domain::platform::Platform;
 use crate::domain::time::Millis;
@@ -10,6 +11,9 @@ use serde::Serialize;
 
 /// Seconds after which a request that found the database away is worth another try.
 pub const RETRY_AFTER_S: u32 = 10;
+
+/// What the challenge to a token begins with that has too few scopes (RFC 6750, section 3.1).
+pub const INSUFFICIENT_SCOPE: &str = "Bearer error=\"insufficient_scope\"";
 
 /// The media type of a problem document (RFC 9457).
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -192,6 +196,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     post_id: Option<PostId>,
     retry_after_s: Option<u32>,
+    lacks: Option<Scopes>,
 }
 
 /// The document (RFC 9457 section 3; `errors` and `post_id` are extensions).
@@ -236,6 +241,16 @@ impl Problem {
             errors: Vec::new(),
             post_id: None,
             retry_after_s: None,
+            lacks: None,
+        }
+    }
+
+    /// A token with these scopes would do.
+    #[must_use]
+    pub fn lacking(self, scopes: Scopes) -> Self {
+        Self {
+            lacks: Some(scopes),
+            ..self
         }
     }
 
@@ -353,6 +368,13 @@ impl IntoResponse for Problem {
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(scopes) = self.lacks {
+            let names: Vec<&str> = scopes.iter().map(Scope::name).collect();
+            let challenge = format!("{INSUFFICIENT_SCOPE}, scope=\"{}\"", names.join(" "));
+            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
         }
         response
     }

@@ -67,6 +67,12 @@ impl Scopes {
         self.0 & scope.bit() != 0
     }
 
+    /// These and that one.
+    #[must_use]
+    pub const fn with(self, scope: Scope) -> Self {
+        Self(self.0 | scope.bit())
+    }
+
     /// Whether all of those are among them.
     #[must_use]
     pub const fn contains_all(self, others: Self) -> bool {
@@ -194,8 +200,9 @@ const TABLE: &[(&str, &str, Scope, &str)] = &[
     ("POST", "/mcp", Read, ""),
     ("GET", "/v1/audit", Admin, ""),
     ("GET", "/v1/pause", Read, ""),
-    ("POST", "/v1/pause", Admin, "publishing.pause"),
-    ("POST", "/v1/resume", Admin, "publishing.resume"),
+    // Only the caller's own posts stop and go on.
+    ("POST", "/v1/pause", Publish, "publishing.pause"),
+    ("POST", "/v1/resume", Publish, "publishing.resume"),
 ];
 
 fn row(method: &Method, pattern: &str) -> Option<&'static (&'static str, &'static str, Scope, &'static str)> {

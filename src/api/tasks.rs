@@ -1,11 +1,13 @@
 //! The cron tasks: how their last runs went, and running one by hand.
 
-use crate::api::listing::{Listing, Named};
+use crate::api::auth::Caller;
+use crate::api::listing::{self, Listing, Named};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rows::Rows;
-use crate::api::{Shared, body};
+use crate::api::{Shared, body, pause};
 use crate::domain::time::Timestamp;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects, TaskRun};
+use crate::ports::pauses::PausesRequest;
 use crate::tasks::runs::LEASE_MS;
 use crate::tasks::{Ran, TASKS, Task};
 use axum::Json;
@@ -15,9 +17,10 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// `GET /v1/tasks`
+/// `GET /v1/tasks`: with the pauses that last, of everybody for the operator.
 pub async fn list<O: Objects, R: Rows>(
     State(app): Shared<O, R>,
+    caller: Caller,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let listing: Listing<Named> = Listing::read(query, &[])?;
@@ -26,7 +29,21 @@ pub async fn list<O: Objects, R: Rows>(
     };
     let now = app.clock.now();
     let item = |task: &&Task| item(task, runs.iter().find(|run| run.name == task.name), now);
-    Ok(listing.page_of(TASKS.iter().collect(), |task| task.name.to_owned(), item))
+    let (items, next) = listing.part_of(TASKS.iter().collect(), |task| task.name.to_owned(), item);
+    // The tasks go on in a pause, and nothing goes out: whoever wonders looks here too.
+    let request = match caller.token {
+        None => PausesRequest::ShowAll,
+        Some(_) => PausesRequest::Show { user_id: caller.user },
+    };
+    let standing = pause::ask(&app, request).await?;
+    let paused = standing.pauses.iter().map(|pause| {
+        let mut item = pause::of_one(pause);
+        item["user_id"] = json!(pause.user_id);
+        item
+    });
+    let mut document = listing::document(items, next.as_ref());
+    document["pauses"] = paused.collect();
+    Ok(Json(document).into_response())
 }
 
 fn item(task: &Task, run: Option<&TaskRun>, now: Timestamp) -> Value {

@@ -46,6 +46,8 @@ pub enum PausesRequest {
         /// For whom.
         user_id: UserId,
     },
+    /// How it stands for everybody together, which is the operator's to see.
+    ShowAll,
 }
 
 impl PausesRequest {

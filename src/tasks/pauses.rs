@@ -303,23 +303,24 @@ impl Pauses<'_> {
         Ok(())
     }
 
-    /// How it stands for a user.
+    /// How it stands for a user; `None` for everybody.
     #[allow(clippy::missing_errors_doc)]
-    pub fn standing(&self, user_id: &UserId) -> Result<Standing, String> {
+    pub fn standing(&self, user_id: Option<&UserId>) -> Result<Standing, String> {
         let mut pauses: Vec<Pause> = self
             .all::<Pause>("pause/")?
             .into_iter()
             .map(|(_, pause)| pause)
             .collect();
-        pauses.retain(|pause| pause.user_id == *user_id);
+        pauses.retain(|pause| user_id.is_none_or(|user_id| pause.user_id == *user_id));
         pauses.sort_by(|one, other| (&one.account_id, one.since).cmp(&(&other.account_id, other.since)));
-        let user = HoldScope::User(user_id.clone());
+        let user = user_id.cloned().map(HoldScope::User);
+        let is_theirs = |asker: &Asker| user.as_ref().is_none_or(|user| asker.scopes.contains(user));
         let paused = self.all::<Asker>("paused/")?;
         let mut turns = self.all::<Turn>("turn/")?;
-        turns.retain(|(_, turn)| turn.asker.scopes.contains(&user));
+        turns.retain(|(_, turn)| is_theirs(&turn.asker));
         Ok(Standing {
             pauses,
-            waiting: paused.iter().filter(|(_, asker)| asker.scopes.contains(&user)).count(),
+            waiting: paused.iter().filter(|(_, asker)| is_theirs(asker)).count(),
             queued: turns.len(),
             next_at: turns.iter().map(|(_, turn)| turn.at).min(),
             last_at: turns.iter().map(|(_, turn)| turn.at).max(),
@@ -417,13 +418,14 @@ pub async fn answer<O: Objects>(
             account_id,
             every,
         } => ended(&pauses(), &user_id, account_id.map(HoldScope::Account), every),
-        PausesRequest::Show { user_id } => pauses().standing(&user_id),
+        PausesRequest::Show { user_id } => pauses().standing(Some(&user_id)),
+        PausesRequest::ShowAll => pauses().standing(None),
     };
     answered.map_or_else(|message| IndexReply::Failed { message }, IndexReply::Pauses)
 }
 
 fn ended(pauses: &Pauses<'_>, user_id: &UserId, account: Option<HoldScope>, every: Millis) -> Result<Standing, String> {
-    let known = pauses.standing(user_id)?.pauses;
+    let known = pauses.standing(Some(user_id))?.pauses;
     let mut scopes: Vec<HoldScope> = known
         .iter()
         .map(|pause| PausesRequest::scope(&pause.user_id, pause.account_id.as_ref()))
@@ -432,7 +434,7 @@ fn ended(pauses: &Pauses<'_>, user_id: &UserId, account: Option<HoldScope>, ever
         scopes.retain(|scope| *scope == account);
     }
     pauses.end(&scopes, every)?;
-    pauses.standing(user_id)
+    pauses.standing(Some(user_id))
 }
 
 /// Begins a pause: from the moment it is recorded nobody is let in, and who is inside hears of it before this answers.
@@ -467,7 +469,7 @@ async fn begin<'a, O: Objects>(
             "nothing new begins any more, but {deaf} posts that are going out could not be told: ask for the pause again"
         ));
     }
-    let standing = pauses().standing(&pause.user_id)?;
+    let standing = pauses().standing(Some(&pause.user_id))?;
     Ok(Standing { settling, ..standing })
 }
 

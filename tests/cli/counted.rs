@@ -99,6 +99,10 @@ fn tasks() -> Value {
             task("idea_expiry", "37 4 * * *", None, Value::Null),
         ],
         "next_cursor": null,
+        "pauses": [
+            {"user_id": "ada", "account_id": null, "since": at, "reason": "the news of the day"},
+            {"user_id": "bob", "account_id": NOBODYS, "since": at, "reason": null},
+        ],
     })
 }
 

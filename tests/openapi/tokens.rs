@@ -347,3 +347,52 @@ async fn hubs_and_trials_are_noted_with_what_they_were_about() {
     );
     assert_eq!(deeds.len(), 5);
 }
+
+#[tokio::test]
+async fn whoever_may_publish_stops_their_own_posts_and_no_others() {
+    let bench = Bench::new("pausing").await;
+    let bob = bench.user("bob");
+    let (_, publishes) = made(&bob, json!({ "name": "phone", "scopes": ["read", "publish"] })).await;
+    let (_, reads) = made(&bob, json!({ "name": "screen", "scopes": ["read"] })).await;
+    let (_, of_eve) = made(&bench.user("eve"), json!({ "name": "screen", "scopes": ["read"] })).await;
+    let host = [("host", "psn.example")];
+    for (path, lacks) in [
+        ("/v1/pause", "publish"),
+        ("/v1/resume", "publish"),
+        ("/v1/ideas", "write"),
+    ] {
+        let refused = reads.call_with("POST", path, Value::Null, &host).await;
+        assert_eq!(refused.status, 403, "{path}");
+        assert_eq!(
+            refused.headers["www-authenticate"],
+            format!(
+                "Bearer error=\"insufficient_scope\", scope=\"read {lacks}\", \
+                 resource_metadata=\"https://psn.example/.well-known/oauth-protected-resource/mcp\""
+            )
+        );
+    }
+    // Another reason to refuse is no question of scopes.
+    let beyond = bench
+        .ada
+        .call_with("POST", "/v1/pause", json!({ "account_id": "ada" }), &host)
+        .await;
+    assert!(beyond.status == 422 && !beyond.headers.contains_key("www-authenticate"));
+
+    publishes
+        .post("/v1/pause", json!({ "reason": "the news of the day" }))
+        .await
+        .ok();
+    let pause = json!({
+        "user_id": "bob", "account_id": null, "since": "2026-11-23T09:00:00.000Z", "reason": "the news of the day",
+    });
+    for (client, shown) in [
+        (&reads, json!([pause])),
+        (&bench.ada, json!([pause])),
+        (&of_eve, json!([])),
+    ] {
+        assert_eq!(client.get("/v1/tasks").await.ok()["pauses"], shown);
+    }
+    assert_eq!(bench.ada.get("/v1/pause").await.ok()["paused"], false, "only bob's");
+    publishes.post("/v1/resume", Value::Null).await.ok();
+    assert_eq!(bench.ada.get("/v1/tasks").await.ok()["pauses"], json!([]));
+}

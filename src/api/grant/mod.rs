@@ -22,6 +22,7 @@ mod page;
 
 use crate::api::App;
 use crate::api::auth;
+use crate::api::problem::INSUFFICIENT_SCOPE;
 use crate::api::scopes::{Scope, Scopes};
 use crate::domain::address::is_loopback;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -96,6 +97,20 @@ pub fn challenged<O, R>(app: &App<O, R>, uri: &Uri, headers: &HeaderMap, mut res
     let challenge = format!("Bearer resource_metadata=\"{origin}{RESOURCE_METADATA_PATH}\", scope=\"{scopes}\"");
     if let Ok(challenge) = HeaderValue::from_str(&challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// That answer; whoever has too few scopes is told where to learn how to get more.
+pub fn stepping_up(origin: Option<&str>, mut response: Response) -> Response {
+    let challenge = response.headers().get(header::WWW_AUTHENTICATE);
+    let challenge = challenge.and_then(|challenge| challenge.to_str().ok());
+    let challenge = challenge.filter(|challenge| challenge.starts_with(INSUFFICIENT_SCOPE));
+    if let (Some(origin), Some(challenge)) = (origin, challenge) {
+        let whole = format!("{challenge}, resource_metadata=\"{origin}{RESOURCE_METADATA_PATH}\"");
+        if let Ok(whole) = HeaderValue::from_str(&whole) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, whole);
+        }
     }
     response
 }

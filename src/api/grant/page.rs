@@ -101,7 +101,7 @@ const fn words(scope: Scope) -> (&'static str, &'static str) {
         ),
         Scope::Publish => (
             "Publish",
-            "Decide what goes out in your name, and when: schedule, publish, cancel, approve.",
+            "Decide what goes out in your name, and when: schedule, publish, cancel, approve, pause.",
         ),
         Scope::Admin => (
             "Administer",

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
+use std::sync::OnceLock;
 use tower_service::Service;
 use url::form_urlencoded::Serializer;
 
@@ -24,6 +25,8 @@ pub(super) struct Rest {
     pub(super) router: Router,
     /// Whom it is asked for.
     pub(super) caller: Caller,
+    /// The challenge of the first answer that a scope was lacking for.
+    pub(super) challenge: OnceLock<HeaderValue>,
 }
 
 /// A request to the REST API.
@@ -124,6 +127,11 @@ impl Rest {
         let Ok(response) = response;
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        if parts.status == StatusCode::FORBIDDEN
+            && let Some(challenge) = parts.headers.get(header::WWW_AUTHENTICATE)
+        {
+            let _ = self.challenge.set(challenge.clone());
+        }
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         Answer {
             status: parts.status,

@@ -26,14 +26,14 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use confirm::Word;
 use era::Era;
 use rpc::{Message, Request, RpcError};
 use run::Run;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Where it is.
 pub const PATH: &str = "/mcp";
@@ -105,6 +105,8 @@ enum Reply {
     Result(Value),
     /// A stream of messages that has ended.
     Stream(Vec<Value>),
+    /// The result of a tool that this assistant was not allowed; the challenge by which it asks for more.
+    Lacking(Value, HeaderValue),
 }
 
 impl<O: Objects + 'static, R: Rows + 'static> Server<O, R> {
@@ -120,6 +122,7 @@ impl<O: Objects + 'static, R: Rows + 'static> Server<O, R> {
                 Err(error) => error.response(Some(&request.id)),
                 Ok(era) => match self.answer(&request, era).await {
                     Ok(Reply::Stream(messages)) => stream(&messages),
+                    Ok(Reply::Lacking(result, challenge)) => lacking(&request.id, &result, challenge),
                     Ok(reply) => Json(rpc::result(&request.id, self.finished(reply, era))).into_response(),
                     Err(error) if era == Era::Handshake => Json(error.answer(Some(&request.id))).into_response(),
                     Err(error) => error.response(Some(&request.id)),
@@ -200,6 +203,7 @@ impl<O: Objects + 'static, R: Rows + 'static> Server<O, R> {
             rest: Rest {
                 router: routes(Arc::clone(&self.app)),
                 caller: self.caller.clone(),
+                challenge: OnceLock::new(),
             },
             now: self.app.clock.now(),
             word: Word {
@@ -208,8 +212,12 @@ impl<O: Objects + 'static, R: Rows + 'static> Server<O, R> {
                 state: request.text("requestState").map(str::to_owned),
             },
         };
-        let result = run.tool(name, arguments).await;
-        result.map(Reply::Result).ok_or_else(|| unknown("tool", name))
+        let result = run.tool(name, arguments).await.ok_or_else(|| unknown("tool", name))?;
+        // An assistant's client can ask its person for more; whoever was given a token by hand reads what to do.
+        Ok(match run.rest.challenge.into_inner().filter(|_| self.caller.is_lent) {
+            Some(challenge) => Reply::Lacking(result, challenge),
+            None => Reply::Result(result),
+        })
     }
 
     fn info(&self) -> Value {
@@ -224,7 +232,7 @@ impl<O: Objects + 'static, R: Rows + 'static> Server<O, R> {
     fn finished(&self, reply: Reply, era: Era) -> Value {
         let (mut result, lasts) = match reply {
             Reply::Lasting(result) => (result, true),
-            Reply::Result(result) => (result, false),
+            Reply::Result(result) | Reply::Lacking(result, _) => (result, false),
             Reply::Stream(_) => (Value::Null, false),
         };
         if era == Era::Handshake {
@@ -244,6 +252,14 @@ impl<O: Objects + 'static, R: Rows + 'static> Server<O, R> {
 
 fn capabilities() -> Value {
     json!({ "tools": {}, "prompts": {} })
+}
+
+/// 403 with that challenge, as the authorization of MCP wants it, and what the tool would have said.
+fn lacking(id: &Value, result: &Value, challenge: HeaderValue) -> Response {
+    let said = result["content"][0]["text"].as_str().unwrap_or_default();
+    let mut response = RpcError::with_status(StatusCode::FORBIDDEN, said).response(Some(id));
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
 }
 
 fn unknown(kind: &str, name: &str) -> RpcError {

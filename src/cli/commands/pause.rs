@@ -162,17 +162,21 @@ fn posts(number: u64) -> String {
 fn pause_lines(answer: &Value) -> Vec<String> {
     let pauses = answer.get("pauses").and_then(Value::as_array);
     let line = |pause: &Value| {
-        let what = match text(pause, "account_id") {
-            "" => "everything".to_owned(),
-            id => format!("account {id}"),
-        };
         let reason = match text(pause, "reason") {
             "" => String::new(),
             reason => format!(": {}", excerpt(reason, 200)),
         };
-        format!("{what} is paused since {}{reason}", text(pause, "since"))
+        format!("{} is paused since {}{reason}", covered(pause), text(pause, "since"))
     };
     pauses.into_iter().flatten().map(line).collect()
+}
+
+/// What a pause covers.
+pub fn covered(pause: &Value) -> String {
+    match text(pause, "account_id") {
+        "" => "everything".to_owned(),
+        id => format!("account {id}"),
+    }
 }
 
 /// How it stands.

@@ -1,5 +1,6 @@
 //! `psn task`: what the worker does by itself, and doing it now.
 
+use super::pause::covered;
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::error::CliResult;
@@ -72,8 +73,16 @@ fn minute(value: &Value, name: &str) -> String {
     }
 }
 
-/// The tasks in 80 columns: a line for each, what it is for, and what came of its last run. What went wrong is said in full.
+/// What is paused, then the tasks in 80 columns: a line for each, what it is for, and what came of its last run. What went wrong is said in full.
 fn list(printer: &Printer, answer: &Value) {
+    for pause in answer.get("pauses").and_then(Value::as_array).into_iter().flatten() {
+        let line = format!("{} is paused since {}", covered(pause), minute(pause, "since"));
+        printer.data(printer.paint(Style::Warn, &line));
+        let (who, reason) = (text(pause, "user_id"), text(pause, "reason"));
+        let said = [who, reason].into_iter().filter(|said| !said.is_empty());
+        let said = said.collect::<Vec<_>>().join(": ");
+        printer.data(format!("  - by {}", excerpt(&said, 300)));
+    }
     printer.data(printer.paint(
         Style::Faint,
         "NAME                 WHEN, UTC     LAST RUN          RESULT   NEXT RUN",

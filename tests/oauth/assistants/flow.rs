@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::Request;
 use psn::domain::id::{HubId, UserId};
 use psn::domain::time::Millis;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn an_assistant_is_let_in_and_goes() {
@@ -313,4 +313,46 @@ async fn the_worker_says_where_it_is_found() {
         (preflight.status, preflight.header("access-control-allow-origin")),
         (204, "*")
     );
+}
+
+/// An assistant that was not allowed what it is asked for is told what to ask its person for, and then has it.
+#[tokio::test]
+async fn an_assistant_steps_up() {
+    let place = Place::new("steps_up").await;
+    let claude = place.register("Claude", CLAUDE).await;
+    let (access, _) = place.let_in(&claude, TOKEN).await;
+    let call = |name: &str, arguments: Value| json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": name, "arguments": arguments } });
+    let send = async |access: &str, path: &str, body: &Value| {
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {access}"))
+            .header("content-type", "application/json");
+        place.send(request.body(Body::from(body.to_string())).unwrap()).await
+    };
+    let draft = json!({ "platform": "x", "content": "Clocks lie." });
+    let made = send(&access, "/mcp", &call("create_post", draft)).await.ok();
+    let id = made["result"]["structuredContent"]["posts"][0]["id"].clone();
+    let cancel = call("cancel_post", json!({ "post_id": id }));
+    let challenge = "Bearer error=\"insufficient_scope\", scope=\"read write publish\", \
+                     resource_metadata=\"https://psn.example/.well-known/oauth-protected-resource/mcp\"";
+    let refused = send(&access, "/mcp", &cancel).await;
+    assert_eq!((refused.status, refused.header("www-authenticate")), (403, challenge));
+    let said = refused.body["error"]["message"].as_str().unwrap();
+    assert!(
+        said.contains("the scope `publish`") && said.contains("connect this assistant again"),
+        "{said}"
+    );
+    let rest = send(&access, "/v1/pause", &json!({})).await;
+    assert_eq!((rest.status, rest.header("www-authenticate")), (403, challenge));
+    // A token that a person was given says what to do instead: nobody can be asked about it.
+    let (own, _) = place.token_of("default", 7, &["read", "write"]).await;
+    let told = send(&own, "/mcp", &cancel).await.ok();
+    assert_eq!(told["result"]["isError"], true);
+
+    let wanted = challenge.split('"').nth(3).unwrap();
+    let page = place.get(&claude.asks(&[("scope", wanted)])).await;
+    let answer = place.decide(&page, TOKEN, &["read", "write", "publish"]).await;
+    let code = answer.leads_with("back", "code").unwrap();
+    let (more, _) = pair(&place.redeem(&claude, &code, &[]).await.ok());
+    let done = send(&more, "/mcp", &cancel).await.ok();
+    assert!(done["result"]["isError"] != true, "{done:#}");
 }
