@@ -1,29 +1,23 @@
 //! Connected accounts.
 
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::listing::{Listing, Named};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
-use crate::api::{App, Shared, body};
+use crate::api::{App, Shared};
 use crate::domain::account::HoldScope;
 use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::platform::Platform;
 use crate::ports::objects::{AccountReply, AccountRequest, IndexReply, IndexRequest, Objects};
 use crate::tasks::connected::AccountReport;
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 /// `GET /v1/accounts`
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing: Listing<Named> = Listing::read(query, &["platform"])?;
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing: Listing<Named> = Listing::read(asked.query(), &["platform"])?;
     let platforms = listing.some_of("platform", &Platform::ALL.map(Platform::name), Platform::parse)?;
     let mut reports = reports(&app, &caller.user).await?;
     reports.retain(|report| platforms.is_empty() || platforms.contains(&report.account.platform));
@@ -32,12 +26,8 @@ pub async fn list<O: Objects, R: Rows>(
 }
 
 /// `GET /v1/accounts/{id}`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = account_id(&id)?;
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let id = account_id(&asked.id)?;
     let reports = reports(&app, &caller.user).await?;
     let report = reports
         .iter()
@@ -48,14 +38,12 @@ pub async fn show<O: Objects, R: Rows>(
 
 /// `DELETE /v1/accounts/{id}`: the grant is taken back on the platform where that works, and the tokens are forgotten.
 pub async fn disconnect<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    let id = account_id(&id)?;
+    asked.no_body()?;
+    let id = account_id(&asked.id)?;
     let reports = reports(&app, &caller.user).await?;
     let report = reports
         .iter()
@@ -97,14 +85,12 @@ fn unknown() -> Problem {
 
 /// `POST /v1/accounts/{id}/refresh`: its tokens are renewed now, whether or not it is time to.
 pub async fn refresh<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    let id = account_id(&id)?;
+    asked.no_body()?;
+    let id = account_id(&asked.id)?;
     let request = AccountRequest::Renew {
         user_id: caller.user.clone(),
         force: true,
@@ -131,15 +117,9 @@ pub async fn refresh<O: Objects, R: Rows>(
 
 /// `POST /v1/accounts/{id}/reseal`: the account's object seals renewed tokens that the row does not have yet with the key of
 /// new values. `psn keys rotate` asks for it, for the accounts of every user, before the former key is forgotten.
-pub async fn reseal<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let id = account_id(&id)?;
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn reseal<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let id = account_id(&asked.id)?;
+    let mut fields = asked.object()?;
     let user_id = fields.text("user_id").filter(|user| !user.is_empty());
     let platform = fields.text("platform").and_then(|name| Platform::parse(&name));
     let (Some(user_id), Some(platform)) = (user_id, platform) else {
@@ -172,15 +152,9 @@ pub async fn reseal<O: Objects, R: Rows>(
 }
 
 /// `POST /v1/accounts/{id}/wake`: the account was connected again, so posts that wait for it go on.
-pub async fn wake<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    let id = account_id(&id)?;
+pub async fn wake<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    asked.no_body()?;
+    let id = account_id(&asked.id)?;
     check_theirs(&app, &caller, &id).await?;
     let mut scopes = vec![HoldScope::Account(id.clone()), HoldScope::Threads(id.clone())];
     // Rows that other programs made may name no account; waking one that waits for another platform costs it a look.

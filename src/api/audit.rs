@@ -4,6 +4,7 @@
 use crate::api::auth::Caller;
 use crate::api::listing::{self, Listing};
 use crate::api::problem::Problem;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body_bytes, idempotency};
 use crate::domain::id::UserId;
@@ -11,7 +12,6 @@ use crate::domain::time::Timestamp;
 use crate::ports::objects::Objects;
 use crate::store::audit::{Deed, DeedFilter};
 use axum::body::Body;
-use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -20,12 +20,8 @@ use serde_json::{Value, json};
 const DEEDS_MAX: usize = 16;
 
 /// `GET /v1/audit`: what the caller did, and for an admin of a hub what its members did; the last first.
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing: Listing<i64> = Listing::read(query, &["user_id", "action", "target"])?;
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing: Listing<i64> = Listing::read(asked.query(), &["user_id", "action", "target"])?;
     let filter = DeedFilter {
         whose: listing.filter("user_id").map(UserId::from),
         action: listing.filter("action").map(str::to_owned),

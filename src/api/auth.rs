@@ -9,8 +9,6 @@ use crate::api::rows::Rows;
 use crate::api::scopes::{Scope, Scopes};
 use crate::domain::id::{ApiTokenId, UserId};
 use crate::store::api_tokens::digest;
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,7 +22,7 @@ pub const LENT_PREFIX: &str = "psn_at_";
 /// The bytes behind that, before they are written in base64url.
 const SECRET_BYTES: usize = 32;
 
-/// Whom a request acts for and what it may do. Handlers take it as an argument; inside of this program it is made by hand
+/// Whom a request acts for and what it may do. Handlers get it beside the request; inside of this program it is made by hand
 /// (see [`routes`](crate::api::routes)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -71,14 +69,6 @@ impl Caller {
         );
         // What it has is asked for again: whoever steps up loses nothing.
         Err(problem.lacking(self.scopes.with(scope)))
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        caller(&parts.extensions).cloned()
     }
 }
 

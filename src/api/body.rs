@@ -3,8 +3,26 @@
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::id::PostId;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Map, Value};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What is answered as JSON.
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, JSON)], body).into_response(),
+            Err(_) => {
+                Problem::new(ProblemKind::Internal, "the answer could not be written: report this").into_response()
+            }
+        }
+    }
+}
 
 /// The object that a body holds.
 ///

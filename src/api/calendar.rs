@@ -1,13 +1,15 @@
 //! The calendar: a week of posts with the times that are free, and taking one for a post.
 
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::listing::Listing;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::settings::{self, Settled, settle_time};
 use crate::api::slots::{claim, place, take_next_slot};
 use crate::api::week::Week;
-use crate::api::{Shared, body, posts};
+use crate::api::{Shared, posts};
 use crate::domain::account::Account;
 use crate::domain::calendar::{SLOT_LENGTH, free_slots};
 use crate::domain::limits;
@@ -15,21 +17,13 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::domain::zone::Zone;
 use crate::ports::objects::{Objects, PostRequest};
 use crate::store::calendar::{CalendarPost, Whereabouts};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 /// `GET /v1/calendar`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing: Listing = Listing::read_with(query, &["week"], None)?;
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing: Listing = Listing::read_with(asked.query(), &["week"], None)?;
     let wanted = listing.filter("week").unwrap_or("current");
     let zone = settings::zone_of_user(&app, &caller.user)
         .await?
@@ -108,14 +102,8 @@ fn day(zone: &Zone, date: NaiveDate, posts: &[CalendarPost], free: &[(Timestamp,
 }
 
 /// `PUT /v1/calendar/slots/{id}`: takes a time for a post, and schedules it then.
-pub async fn take<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn take<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let mut fields = asked.object()?;
     let settled = settle_time(&app, &caller.user, &mut fields).await?;
     let at = fields
         .text("scheduled_at")
@@ -137,7 +125,7 @@ pub async fn take<O: Objects, R: Rows>(
     let (Some(at), true) = (at, errors.is_empty()) else {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     };
-    let before = posts::find_as(&app, &caller.user, &id, &headers).await?;
+    let before = posts::find_as(&app, &caller.user, &asked.id, &asked.headers).await?;
     let (post, user) = (&before.plan.post_id, &caller.user);
     let account = before.view.account_id.as_ref().or(before.plan.account_id.as_ref());
     let (at, shown) = match settled {
@@ -168,18 +156,17 @@ pub async fn take<O: Objects, R: Rows>(
         schedule: Some(Some(at)),
         labels: None,
     };
-    let request = posts::guarded(request, &headers, before.version)?;
+    let request = posts::guarded(request, &asked.headers, before.version)?;
     posts::amended(&app, user, post, request, (Vec::new(), shown)).await
 }
 
 /// `DELETE /v1/calendar/slots/{id}`: gives a post's time back, and makes the post a draft.
 pub async fn give_back<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let before = posts::find_as(&app, &caller.user, &id, &headers).await?;
+    let before = posts::find_as(&app, &caller.user, &asked.id, &asked.headers).await?;
     let (post, user) = (&before.plan.post_id, &caller.user);
     let store = app.rows.store()?;
     if store.slot_of_post(user, post).await?.is_none() {
@@ -190,7 +177,7 @@ pub async fn give_back<O: Objects, R: Rows>(
         schedule: Some(None),
         labels: None,
     };
-    let request = posts::guarded(request, &headers, before.version)?;
+    let request = posts::guarded(request, &asked.headers, before.version)?;
     let answer = posts::amended(&app, user, post, request, (Vec::new(), None)).await?;
     store.slot_release(user, post).await?;
     Ok(answer)

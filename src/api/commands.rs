@@ -1,9 +1,11 @@
 //! What people tell a post to do, and its history.
 
 use crate::api::auth::Caller;
-use crate::api::body::{self, Fields};
+use crate::api::body::Fields;
+use crate::api::body::Json;
 use crate::api::posts::{answer, ask, find_as, guarded, problem_of};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
 use crate::domain::id::{PostId, UserId};
@@ -11,59 +13,40 @@ use crate::domain::platform::Platform;
 use crate::domain::publish::Verdict;
 use crate::platforms::parse_remote_id;
 use crate::ports::objects::{Objects, PostReply, PostRequest};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// `POST /v1/posts/{id}/publish`
 pub async fn publish<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    command(&app, &caller.user, &id, &headers, PostRequest::Publish).await
+    asked.no_body()?;
+    command(&app, &caller.user, &asked.id, &asked.headers, PostRequest::Publish).await
 }
 
 /// `POST /v1/posts/{id}/cancel`
-pub async fn cancel<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    command(&app, &caller.user, &id, &headers, PostRequest::Cancel).await
+pub async fn cancel<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    asked.no_body()?;
+    command(&app, &caller.user, &asked.id, &asked.headers, PostRequest::Cancel).await
 }
 
 /// `POST /v1/posts/{id}/retry`
-pub async fn retry<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    command(&app, &caller.user, &id, &headers, PostRequest::Retry).await
+pub async fn retry<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    asked.no_body()?;
+    command(&app, &caller.user, &asked.id, &asked.headers, PostRequest::Retry).await
 }
 
 /// `POST /v1/posts/{id}/resolve`
 pub async fn resolve<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let wanted = resolution(body::object(&headers, &bytes)?)?;
-    let before = find_as(&app, &caller.user, &id, &headers).await?;
+    let wanted = resolution(asked.object()?)?;
+    let before = find_as(&app, &caller.user, &asked.id, &asked.headers).await?;
     let plan = before.plan;
     let request = match wanted {
         Resolution::RollBack => PostRequest::RollBack,
@@ -72,18 +55,14 @@ pub async fn resolve<O: Objects, R: Rows>(
             verdict: verdict(outcome, plan.platform)?,
         },
     };
-    let request = guarded(request, &headers, before.version)?;
+    let request = guarded(request, &asked.headers, before.version)?;
     let snapshot = ask(&app, &caller.user, &plan.post_id, request).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `GET /v1/posts/{id}/events`
-pub async fn events<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
+pub async fn events<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let id = PostId::parse(&asked.id).ok_or_else(Problem::no_post)?;
     let (events, boot_id) = match app.objects.post(&id, PostRequest::Events).await {
         Ok(PostReply::Events {
             user_id,

@@ -1,10 +1,11 @@
 //! `GET /docs`: the description of the API as a page for people. It is made of `openapi.json` alone, in one document that
 //! loads nothing else and runs no script.
 
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, openapi};
 use crate::ports::objects::Objects;
-use axum::extract::State;
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -53,7 +54,7 @@ const INTRODUCTION: [(&str, &str); 6] = [
 ];
 
 /// `GET /docs`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>) -> Response {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, _: Asked<Body>) -> Response {
     let document = openapi::document(&app.settings.version);
     let mut response = Page { document: &document }.html().into_response();
     let headers = response.headers_mut();

@@ -1,8 +1,8 @@
 //! `ETag` and `If-Match` (RFC 9110, sections 8.8.3 and 13.1.1): whoever changes something says which version they saw, and
 //! what was changed meanwhile is not overwritten.
 
+use crate::api::body::Json;
 use crate::api::problem::{Problem, ProblemKind};
-use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;

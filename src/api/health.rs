@@ -1,24 +1,21 @@
 //! Whether the worker can do its work.
 
+use crate::api::body::Json;
 use crate::api::problem::Problem;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, auth};
 use crate::ports::objects::Objects;
-use axum::Json;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::body::Body;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 /// `GET /healthz`: open and without the database, unless `deep=1` asks for it, which needs the token.
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    Query(query): Query<Vec<(String, String)>>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Result<Response, Problem> {
     let settings = &app.settings;
     let mut deep = false;
-    for (_, value) in query.iter().filter(|(name, _)| name == "deep") {
+    for (_, value) in asked.query().iter().filter(|(name, _)| name == "deep") {
         deep = matches!(value.as_str(), "1" | "true");
         if !deep {
             return Err(Problem::field(
@@ -31,7 +28,7 @@ pub async fn show<O: Objects, R: Rows>(
     let mut status = if ready { "ok" } else { "not_configured" };
     let mut body = json!({ "version": settings.version, "missing": settings.missing });
     if deep {
-        auth::identify(&app, &headers).await?;
+        auth::identify(&app, &asked.headers).await?;
         // Without configuration there is no database to ask.
         let answers = ready && app.rows.ping().await.is_ok();
         body["database"] = json!(if answers { "ok" } else { "unavailable" });

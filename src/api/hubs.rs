@@ -1,10 +1,11 @@
 //! Hubs and who belongs to them. Row-level security decides what is seen and changed; this says why something was not.
 
 use crate::api::auth::Caller;
-use crate::api::body;
+use crate::api::body::Json;
 use crate::api::listing;
 use crate::api::planned::text_of;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::scopes::Scope;
 use crate::api::{App, Shared, audit};
@@ -15,10 +16,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::Objects;
 use crate::store::joining::{HubRow, NewHub, NewInvite};
 use crate::store::teams::{Invite, Member, Role};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -55,7 +53,7 @@ fn json_of(hub: &HubRow, user: &UserId) -> Value {
 }
 
 /// `GET /v1/hubs`
-pub async fn list<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, _: Asked) -> Result<Response, Problem> {
     let hubs = app.rows.store()?.hub_list(&caller.user).await?;
     let items = hubs.iter().map(|hub| json_of(hub, &caller.user)).collect();
     Ok(listing::answer(items, None))
@@ -63,13 +61,8 @@ pub async fn list<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller)
 
 /// `POST /v1/hubs`: the caller is its first admin. The id follows from who asks and the slug, so asking twice makes one hub,
 /// and nobody makes themselves the admin of a hub whose id they know.
-pub async fn create<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn create<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let mut fields = asked.object()?;
     let slug = fields.text("slug");
     match &slug {
         Some(slug) if !hub::is_slug(slug) => fields.refuse("slug", format!("`slug` is no slug: {SLUG_EXPECTED}")),
@@ -151,11 +144,11 @@ fn no_admin() -> Problem {
 
 /// `GET /v1/hubs/{id}/members`
 pub async fn member_list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let members = members(&app, &caller, &HubId(id)).await?;
+    let members = members(&app, &caller, &HubId(asked.id)).await?;
     Ok(listing::answer(members.iter().map(json_of_member).collect(), None))
 }
 
@@ -181,14 +174,12 @@ fn last_admin() -> Problem {
 
 /// `PATCH /v1/hubs/{id}/members/{user}`
 pub async fn member_amend<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path((id, user)): Path<(String, String)>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let (hub, user) = (HubId(id), UserId(user));
-    let mut fields = body::object(&headers, &bytes)?;
+    let mut fields = asked.object()?;
+    let (hub, user) = (HubId(asked.id), UserId(asked.within));
     let role = fields.text("role");
     let parsed = role.as_deref().and_then(Role::parse);
     if parsed.is_none() && !fields.names("role") {
@@ -215,14 +206,12 @@ pub async fn member_amend<O: Objects, R: Rows>(
 /// `DELETE /v1/hubs/{id}/members/{user}`: an admin sends somebody away, or somebody leaves. Their tokens end in the same
 /// moment, unless they belong to another hub here.
 pub async fn member_end<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path((id, user)): Path<(String, String)>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    let (hub, user, now) = (HubId(id), UserId(user), app.clock.now());
+    asked.no_body()?;
+    let (hub, user, now) = (HubId(asked.id), UserId(asked.within), app.clock.now());
     if user != caller.user {
         caller.needs(Scope::Admin)?;
     }
@@ -262,11 +251,11 @@ fn json_of_invite(invite: &Invite, now: Timestamp) -> Value {
 
 /// `GET /v1/hubs/{id}/invites`
 pub async fn invite_list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let hub = HubId(id);
+    let hub = HubId(asked.id);
     admin(&app, &caller, &hub).await?;
     let invites = app.rows.store()?.invite_list(&caller.user, &hub).await?;
     let now = app.clock.now();
@@ -276,14 +265,12 @@ pub async fn invite_list<O: Objects, R: Rows>(
 
 /// `POST /v1/hubs/{id}/invites`: the code is in this answer only.
 pub async fn invite_create<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let (hub, now) = (HubId(id), app.clock.now());
-    let mut fields = body::object(&headers, &bytes)?;
+    let mut fields = asked.object()?;
+    let (hub, now) = (HubId(asked.id), app.clock.now());
     let user = fields.text("user");
     if user
         .as_ref()
@@ -338,16 +325,14 @@ pub async fn invite_create<O: Objects, R: Rows>(
 
 /// `DELETE /v1/hubs/{id}/invites/{invite}`
 pub async fn invite_withdraw<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path((id, invite)): Path<(String, String)>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    let hub = HubId(id);
+    asked.no_body()?;
+    let hub = HubId(asked.id);
     admin(&app, &caller, &hub).await?;
-    let invite = PostId::parse(&invite).map(|id| id.0).unwrap_or_default();
+    let invite = PostId::parse(&asked.within).map(|id| id.0).unwrap_or_default();
     if !app.rows.store()?.invite_withdraw(&caller.user, &hub, &invite).await? {
         return Err(Problem::new(
             ProblemKind::NotFound,

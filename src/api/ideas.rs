@@ -1,10 +1,12 @@
 //! Ideas: noting, listing, changing, rating them.
 
 use crate::api::auth::Caller;
-use crate::api::body::{self, Fields};
+use crate::api::body::Fields;
+use crate::api::body::Json;
 use crate::api::listing::{self, Listing};
 use crate::api::planned::{hub, label, not_a_member, platform, text_of};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, etag};
 use crate::domain::id::{HubId, IdeaId, UserId};
@@ -13,10 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::objects::Objects;
 use crate::store::Changed;
 use crate::store::ideas::{Idea, IdeaFilter, IdeaMove, NewIdea};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -111,13 +110,8 @@ fn instant(fields: &mut Fields, name: &'static str) -> Option<Timestamp> {
 }
 
 /// `POST /v1/ideas`
-pub async fn create<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn create<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let mut fields = asked.object()?;
     let now = app.clock.now();
     let jotted = text_of(&mut fields, "text", TITLE_MAX + NOTES_MAX).map(|text| Jotted::read(&text));
     let jotted_too = jotted.is_some();
@@ -191,12 +185,8 @@ fn source(fields: &mut Fields) -> Option<String> {
 }
 
 /// `GET /v1/ideas`
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing = Listing::read(query, &["status", "hub_id", "q", "stale"])?;
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing = Listing::read(asked.query(), &["status", "hub_id", "q", "stale"])?;
     let mut statuses = Vec::new();
     for name in listing.filter("status").into_iter().flat_map(|names| names.split(',')) {
         let known = IdeaStatus::ALL.map(|status| format!("`{status}`")).join(", ");
@@ -221,26 +211,16 @@ pub async fn list<O: Objects, R: Rows>(
 }
 
 /// `GET /v1/ideas/{id}`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let idea = app.rows.store()?.idea_get(&caller.user, &id_of(&id)?).await?;
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let idea = app.rows.store()?.idea_get(&caller.user, &id_of(&asked.id)?).await?;
     Ok(tagged(&idea.ok_or_else(no_idea)?))
 }
 
 /// `PATCH /v1/ideas/{id}`
-pub async fn amend<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let (id, now) = (id_of(&id)?, app.clock.now());
-    let mut fields = body::object(&headers, &bytes)?;
-    let (wanted, version) = (etag::wanted(&headers)?, fields.text("version"));
+pub async fn amend<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let (id, now) = (id_of(&asked.id)?, app.clock.now());
+    let mut fields = asked.object()?;
+    let (wanted, version) = (etag::wanted(&asked.headers)?, fields.text("version"));
     let mut patch = Map::new();
     if fields.peek("title").is_some() {
         let title = text_of(&mut fields, "title", TITLE_MAX);
@@ -296,13 +276,8 @@ pub async fn amend<O: Objects, R: Rows>(
 }
 
 /// `DELETE /v1/ideas/{id}`
-pub async fn remove<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let (id, wanted) = (id_of(&id)?, etag::wanted(&headers)?);
+pub async fn remove<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let (id, wanted) = (id_of(&asked.id)?, etag::wanted(&asked.headers)?);
     let store = app.rows.store()?;
     match store.idea_delete(&caller.user, &id, wanted.as_deref()).await? {
         Changed::Done(()) => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -312,15 +287,9 @@ pub async fn remove<O: Objects, R: Rows>(
 }
 
 /// `POST /v1/ideas/{id}/move`
-pub async fn step<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let id = id_of(&id)?;
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn step<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let id = id_of(&asked.id)?;
+    let mut fields = asked.object()?;
     let status = fields.text("status");
     let to = status.as_deref().and_then(IdeaStatus::parse);
     if to.is_none() && fields.is_sound() {
@@ -337,22 +306,16 @@ pub async fn step<O: Objects, R: Rows>(
     };
     let step = IdeaMove {
         kill_reason: reason.filter(|_| to == IdeaStatus::Killed),
-        version: etag::wanted(&headers)?,
+        version: etag::wanted(&asked.headers)?,
         ..IdeaMove::to(to)
     };
     moved(&app, &caller.user, &id, &step).await
 }
 
 /// `POST /v1/ideas/{id}/rate`
-pub async fn rate<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let id = id_of(&id)?;
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn rate<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let id = id_of(&asked.id)?;
+    let mut fields = asked.object()?;
     let rating = match fields.text("rating").as_deref() {
         Some("love") => Some(Rating::Love),
         Some("maybe") => Some(Rating::Maybe),
@@ -371,7 +334,7 @@ pub async fn rate<O: Objects, R: Rows>(
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     };
     let step = IdeaMove {
-        version: etag::wanted(&headers)?,
+        version: etag::wanted(&asked.headers)?,
         ..IdeaMove::rated(rating, reason)
     };
     moved(&app, &caller.user, &id, &step).await

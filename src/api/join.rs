@@ -1,20 +1,21 @@
 //! Joining a hub. Open: whoever joins has no token yet, and the invite's code is what lets them in. It is good for one person;
 //! what they get is a token of their own, and nothing that opens a database or a sealed value.
 
+use crate::api::body::Json;
 use crate::api::page::{Page, Tone};
 use crate::api::planned::text_of;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::scopes::Scope;
-use crate::api::{App, Shared, auth, body};
+use crate::api::{App, Shared, auth, body, body_bytes};
 use crate::domain::hub::{self, USER_EXPECTED};
 use crate::domain::id::{ApiTokenId, UserId};
+use crate::domain::limits;
 use crate::domain::secret::Secret;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects};
 use crate::store::joining::{FirstToken, HubRow, Joined, Joining};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -29,7 +30,7 @@ const NAME_MAX: usize = 100;
 const EMAIL_MAX: usize = 254;
 
 /// `GET /join`: what a browser shows of an invite. The code is behind `#` and does not reach this.
-pub async fn page() -> Page {
+pub async fn page<O, R>(_: Shared<O, R>, _: Asked<Body>) -> Page {
     let [title, text, next] = [
         "You were invited",
         "This address is an invite to a hub of psn. It is good for one person, and a browser cannot take it.",
@@ -111,21 +112,18 @@ fn read<O, R>(app: &App<O, R>, headers: &HeaderMap, bytes: &Bytes, is_known: boo
 /// `POST /v1/join`: makes whoever holds an invite a member, with a token of their own, which is shown in this answer only. Whoever
 /// gives the token that they made themselves may ask again when the answer was lost. Whoever shows a token they have joins
 /// with that.
-pub async fn join<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let caller = match headers.contains_key(header::AUTHORIZATION) {
-        true => Some(auth::identify(&app, &headers).await?),
+pub async fn join<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Result<Response, Problem> {
+    let body = body_bytes(asked.body, limits::BODY_BYTES_MAX).await?;
+    let caller = match asked.headers.contains_key(header::AUTHORIZATION) {
+        true => Some(auth::identify(&app, &asked.headers).await?),
         false => None,
     };
-    let wanted = read(&app, &headers, &bytes, caller.is_some())?;
+    let wanted = read(&app, &asked.headers, &body, caller.is_some())?;
     let now = app.clock.now();
     let (user, first) = match &caller {
         Some(caller) => (caller.user.clone(), None),
         None => {
-            attempt(&app, &headers).await?;
+            attempt(&app, &asked.headers).await?;
             let token = wanted.token.unwrap_or_else(|| {
                 let mut random = [0; 32];
                 app.entropy.fill(&mut random);

@@ -1,8 +1,8 @@
 //! What all lists have in common: `limit`, `cursor`, filters, and an answer of `items` with a `next_cursor`.
 
+use crate::api::body::Json;
 use crate::api::problem::Problem;
 use crate::store::cursor::Cursor;
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -2,8 +2,10 @@
 
 use crate::api::Shared;
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::listing::{self, Listing, short};
 use crate::api::problem::Problem;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::domain::id::{AccountId, PostId};
 use crate::domain::limits::LEARN_FROM_MS;
@@ -13,8 +15,6 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::Objects;
 use crate::store::learning::{Followed, HourScore, KindScore, PlatformTotal};
 use crate::store::metrics::{CountsFilter, PostCounts};
-use axum::Json;
-use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -63,12 +63,8 @@ fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// `GET /v1/metrics`
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing = Listing::read(query, &FILTERS)?;
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing = Listing::read(asked.query(), &FILTERS)?;
     let (filter, user) = (filter(&listing, app.clock.now())?, &caller.user);
     let store = app.rows.store()?;
     let page = store
@@ -82,12 +78,12 @@ pub async fn list<O: Objects, R: Rows>(
 
 /// `GET /v1/metrics/summary`
 pub async fn summary<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let now = app.clock.now();
-    let mut filter = filter(&Listing::read_with(query, &FILTERS, None)?, now)?;
+    let mut filter = filter(&Listing::read_with(asked.query(), &FILTERS, None)?, now)?;
     let since = *filter.since.get_or_insert(now - LEARN_FROM_MS);
     let store = app.rows.store()?;
     let summary = store.metrics_summary(&caller.user, &filter, now).await?;
@@ -105,11 +101,11 @@ pub async fn summary<O: Objects, R: Rows>(
 
 /// `GET /v1/posts/{id}/metrics`
 pub async fn of_post<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
+    let id = PostId::parse(&asked.id).ok_or_else(Problem::no_post)?;
     let (latest, curve) = app.rows.store()?.metrics_of(&caller.user, &id).await?;
     if latest.is_none() && curve.is_empty() {
         // A post that was not read yet has no numbers; one that is not there is not found.

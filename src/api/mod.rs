@@ -17,6 +17,8 @@ pub mod problem;
 pub mod rate;
 pub mod request;
 pub mod review;
+#[macro_use]
+mod route;
 pub mod rows;
 pub mod scopes;
 pub mod store_accounts;
@@ -189,7 +191,7 @@ pub trait Accounts: Send + Sync {
 }
 
 /// What handlers get.
-type Shared<O, R> = State<Arc<App<O, R>>>;
+type Shared<O, R> = Arc<App<O, R>>;
 
 /// The API for requests from outside: whoever shows a token becomes a [`Caller`](auth::Caller), and [`routes`] answers them.
 pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> Router {
@@ -201,55 +203,55 @@ pub fn router<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
 /// idempotency key count as they do from outside. A request without a caller is refused like one without a token.
 pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> Router {
     Router::new()
-        .route("/healthz", get(health::show::<O, R>))
-        .route("/openapi.json", get(openapi::show::<O, R>))
-        .route("/docs", get(docs::show::<O, R>))
-        .route("/v1/posts", get(posts::list::<O, R>).post(posts::create::<O, R>))
+        .route("/healthz", get(open!(health::show)))
+        .route("/openapi.json", get(open!(openapi::show)))
+        .route("/docs", get(open!(docs::show)))
+        .route("/v1/posts", get(known!(posts::list)).post(known!(posts::create)))
         .route(
             "/v1/posts/{id}",
-            get(posts::show::<O, R>)
-                .patch(posts::amend::<O, R>)
-                .delete(posts::remove::<O, R>),
+            get(known!(posts::show))
+                .patch(known!(posts::amend))
+                .delete(known!(posts::remove)),
         )
-        .route("/v1/posts/{id}/publish", post(commands::publish::<O, R>))
-        .route("/v1/posts/{id}/cancel", post(commands::cancel::<O, R>))
-        .route("/v1/posts/{id}/retry", post(commands::retry::<O, R>))
-        .route("/v1/posts/{id}/submit", post(review::submit::<O, R>))
-        .route("/v1/posts/{id}/approve", post(review::approve::<O, R>))
-        .route("/v1/posts/{id}/reject", post(review::reject::<O, R>))
-        .route("/v1/posts/{id}/resolve", post(commands::resolve::<O, R>))
-        .route("/v1/posts/{id}/events", get(commands::events::<O, R>))
-        .route("/v1/posts/{id}/metrics", get(metrics::of_post::<O, R>))
-        .route("/v1/metrics", get(metrics::list::<O, R>))
-        .route("/v1/metrics/summary", get(metrics::summary::<O, R>))
-        .route("/v1/validate", post(validate::validate::<O, R>))
-        .route("/v1/accounts", get(accounts::list::<O, R>))
+        .route("/v1/posts/{id}/publish", post(known!(commands::publish)))
+        .route("/v1/posts/{id}/cancel", post(known!(commands::cancel)))
+        .route("/v1/posts/{id}/retry", post(known!(commands::retry)))
+        .route("/v1/posts/{id}/submit", post(known!(review::submit)))
+        .route("/v1/posts/{id}/approve", post(known!(review::approve)))
+        .route("/v1/posts/{id}/reject", post(known!(review::reject)))
+        .route("/v1/posts/{id}/resolve", post(known!(commands::resolve)))
+        .route("/v1/posts/{id}/events", get(known!(commands::events)))
+        .route("/v1/posts/{id}/metrics", get(known!(metrics::of_post)))
+        .route("/v1/metrics", get(known!(metrics::list)))
+        .route("/v1/metrics/summary", get(known!(metrics::summary)))
+        .route("/v1/validate", post(known!(validate::validate)))
+        .route("/v1/accounts", get(known!(accounts::list)))
         .route(
             "/v1/accounts/{id}",
-            get(accounts::show::<O, R>).delete(accounts::disconnect::<O, R>),
+            get(known!(accounts::show)).delete(known!(accounts::disconnect)),
         )
-        .route("/v1/accounts/{id}/test", post(trial::run::<O, R>))
-        .route("/v1/accounts/{id}/refresh", post(accounts::refresh::<O, R>))
-        .route("/v1/accounts/{id}/wake", post(accounts::wake::<O, R>))
-        .route("/v1/accounts/{id}/reseal", post(accounts::reseal::<O, R>))
-        .route("/v1/media", get(media::list::<O, R>).post(media::add::<O, R>))
-        .route("/v1/media/{id}", get(media::show::<O, R>).delete(media::remove::<O, R>))
-        .route("/v1/media/{id}/chunks/{number}", put(media::upload::chunk::<O, R>))
-        .route("/v1/media/{id}/complete", post(media::upload::complete::<O, R>))
+        .route("/v1/accounts/{id}/test", post(known!(trial::run)))
+        .route("/v1/accounts/{id}/refresh", post(known!(accounts::refresh)))
+        .route("/v1/accounts/{id}/wake", post(known!(accounts::wake)))
+        .route("/v1/accounts/{id}/reseal", post(known!(accounts::reseal)))
+        .route("/v1/media", get(known!(media::list)).post(known!(media::add)))
+        .route("/v1/media/{id}", get(known!(media::show)).delete(known!(media::remove)))
+        .route("/v1/media/{id}/chunks/{number}", put(known!(media::upload::chunk)))
+        .route("/v1/media/{id}/complete", post(known!(media::upload::complete)))
         .route(
             "/v1/settings",
-            get(settings::show::<O, R>).patch(settings::amend::<O, R>),
+            get(known!(settings::show)).patch(known!(settings::amend)),
         )
-        .route("/v1/keys", get(keys::show::<O, R>))
-        .route("/v1/oauth/pending", post(oauth::pending::<O, R>))
-        .route("/v1/oauth/result", post(oauth::result::<O, R>))
-        .route("/oauth/callback", get(oauth::callback::<O, R>))
-        .route("/media/{id}", get(served::show::<O, R>))
-        .route("/v1/pause", get(pause::show::<O, R>).post(pause::begin::<O, R>))
-        .route("/v1/resume", post(pause::end::<O, R>))
-        .route("/v1/tasks", get(tasks::list::<O, R>))
-        .route("/v1/tasks/{name}/run", post(tasks::run::<O, R>))
-        .route("/mcp", post(mcp::serve::<O, R>))
+        .route("/v1/keys", get(known!(keys::show)))
+        .route("/v1/oauth/pending", post(known!(oauth::pending)))
+        .route("/v1/oauth/result", post(known!(oauth::result)))
+        .route("/oauth/callback", get(open!(oauth::callback)))
+        .route("/media/{id}", get(open!(served::show)))
+        .route("/v1/pause", get(known!(pause::show)).post(known!(pause::begin)))
+        .route("/v1/resume", post(known!(pause::end)))
+        .route("/v1/tasks", get(known!(tasks::list)))
+        .route("/v1/tasks/{name}/run", post(known!(tasks::run)))
+        .route("/mcp", post(known!(mcp::serve)))
         .merge(planning())
         .merge(people())
         .merge(assistants())
@@ -262,71 +264,71 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
 /// The routes of what comes before a post.
 fn planning<O: Objects + 'static, R: Rows + 'static>() -> Router<Arc<App<O, R>>> {
     Router::new()
-        .route("/v1/ideas", get(ideas::list::<O, R>).post(ideas::create::<O, R>))
+        .route("/v1/ideas", get(known!(ideas::list)).post(known!(ideas::create)))
         .route(
             "/v1/ideas/{id}",
-            get(ideas::show::<O, R>)
-                .patch(ideas::amend::<O, R>)
-                .delete(ideas::remove::<O, R>),
+            get(known!(ideas::show))
+                .patch(known!(ideas::amend))
+                .delete(known!(ideas::remove)),
         )
-        .route("/v1/ideas/{id}/move", post(ideas::step::<O, R>))
-        .route("/v1/ideas/{id}/rate", post(ideas::rate::<O, R>))
-        .route("/v1/series", get(series::list::<O, R>).post(series::create::<O, R>))
+        .route("/v1/ideas/{id}/move", post(known!(ideas::step)))
+        .route("/v1/ideas/{id}/rate", post(known!(ideas::rate)))
+        .route("/v1/series", get(known!(series::list)).post(known!(series::create)))
         .route(
             "/v1/series/{id}",
-            get(series::show::<O, R>).patch(series::amend::<O, R>),
+            get(known!(series::show)).patch(known!(series::amend)),
         )
-        .route("/v1/plans/{week}", get(plans::show::<O, R>).put(plans::save::<O, R>))
-        .route("/v1/calendar", get(calendar::show::<O, R>))
+        .route("/v1/plans/{week}", get(known!(plans::show)).put(known!(plans::save)))
+        .route("/v1/calendar", get(known!(calendar::show)))
         .route(
             "/v1/calendar/slots/{id}",
-            put(calendar::take::<O, R>).delete(calendar::give_back::<O, R>),
+            put(known!(calendar::take)).delete(known!(calendar::give_back)),
         )
 }
 
 /// The routes of who belongs where, what their tokens may do, and how they are told things.
 fn people<O: Objects + 'static, R: Rows + 'static>() -> Router<Arc<App<O, R>>> {
     Router::new()
-        .route("/v1/hubs", get(hubs::list::<O, R>).post(hubs::create::<O, R>))
-        .route("/v1/hubs/{id}/members", get(hubs::member_list::<O, R>))
+        .route("/v1/hubs", get(known!(hubs::list)).post(known!(hubs::create)))
+        .route("/v1/hubs/{id}/members", get(known!(hubs::member_list)))
         .route(
             "/v1/hubs/{id}/members/{user}",
-            patch(hubs::member_amend::<O, R>).delete(hubs::member_end::<O, R>),
+            patch(known!(hubs::member_amend)).delete(known!(hubs::member_end)),
         )
         .route(
             "/v1/hubs/{id}/invites",
-            get(hubs::invite_list::<O, R>).post(hubs::invite_create::<O, R>),
+            get(known!(hubs::invite_list)).post(known!(hubs::invite_create)),
         )
-        .route("/v1/hubs/{id}/invites/{invite}", delete(hubs::invite_withdraw::<O, R>))
-        .route("/v1/takeover", get(takeover::show::<O, R>).post(takeover::step::<O, R>))
-        .route("/v1/join", post(join::join::<O, R>))
-        .route("/join", get(join::page))
-        .route("/v1/tokens", get(tokens::list::<O, R>).post(tokens::create::<O, R>))
+        .route("/v1/hubs/{id}/invites/{invite}", delete(known!(hubs::invite_withdraw)))
+        .route("/v1/takeover", get(known!(takeover::show)).post(known!(takeover::step)))
+        .route("/v1/join", post(open!(join::join)))
+        .route("/join", get(open!(join::page)))
+        .route("/v1/tokens", get(known!(tokens::list)).post(known!(tokens::create)))
         .route(
             "/v1/tokens/{id}",
-            get(tokens::show::<O, R>).delete(tokens::revoke::<O, R>),
+            get(known!(tokens::show)).delete(known!(tokens::revoke)),
         )
-        .route("/v1/audit", get(audit::list::<O, R>))
+        .route("/v1/audit", get(known!(audit::list)))
         .route(
             "/v1/notifications",
-            get(notifications::show::<O, R>).patch(notifications::amend::<O, R>),
+            get(known!(notifications::show)).patch(known!(notifications::amend)),
         )
         .route(
             "/v1/notifications/destinations",
-            post(notifications::destinations::create::<O, R>),
+            post(known!(notifications::destinations::create)),
         )
         .route(
             "/v1/notifications/destinations/{id}",
-            patch(notifications::destinations::amend::<O, R>).delete(notifications::destinations::remove::<O, R>),
+            patch(known!(notifications::destinations::amend)).delete(known!(notifications::destinations::remove)),
         )
-        .route("/v1/notifications/test", post(notifications::trial::run::<O, R>))
+        .route("/v1/notifications/test", post(known!(notifications::trial::run)))
         .route(
             "/v1/notifications/undelivered/{id}/retry",
-            post(notifications::retry::<O, R>),
+            post(known!(notifications::retry)),
         )
-        .route("/approve/{id}", get(approve::show::<O, R>).post(approve::act::<O, R>))
-        .route("/hooks/waha", post(hooks::waha::<O, R>))
-        .route("/hooks/twilio", post(hooks::twilio::<O, R>))
+        .route("/approve/{id}", get(open!(approve::show)).post(open!(approve::act)))
+        .route("/hooks/waha", post(open!(hooks::waha)))
+        .route("/hooks/twilio", post(open!(hooks::twilio)))
 }
 
 /// The routes on which assistants are let in.
@@ -334,31 +336,31 @@ fn assistants<O: Objects + 'static, R: Rows + 'static>() -> Router<Arc<App<O, R>
     Router::new()
         .route(
             "/.well-known/oauth-protected-resource",
-            get(grant::metadata::of_resource::<O, R>).options(grant::metadata::preflight),
+            get(open!(grant::metadata::of_resource)).options(open!(grant::metadata::preflight)),
         )
         .route(
             "/.well-known/oauth-protected-resource/mcp",
-            get(grant::metadata::of_resource::<O, R>).options(grant::metadata::preflight),
+            get(open!(grant::metadata::of_resource)).options(open!(grant::metadata::preflight)),
         )
         .route(
             "/.well-known/oauth-authorization-server",
-            get(grant::metadata::of_server::<O, R>).options(grant::metadata::preflight),
+            get(open!(grant::metadata::of_server)).options(open!(grant::metadata::preflight)),
         )
         .route(
             "/oauth/authorize",
-            get(grant::consent::show::<O, R>).post(grant::consent::decide::<O, R>),
+            get(open!(grant::consent::show)).post(open!(grant::consent::decide)),
         )
         .route(
             "/oauth/token",
-            post(grant::token::exchange::<O, R>).options(grant::metadata::preflight),
+            post(open!(grant::token::exchange)).options(open!(grant::metadata::preflight)),
         )
         .route(
             "/oauth/register",
-            post(grant::register::register::<O, R>).options(grant::metadata::preflight),
+            post(open!(grant::register::register)).options(open!(grant::metadata::preflight)),
         )
         .route(
             "/oauth/revoke",
-            post(grant::revoke::revoke::<O, R>).options(grant::metadata::preflight),
+            post(open!(grant::revoke::revoke)).options(open!(grant::metadata::preflight)),
         )
 }
 
@@ -375,7 +377,7 @@ fn is_open(path: &str) -> bool {
 
 /// Finds out who asks. Assistants are told how to be let in, and no page of another site gets so far.
 async fn guard<O: Objects + 'static, R: Rows + 'static>(
-    State(app): Shared<O, R>,
+    State(app): State<Shared<O, R>>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -405,7 +407,7 @@ async fn guard<O: Objects + 'static, R: Rows + 'static>(
 
 /// What every request passes: scope, configuration, size, idempotency; and every error leaves as a problem document.
 async fn admitted<O: Objects + 'static, R: Rows + 'static>(
-    State(app): Shared<O, R>,
+    State(app): State<Shared<O, R>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -417,11 +419,6 @@ async fn admitted<O: Objects + 'static, R: Rows + 'static>(
 }
 
 async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Next) -> Result<Response, Problem> {
-    if request.uri().path() == join::PATH {
-        let (parts, body) = request.into_parts();
-        let body = body_bytes(body, limits::BODY_BYTES_MAX).await?;
-        return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
-    }
     if is_open(request.uri().path()) {
         return Ok(next.run(request).await);
     }

@@ -2,16 +2,17 @@
 //! taken here without a token, and kept only for a state that somebody with the token announced before.
 
 use crate::api::Shared;
-use crate::api::body::{self, Fields};
+use crate::api::auth::Caller;
+use crate::api::body::Fields;
+use crate::api::body::Json;
 use crate::api::page::{Page, Tone};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::platforms::oauth::redirect::{self, Consented};
 use crate::ports::objects::{ConsentAnswer, IndexReply, IndexRequest, Objects};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -21,9 +22,9 @@ pub const CALLBACK_PATH: &str = "/oauth/callback";
 pub const RESULT_PATH: &str = "/v1/oauth/result";
 
 /// `GET /oauth/callback`
-pub async fn callback<O: Objects, R: Rows>(State(app): Shared<O, R>, method: Method, uri: Uri) -> Response {
+pub async fn callback<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Response {
     // A GET route answers HEAD too; a program that looks ahead must not use the code up.
-    if method != Method::GET {
+    if asked.method != Method::GET {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let unknown = || {
@@ -35,7 +36,7 @@ pub async fn callback<O: Objects, R: Rows>(State(app): Shared<O, R>, method: Met
             "Go back to the terminal and run psn account connect again.",
         )
     };
-    let Some(redirect) = redirect::read(uri.query().unwrap_or_default()) else {
+    let Some(redirect) = redirect::read(asked.uri.query().unwrap_or_default()) else {
         return page(
             StatusCode::BAD_REQUEST,
             Tone::Bad,
@@ -109,12 +110,8 @@ fn page(status: StatusCode, tone: Tone, title: &str, text: &str, next: &str) -> 
 }
 
 /// `POST /v1/oauth/pending`: the answer with that state will be fetched.
-pub async fn pending<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let state = state(body::object(&headers, &bytes)?)?;
+pub async fn pending<O: Objects, R: Rows>(app: Shared<O, R>, _: Caller, asked: Asked) -> Result<Response, Problem> {
+    let state = state(asked.object()?)?;
     match app.objects.index(IndexRequest::ConsentExpect { state }).await {
         Ok(IndexReply::Done) => Ok(Json(json!({ "status": "waiting" })).into_response()),
         Ok(_) | Err(_) => Err(Problem::object_away()),
@@ -122,12 +119,8 @@ pub async fn pending<O: Objects, R: Rows>(
 }
 
 /// `POST /v1/oauth/result`: the answer, once.
-pub async fn result<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let state = state(body::object(&headers, &bytes)?)?;
+pub async fn result<O: Objects, R: Rows>(app: Shared<O, R>, _: Caller, asked: Asked) -> Result<Response, Problem> {
+    let state = state(asked.object()?)?;
     let answer = match app.objects.index(IndexRequest::ConsentTake { state }).await {
         Ok(IndexReply::ConsentExpected) => json!({ "status": "waiting" }),
         Ok(IndexReply::Consent { answer }) => match answer {

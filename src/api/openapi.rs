@@ -2,11 +2,12 @@
 //! follows from the routes themselves and is added here, so that no route can lack it: the scope it takes, the problems
 //! that every request may meet, `Idempotency-Key`, `If-Match` and `ETag`, names and tags.
 
+use crate::api::body::Json;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, is_open, scopes};
 use crate::ports::objects::Objects;
-use axum::Json;
-use axum::extract::State;
+use axum::body::Body;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -279,7 +280,7 @@ fn name(path: &str, method: &str) -> String {
 }
 
 /// `GET /openapi.json`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>) -> Response {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, _: Asked<Body>) -> Response {
     let mut document = document(&app.settings.version);
     allow_nulls(&mut document);
     ([(header::CACHE_CONTROL, CACHED)], Json(document)).into_response()

@@ -2,8 +2,10 @@
 //! pauses (`tasks/pauses.rs`), without the database: stopping works while that is away.
 
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::body::{self, Fields};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
 use crate::domain::id::AccountId;
@@ -11,9 +13,7 @@ use crate::domain::spacing::{EVERY_MS, EVERY_MS_MAX};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::{IndexReply, IndexRequest, Objects};
 use crate::ports::pauses::{Pause, Pauses, PausesRequest};
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -22,19 +22,14 @@ use serde_json::{Value, json};
 const REASON_LENGTH_MAX: usize = 200;
 
 /// `GET /v1/pause`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, _: Asked) -> Result<Response, Problem> {
     let user_id = caller.user;
     answer(&app, PausesRequest::Show { user_id }).await
 }
 
 /// `POST /v1/pause`: answered once no new publishing call can leave.
-pub async fn begin<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let wanted = read(&headers, &bytes, "reason", |fields| {
+pub async fn begin<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let wanted = read(&asked.headers, &asked.body, "reason", |fields| {
         let reason = fields.text("reason");
         if reason
             .as_ref()
@@ -59,13 +54,8 @@ pub async fn begin<O: Objects, R: Rows>(
 }
 
 /// `POST /v1/resume`: what waited goes on by itself, one post of an account after the other.
-pub async fn end<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let wanted = read(&headers, &bytes, "every_seconds", |fields| {
+pub async fn end<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let wanted = read(&asked.headers, &asked.body, "every_seconds", |fields| {
         let value = fields.value("every_seconds")?;
         let every = value.as_i64().map(|seconds| Millis(seconds.saturating_mul(1_000)));
         let is_fit = |every: &Millis| (0..=EVERY_MS_MAX.0).contains(&every.0);

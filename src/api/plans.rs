@@ -1,9 +1,10 @@
 //! Weekly plans: one for each user and week; saving again replaces it.
 
 use crate::api::auth::Caller;
-use crate::api::body;
+use crate::api::body::Json;
 use crate::api::planned::no_platform;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::settings;
 use crate::api::week::Week;
@@ -13,10 +14,6 @@ use crate::domain::platform::Platform;
 use crate::domain::zone::Zone;
 use crate::ports::objects::Objects;
 use crate::store::plans::{PlanSave, PlanSlot, WeekPlan};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
@@ -78,27 +75,17 @@ async fn week_of<O, R: Rows>(app: &App<O, R>, user: &UserId, text: &str) -> Resu
 }
 
 /// `GET /v1/plans/{week}`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(week): Path<String>,
-) -> Result<Response, Problem> {
-    let (week, zone) = week_of(&app, &caller.user, &week).await?;
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let (week, zone) = week_of(&app, &caller.user, &asked.id).await?;
     let plan = app.rows.store()?.plan_get(&caller.user, week.bounds(&zone).0).await?;
     Ok(answer(&week, &zone, plan.as_ref()))
 }
 
 /// `PUT /v1/plans/{week}`
-pub async fn save<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(week): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn save<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let mut fields = asked.object()?;
     let given = fields.value("slots");
-    let (week, zone) = week_of(&app, &caller.user, &week).await?;
+    let (week, zone) = week_of(&app, &caller.user, &asked.id).await?;
     let mut slots = Vec::new();
     match given {
         Some(Value::Array(given)) if given.len() <= SLOTS_MAX => {
@@ -125,7 +112,7 @@ pub async fn save<O: Objects, R: Rows>(
         week_start,
         week_end,
         slots,
-        expected: etag::wanted(&headers)?,
+        expected: etag::wanted(&asked.headers)?,
         now: app.clock.now(),
     };
     let saved = app.rows.store()?.plan_save(&plan).await?;

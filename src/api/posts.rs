@@ -1,16 +1,18 @@
 //! Making, showing, listing, changing and removing posts.
 
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::content::is_similar;
 use crate::api::listing::{Listing, Place, bad_cursor};
 use crate::api::post_json::{PostJson, has_doubt};
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::request::{self, Amendment, Material, PostRequestBody};
+use crate::api::route::Asked;
 use crate::api::rows::{Cursor, RowFilter, Rows, RowsError};
 use crate::api::scopes::Scope;
 use crate::api::settings::{Settled, settle_time};
 use crate::api::slots::take_next_slot;
-use crate::api::{App, Shared, body, content, etag, idempotency, labels};
+use crate::api::{App, Shared, content, etag, idempotency, labels};
 use crate::domain::content::Content;
 use crate::domain::hash::whole_hash;
 use crate::domain::id::{PostId, UserId};
@@ -22,9 +24,6 @@ use crate::domain::publish::{Edition, Plan};
 use crate::domain::time::Timestamp;
 use crate::platforms::{PlannedPost, Rules};
 use crate::ports::objects::{Objects, PostReply, PostRequest, PostSnapshot};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -55,14 +54,9 @@ struct PostList {
 }
 
 /// `POST /v1/posts`
-pub async fn create<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
+pub async fn create<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let (user, now) = (&caller.user, app.clock.now());
-    let mut fields = body::object(&headers, &bytes)?;
+    let mut fields = asked.object()?;
     let settled = settle_time(&app, &caller.user, &mut fields).await?;
     let (wanted, errors) = request::read(fields, now);
     if !errors.is_empty() {
@@ -71,7 +65,7 @@ pub async fn create<O: Objects, R: Rows>(
     if wanted.scheduled_at.is_some() {
         caller.needs(Scope::Publish)?;
     }
-    let key = idempotency::key(&headers)?;
+    let key = idempotency::key(&asked.headers)?;
     // Every post is planned before the first is made: a text that one platform refuses makes no post at all.
     let media = content::media(&app, &caller.user, &wanted.media).await?;
     let rules = content::rules(&app, user, wanted.account(Platform::X)).await?;
@@ -184,30 +178,20 @@ fn plans<O, R>(
 }
 
 /// `GET /v1/posts/{id}`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let snapshot = find(&app, &caller.user, &id).await?;
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let snapshot = find(&app, &caller.user, &asked.id).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `PATCH /v1/posts/{id}`
-pub async fn amend<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn amend<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let mut fields = asked.object()?;
     let settled = settle_time(&app, &caller.user, &mut fields).await?;
     let (amendment, errors) = request::read_amendment(fields, app.clock.now());
     if !errors.is_empty() {
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
-    let before = find_as(&app, &caller.user, &id, &headers).await?;
+    let before = find_as(&app, &caller.user, &asked.id, &asked.headers).await?;
     if before.view.status != Status::Draft || matches!(amendment.schedule, Some(Some(_))) {
         caller.needs(Scope::Publish)?;
     }
@@ -243,7 +227,7 @@ pub async fn amend<O: Objects, R: Rows>(
         schedule,
         labels: changed,
     };
-    let request = guarded(amend, &headers, before.version)?;
+    let request = guarded(amend, &asked.headers, before.version)?;
     let answer = amended(&app, &caller.user, &id, request, (warnings, scheduled_as)).await;
     if takes_slot && answer.as_ref().is_err_and(Problem::is_refusal) {
         give_slot_back(&app, &before.plan).await;
@@ -334,18 +318,13 @@ pub(super) async fn edition<O, R>(
 }
 
 /// `DELETE /v1/posts/{id}`
-pub async fn remove<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let before = find_as(&app, &caller.user, &id, &headers).await?;
+pub async fn remove<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let before = find_as(&app, &caller.user, &asked.id, &asked.headers).await?;
     if before.view.status != Status::Draft {
         caller.needs(Scope::Publish)?;
     }
     let id = before.plan.post_id;
-    let remove = guarded(PostRequest::Remove, &headers, before.version)?;
+    let remove = guarded(PostRequest::Remove, &asked.headers, before.version)?;
     match app.objects.post(&id, remove).await {
         // The post is gone, by this request or by one beside it.
         Ok(PostReply::Post(_) | PostReply::NotFound) => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -355,11 +334,7 @@ pub async fn remove<O: Objects, R: Rows>(
 }
 
 /// `GET /v1/posts`
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let known = [
         "status",
         "platform",
@@ -368,7 +343,7 @@ pub async fn list<O: Objects, R: Rows>(
         "scheduled_from",
         "scheduled_before",
     ];
-    let listing: Listing<Cursor> = Listing::read(query, &known)?;
+    let listing: Listing<Cursor> = Listing::read(asked.query(), &known)?;
     let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     let rows = app
         .rows

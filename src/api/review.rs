@@ -5,6 +5,7 @@ use crate::api::body::{self, Fields};
 use crate::api::posts::{answer, ask, changed, edition, find_as, guarded, show_unasked};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request::{Amendment, content};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, etag};
 use crate::domain::content::Content;
@@ -12,7 +13,6 @@ use crate::domain::id::{PostId, UserId};
 use crate::domain::publish::ReviewVerdict;
 use crate::ports::objects::{Objects, PostRequest, PostSnapshot};
 use axum::body::Bytes;
-use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
@@ -20,45 +20,31 @@ use axum::response::Response;
 pub(super) const COMMENT_CHARS_MAX: usize = 2_000;
 
 /// `POST /v1/posts/{id}/submit`
-pub async fn submit<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    let before = find_as(&app, &caller.user, &id, &headers).await?;
+pub async fn submit<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    asked.no_body()?;
+    let before = find_as(&app, &caller.user, &asked.id, &asked.headers).await?;
     let user = caller.user.clone();
-    let submit = guarded(PostRequest::Submit { user }, &headers, before.version)?;
+    let submit = guarded(PostRequest::Submit { user }, &asked.headers, before.version)?;
     let snapshot = ask(&app, &caller.user, &before.plan.post_id, submit).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `POST /v1/posts/{id}/approve`
 pub async fn approve<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let review = Review::read(ReviewVerdict::Approved, &headers, &bytes)?;
-    let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
+    let review = Review::read(ReviewVerdict::Approved, &asked.headers, &asked.body)?;
+    let id = PostId::parse(&asked.id).ok_or_else(Problem::no_post)?;
     let snapshot = decide(&app, &id, &caller.user, review).await?;
     answer(&app, &snapshot, Vec::new()).await
 }
 
 /// `POST /v1/posts/{id}/reject`
-pub async fn reject<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let review = Review::read(ReviewVerdict::Rejected, &headers, &bytes)?;
-    let id = PostId::parse(&id).ok_or_else(Problem::no_post)?;
+pub async fn reject<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let review = Review::read(ReviewVerdict::Rejected, &asked.headers, &asked.body)?;
+    let id = PostId::parse(&asked.id).ok_or_else(Problem::no_post)?;
     let snapshot = decide(&app, &id, &caller.user, review).await?;
     answer(&app, &snapshot, Vec::new()).await
 }

@@ -1,10 +1,12 @@
 //! Series: what appears again and again, when the next is due, and what it is called.
 
 use crate::api::auth::Caller;
-use crate::api::body::{self, Fields};
+use crate::api::body::Fields;
+use crate::api::body::Json;
 use crate::api::listing::{self, Listing};
 use crate::api::planned::{hub, label, not_a_member, platform, text_of};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, etag};
 use crate::domain::id::{HubId, SeriesId};
@@ -13,10 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::objects::Objects;
 use crate::store::Changed;
 use crate::store::series::{NewSeries, Series};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -148,13 +147,8 @@ fn template(fields: &mut Fields) -> Option<Map<String, Value>> {
 }
 
 /// `POST /v1/series`
-pub async fn create<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn create<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let mut fields = asked.object()?;
     let name = text_of(&mut fields, "name", NAME_MAX);
     if name.is_none() && !fields.names("name") {
         fields.refuse("name", "`name` is missing: give what the series is called");
@@ -198,12 +192,8 @@ pub async fn create<O: Objects, R: Rows>(
 }
 
 /// `GET /v1/series`
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing = Listing::read(query, &["status", "hub_id", "due"])?;
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing = Listing::read(asked.query(), &["status", "hub_id", "due"])?;
     let status = listing.filter("status");
     if status.is_some_and(|status| !STATUSES.contains(&status)) {
         return Err(Problem::field("status", no_status()));
@@ -231,30 +221,20 @@ fn no_status() -> String {
 }
 
 /// `GET /v1/series/{id}`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let series = app.rows.store()?.series_get(&caller.user, &id_of(&id)?).await?;
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let series = app.rows.store()?.series_get(&caller.user, &id_of(&asked.id)?).await?;
     let series = series.ok_or_else(no_series)?;
     Ok(etag::tagged(json_of(&series, app.clock.now()), &series.version))
 }
 
 /// `PATCH /v1/series/{id}`
-pub async fn amend<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let (id, now, user) = (id_of(&id)?, app.clock.now(), &caller.user);
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn amend<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let (id, now, user) = (id_of(&asked.id)?, app.clock.now(), &caller.user);
+    let mut fields = asked.object()?;
     let store = app.rows.store()?;
     // What is left out of a rhythm stays, so the whole of it has to make sense.
     let before = store.series_get(user, &id).await?.ok_or_else(no_series)?;
-    let wanted = etag::wanted(&headers)?;
+    let wanted = etag::wanted(&asked.headers)?;
     let version = wanted.clone().or_else(|| fields.text("version"));
     let version = version.unwrap_or_else(|| before.version.clone());
     let mut patch = Map::new();

@@ -2,13 +2,14 @@
 //! signed and that has not ended; whatever is wrong with one is answered in the same words.
 
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
 use crate::domain::media::{MediaId, Medium};
 use crate::ports::media::{MediaError, MediumRange};
 use crate::ports::objects::Objects;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 /// What the paths of media begin with.
@@ -20,14 +21,8 @@ pub const PREFIX: &str = "/media/";
 pub struct Streamed(pub MediumRange);
 
 /// `GET /media/{id}?until=…&sig=…`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    Path(id): Path<String>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let id = MediaId::parse(&id).filter(|id| is_signed(&app, id, uri.query().unwrap_or_default()));
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Result<Response, Problem> {
+    let id = MediaId::parse(&asked.id).filter(|id| is_signed(&app, id, asked.uri.query().unwrap_or_default()));
     let id = id.ok_or_else(gone)?;
     let medium = match app.media.find(&id).await {
         Ok(found) => found.ok_or_else(gone)?,
@@ -36,9 +31,9 @@ pub async fn show<O: Objects, R: Rows>(
     };
     // A range counts for GET alone (RFC 9110, section 14.2), and only while the medium is the one it was meant for.
     let tag = format!("\"{id}\"");
-    let is_meant = headers.get(header::IF_RANGE).is_none_or(|wanted| *wanted == *tag);
-    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let range = range.filter(|_| method == Method::GET && is_meant);
+    let is_meant = asked.headers.get(header::IF_RANGE).is_none_or(|wanted| *wanted == *tag);
+    let range = asked.headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let range = range.filter(|_| asked.method == Method::GET && is_meant);
     Ok(match requested(range, medium.bytes) {
         Requested::Whole => answer(&medium, &tag, None),
         Requested::Part { first, length } => answer(&medium, &tag, Some((first, length))),

@@ -4,17 +4,15 @@ use crate::api::auth::Caller;
 use crate::api::body::Fields;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request::NEXT_FREE_SLOT;
+use crate::api::route::Asked;
 use crate::api::rows::{Rows, RowsError};
-use crate::api::{App, Shared, body, etag};
+use crate::api::{App, Shared, etag};
 use crate::domain::id::UserId;
 use crate::domain::words::When;
 use crate::domain::zone::Zone;
 use crate::ports::objects::Objects;
 use crate::store::StoreError;
 use crate::store::settings::zone_version;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -157,19 +155,14 @@ fn answer<O, R>(app: &App<O, R>, zone: Option<&str>) -> Response {
 }
 
 /// `GET /v1/settings`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, _: Asked) -> Result<Response, Problem> {
     let zone = app.rows.store()?.time_zone(&caller.user).await?;
     Ok(answer(&app, zone.as_deref()))
 }
 
 /// `PATCH /v1/settings`
-pub async fn amend<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn amend<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let mut fields = asked.object()?;
     let zone = match fields.raw("time_zone") {
         None => {
             fields.refuse(
@@ -193,7 +186,7 @@ pub async fn amend<O: Objects, R: Rows>(
         return Err(Problem::of(ProblemKind::FieldInvalid, errors));
     }
     let (user, name) = (&caller.user, zone.as_ref().map(Zone::name));
-    let (store, wanted) = (app.rows.store()?, etag::wanted(&headers)?);
+    let (store, wanted) = (app.rows.store()?, etag::wanted(&asked.headers)?);
     let put = store
         .time_zone_put(user, name, wanted.as_deref(), app.clock.now())
         .await?;

@@ -3,16 +3,13 @@
 use crate::api::Shared;
 use crate::api::audit::{self, Done};
 use crate::api::auth::Caller;
-use crate::api::body;
+use crate::api::body::Json;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::domain::id::PostId;
 use crate::ports::objects::Objects;
 use crate::tasks::takeover::{self, Active, Step};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -27,21 +24,16 @@ fn operator(caller: &Caller) -> Result<(), Problem> {
 }
 
 /// `GET /v1/takeover`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, _: Asked) -> Result<Response, Problem> {
     operator(&caller)?;
     let survey = takeover::survey(app.rows.store()?).await?;
     Ok(Json(survey).into_response())
 }
 
 /// `POST /v1/takeover`: one step; `next` of the answer is the `after` of the next.
-pub async fn step<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
+pub async fn step<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     operator(&caller)?;
-    let mut fields = body::object(&headers, &bytes)?;
+    let mut fields = asked.object()?;
     let action = fields.text("action");
     let is_known = matches!(action.as_deref(), Some("adopt" | "hand_back"));
     if !is_known && !fields.names("action") {

@@ -1,29 +1,23 @@
 //! The cron tasks: how their last runs went, and running one by hand.
 
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::listing::{self, Listing, Named};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
-use crate::api::{Shared, body, pause};
+use crate::api::{Shared, pause};
 use crate::domain::time::Timestamp;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects, TaskRun};
 use crate::ports::pauses::PausesRequest;
 use crate::tasks::runs::LEASE_MS;
 use crate::tasks::{Ran, TASKS, Task};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// `GET /v1/tasks`: with the pauses that last, of everybody for the operator.
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing: Listing<Named> = Listing::read(query, &[])?;
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing: Listing<Named> = Listing::read(asked.query(), &[])?;
     let Ok(IndexReply::TaskRuns { runs }) = app.objects.index(IndexRequest::TaskRuns).await else {
         return Err(Problem::object_away());
     };
@@ -79,14 +73,10 @@ fn result(run: &TaskRun, now: Timestamp) -> Value {
 }
 
 /// `POST /v1/tasks/{name}/run`
-pub async fn run<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    match app.tasks.run(&name).await {
+pub async fn run<O: Objects, R: Rows>(app: Shared<O, R>, _: Caller, asked: Asked) -> Result<Response, Problem> {
+    asked.no_body()?;
+    let name = &asked.id;
+    match app.tasks.run(name).await {
         Some(Ran::Done(outcome)) => Ok(Json(outcome.report).into_response()),
         Some(Ran::Busy { since }) => Err(Problem::new(
             ProblemKind::Conflict,

@@ -1,10 +1,12 @@
 //! Tokens of people: each is shown once, to whoever makes it, and only its digest is kept.
 
 use crate::api::auth::{Caller, fresh_token};
-use crate::api::body::{self, Fields};
+use crate::api::body::Fields;
+use crate::api::body::Json;
 use crate::api::listing::{self, Listing};
 use crate::api::planned::text_of;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::scopes::{Scope, Scopes};
 use crate::api::{Shared, idempotency};
@@ -12,10 +14,7 @@ use crate::domain::id::{ApiTokenId, UserId};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::Objects;
 use crate::store::api_tokens::{ApiTokenRow, NewApiToken, digest};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -107,14 +106,9 @@ fn read_end(fields: &mut Fields, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// `POST /v1/tokens`
-pub async fn create<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
+pub async fn create<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let now = app.clock.now();
-    let mut fields = body::object(&headers, &bytes)?;
+    let mut fields = asked.object()?;
     let name = text_of(&mut fields, "name", NAME_CHARS_MAX);
     if name.is_none() && !fields.names("name") {
         fields.refuse("name", "`name` is missing: say what the token is for, such as `laptop`");
@@ -135,7 +129,7 @@ pub async fn create<O: Objects, R: Rows>(
     for scope in scopes.iter() {
         caller.needs(scope)?;
     }
-    let key = idempotency::key(&headers)?;
+    let key = idempotency::key(&asked.headers)?;
     let id = match &key {
         Some(key) => idempotency::token_id(&caller.user, key),
         None => ApiTokenId::from_random(app.entropy.bytes16()),
@@ -178,12 +172,8 @@ pub async fn create<O: Objects, R: Rows>(
 }
 
 /// `GET /v1/tokens`: the caller's own, or for an admin of a hub those of a member.
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing = Listing::read(query, &["user_id", "live"])?;
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing = Listing::read(asked.query(), &["user_id", "live"])?;
     let whose = listing
         .filter("user_id")
         .map_or_else(|| caller.user.clone(), UserId::from);
@@ -198,26 +188,20 @@ pub async fn list<O: Objects, R: Rows>(
 }
 
 /// `GET /v1/tokens/{id}`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let found = app.rows.store()?.api_token_get(&caller.user, &id_of(&id)?).await?;
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let found = app
+        .rows
+        .store()?
+        .api_token_get(&caller.user, &id_of(&asked.id)?)
+        .await?;
     let token = found.ok_or_else(no_token)?;
     Ok(Json(json_of(&token, &caller)).into_response())
 }
 
 /// `DELETE /v1/tokens/{id}`: it ends at once. A token may end itself whatever its scopes.
-pub async fn revoke<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    let id = id_of(&id)?;
+pub async fn revoke<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    asked.no_body()?;
+    let id = id_of(&asked.id)?;
     if caller.token.as_ref() != Some(&id) {
         caller.needs(Scope::Admin)?;
     }

@@ -2,10 +2,11 @@
 
 use crate::api::audit::{self, Done};
 use crate::api::auth::Caller;
-use crate::api::body;
+use crate::api::body::Json;
 use crate::api::posts::find;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request::WantedMedium;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::scopes::Scope;
 use crate::api::{App, Shared, content};
@@ -13,10 +14,6 @@ use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::media::{MediaId, Medium};
 use crate::ports::objects::{AccountReply, AccountRequest, Objects};
 use crate::tasks::account_test::{TOPIC, Trial};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -27,15 +24,11 @@ fn no_account() -> Problem {
 /// `POST /v1/accounts/{id}/test`: whose its token is and what was not granted; with `post_id` reads back what is out of a
 /// test's post, and with `delete` takes it away; with `medium_id` has the platform prepare a medium, and leaves it at that.
 /// What it came to is kept with the account.
-pub async fn run<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let id = PostId::parse(&id).map(|id| AccountId(id.0)).ok_or_else(no_account)?;
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn run<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let id = PostId::parse(&asked.id)
+        .map(|id| AccountId(id.0))
+        .ok_or_else(no_account)?;
+    let mut fields = asked.object()?;
     let post_id = fields.uuid("post_id").map(PostId);
     let delete = fields.boolean("delete").unwrap_or_default();
     if delete && post_id.is_none() && !fields.names("post_id") {

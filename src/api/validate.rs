@@ -1,10 +1,12 @@
 //! Says what a post would become, and stores nothing.
 
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::post_json::Cost;
 use crate::api::posts::similar_warnings;
 use crate::api::problem::{FieldError, Problem};
 use crate::api::request::{Material, PostRequestBody};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::settings::settle_time;
 use crate::api::{Shared, body, content, labels, request};
@@ -14,9 +16,7 @@ use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::platforms::{self, Rules};
 use crate::ports::objects::Objects;
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -117,12 +117,11 @@ pub fn alone(headers: &HeaderMap, bytes: &Bytes, now: Timestamp) -> Result<Value
 
 /// `POST /v1/validate`
 pub async fn validate<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+    let mut fields = asked.object()?;
     let scheduled_as = settle_time(&app, &caller.user, &mut fields).await?.words();
     let (wanted, errors) = request::read(fields, app.clock.now());
     let media = content::media(&app, &caller.user, &wanted.media).await?;

@@ -7,7 +7,7 @@ use crate::ports::objects::AccountRequest;
 use crate::store::{Neon, Store};
 use crate::tasks::account::{AccountObject, Surroundings};
 use crate::worker::ambient::Runtime;
-use crate::worker::objects::Bindings;
+use crate::worker::objects::{self, Bindings};
 use crate::worker::storage::{Alarm, SqlTable};
 use crate::worker::{describe, settings};
 use std::cell::OnceCell;
@@ -16,7 +16,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 type Core = AccountObject<net::Client, Runtime, Bindings, Alarm>;
 
 /// One account: where the renewal of its tokens is, and its alarm.
-#[durable_object]
+#[durable_object(alarm)]
 pub struct Account {
     state: State,
     env: Env,
@@ -55,10 +55,10 @@ impl DurableObject for Account {
         }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
         let path = request.path();
         let account = AccountId::from(path.trim_start_matches('/'));
-        let asked: AccountRequest = request.json().await?;
+        let asked: AccountRequest = objects::asked(request).await?;
         let reply = self.core()?.answer(&account, asked).await;
         Response::from_json(&reply.map_err(worker::Error::RustError)?)
     }

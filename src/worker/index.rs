@@ -11,14 +11,14 @@ use crate::tasks::notification_dispatcher::Telling;
 use crate::tasks::outbox_alarm;
 use crate::tasks::pauses;
 use crate::worker::ambient::Runtime;
-use crate::worker::objects::Bindings;
+use crate::worker::objects::{self, Bindings};
 use crate::worker::storage::{Alarm, SqlTable};
 use crate::worker::zones::IntlZones;
 use crate::worker::{describe, settings};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 /// The open posts and their times, the holds and pauses, and idempotency keys.
-#[durable_object]
+#[durable_object(alarm)]
 pub struct Index {
     table: SqlTable,
     waker: Alarm,
@@ -84,8 +84,8 @@ impl DurableObject for Index {
         Response::empty()
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
-        let asked: IndexRequest = request.json().await?;
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        let asked: IndexRequest = objects::asked(request).await?;
         let moves_alarm = index::moves_alarm(&asked);
         let missed = |error| {
             worker::console_error!("a post could not be told of a hold, it will find out by itself: {error}");

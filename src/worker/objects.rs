@@ -47,6 +47,13 @@ impl Bindings {
     }
 }
 
+/// What an object is asked. Read as text: the runtime's own JSON would be taken apart by a second reader of each request.
+pub async fn asked<T: DeserializeOwned>(mut request: Request) -> worker::Result<T> {
+    let text = request.text().await?;
+    serde_json::from_str(&text)
+        .map_err(|error| worker::Error::RustError(format!("the request cannot be read: {error}")))
+}
+
 impl Objects for Bindings {
     fn post(&self, id: &PostId, request: PostRequest) -> impl Future<Output = Result<PostReply, ObjectError>> + Send {
         SendFuture::new(async move { self.ask(binding::POST, id.as_str(), &request).await })

@@ -5,7 +5,7 @@ use crate::ports::objects::PostRequest;
 use crate::store::{Neon, Store};
 use crate::tasks::publish::{PostObject, Surroundings};
 use crate::worker::ambient::Runtime;
-use crate::worker::objects::Bindings;
+use crate::worker::objects::{self, Bindings};
 use crate::worker::storage::{Alarm, SqlJournal, SqlTable};
 use crate::worker::{describe, http, settings};
 use std::cell::OnceCell;
@@ -14,7 +14,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 type Core = PostObject<net::Client, Runtime, Bindings, Alarm>;
 
 /// One post: the journal of its thread, and its alarm.
-#[durable_object]
+#[durable_object(alarm)]
 pub struct Post {
     state: State,
     env: Env,
@@ -55,8 +55,8 @@ impl DurableObject for Post {
         }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
-        let asked: PostRequest = request.json().await?;
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        let asked: PostRequest = objects::asked(request).await?;
         let reply = self.core()?.answer(asked).await.map_err(worker::Error::RustError)?;
         Response::from_json(&reply)
     }

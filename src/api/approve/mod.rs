@@ -8,6 +8,7 @@ use crate::api::page::{Page, Tone};
 use crate::api::posts::show_unasked;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::review::{COMMENT_CHARS_MAX, Review, decide};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body_bytes, content};
 use crate::domain::content::Content;
@@ -22,7 +23,6 @@ use crate::ports::objects::{Objects, PostSnapshot};
 use crate::store::seal::Judged;
 use crate::tasks::notify::links::approval_path;
 use axum::body::Body;
-use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use page::{Banner, Sheet};
@@ -42,28 +42,23 @@ struct Link {
 }
 
 /// `GET /approve/{id}?as=…&hash=…&until=…&sig=…`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, Path(id): Path<String>, uri: Uri) -> Response {
-    match open(&app, &id, &uri).await {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Response {
+    match open(&app, &asked.id, &asked.uri).await {
         Ok((link, snapshot)) => {
             let banner = state(&link, &snapshot);
-            render(&app, &link, &snapshot, &uri, (StatusCode::OK, banner)).await
+            render(&app, &link, &snapshot, &asked.uri, (StatusCode::OK, banner)).await
         }
         Err(page) => page.into_response(),
     }
 }
 
 /// `POST /approve/{id}?as=…&hash=…&until=…&sig=…`
-pub async fn act<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    Path(id): Path<String>,
-    uri: Uri,
-    body: Body,
-) -> Response {
-    let (link, before) = match open(&app, &id, &uri).await {
+pub async fn act<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Response {
+    let (link, before) = match open(&app, &asked.id, &asked.uri).await {
         Ok(opened) => opened,
         Err(page) => return page.into_response(),
     };
-    let Ok(bytes) = body_bytes(body, FORM_BYTES_MAX).await else {
+    let Ok(bytes) = body_bytes(asked.body, FORM_BYTES_MAX).await else {
         return page(
             StatusCode::PAYLOAD_TOO_LARGE,
             "That was too long",
@@ -100,13 +95,13 @@ pub async fn act<O: Objects, R: Rows>(
     match decide(&app, &link.post, &link.reviewer, review).await {
         Ok(after) => {
             let banner = decided(&app, &link, verdict, &after).await;
-            render(&app, &link, &after, &uri, (StatusCode::OK, banner)).await
+            render(&app, &link, &after, &asked.uri, (StatusCode::OK, banner)).await
         }
         Err(problem) if problem.kind() == ProblemKind::Conflict => {
             // Somebody else was quicker, or it has gone out: what there is now says which.
             let now = show_unasked(&app, &link.post).await.unwrap_or(before);
             let banner = Banner::said(Tone::Bad, "Nothing was changed", problem.detail());
-            render(&app, &link, &now, &uri, (StatusCode::CONFLICT, banner)).await
+            render(&app, &link, &now, &asked.uri, (StatusCode::CONFLICT, banner)).await
         }
         Err(problem) => failed(&problem).into_response(),
     }

@@ -1,10 +1,13 @@
 //! What programs are answered: JSON that nobody keeps, and that scripts of other origins may read, as no cookie and no
 //! other authority of a browser goes with their requests.
 
+use crate::api::Shared;
+use crate::api::body::Json;
 use crate::api::problem::RETRY_AFTER_S;
+use crate::api::route::Asked;
 use crate::api::rows::RowsError;
 use crate::store::StoreError;
-use axum::Json;
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -98,7 +101,7 @@ pub fn readable(mut response: Response) -> Response {
 }
 
 /// `OPTIONS` of what programs ask for: what a script of another origin may send.
-pub async fn preflight() -> Response {
+pub async fn preflight<O, R>(_: Shared<O, R>, _: Asked<Body>) -> Response {
     let allowed = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
         (

@@ -11,6 +11,7 @@ use super::page::{self, Question};
 use super::{CODE_PREFIX, SCOPES, is_resource, names, origin, resource, scopes, secret};
 use crate::api::auth::{self, Caller};
 use crate::api::page::{Page, Tone};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::scopes::{Scope, Scopes};
 use crate::api::{App, Shared};
@@ -24,7 +25,6 @@ use crate::store::audit::Deed;
 use crate::store::grants::{Allowed, NewCode};
 use crate::store::seal::Marks;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -42,7 +42,7 @@ const QUERY_LENGTH_MAX: usize = 16 * 1024;
 
 /// What a client asks for, checked.
 #[derive(Clone, Serialize, Deserialize)]
-struct Asked {
+struct Wish {
     /// Under which origin.
     issuer: String,
     client_id: String,
@@ -56,7 +56,7 @@ struct Asked {
     until: i64,
 }
 
-impl Asked {
+impl Wish {
     /// As the form brings it along.
     fn sealed(&self, marks: &Marks) -> String {
         let held = URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default());
@@ -154,8 +154,10 @@ fn grounds<'a, O, R>(app: &'a App<O, R>, uri: &Uri, headers: &HeaderMap) -> Resu
 }
 
 /// `GET /oauth/authorize`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, uri: Uri, headers: HeaderMap) -> Response {
-    question(&app, &uri, &headers).await.unwrap_or_else(|stop| *stop)
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Response {
+    question(&app, &asked.uri, &asked.headers)
+        .await
+        .unwrap_or_else(|stop| *stop)
 }
 
 async fn question<O, R: Rows>(app: &App<O, R>, uri: &Uri, headers: &HeaderMap) -> Result<Response, Stop> {
@@ -167,7 +169,7 @@ async fn question<O, R: Rows>(app: &App<O, R>, uri: &Uri, headers: &HeaderMap) -
     let parameters = Parameters::of_query(query);
     let client = client_of(app, marks, &parameters).await?;
     let redirect_uri = redirect_of(&client, &parameters)?;
-    let mut asked = Asked {
+    let mut asked = Wish {
         issuer,
         client_id: client.id,
         name: client.name,
@@ -279,13 +281,10 @@ fn read(issuer: &str, parameters: &Parameters) -> Result<(String, String), (&'st
 }
 
 /// `POST /oauth/authorize`
-pub async fn decide<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    decision(&app, &uri, &headers, body).await.unwrap_or_else(|stop| *stop)
+pub async fn decide<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Response {
+    decision(&app, &asked.uri, &asked.headers, asked.body)
+        .await
+        .unwrap_or_else(|stop| *stop)
 }
 
 async fn decision<O, R: Rows>(app: &App<O, R>, uri: &Uri, headers: &HeaderMap, body: Body) -> Result<Response, Stop> {
@@ -299,7 +298,7 @@ async fn decision<O, R: Rows>(app: &App<O, R>, uri: &Uri, headers: &HeaderMap, b
     }
     let asked = form.one("request").ok().flatten();
     let asked = asked
-        .and_then(|text| Asked::opened(text, marks))
+        .and_then(|text| Wish::opened(text, marks))
         .filter(|asked| asked.issuer == issuer);
     let asked = asked.ok_or_else(|| unclear("What was sent was never shown here."))?;
     let now = app.clock.now();
@@ -372,7 +371,7 @@ async fn person<O, R: Rows>(app: &App<O, R>, token: &str) -> Result<Caller, (Sta
 /// Keeps a code for what was allowed, and who allowed it.
 async fn keep<O, R: Rows>(
     app: &App<O, R>,
-    asked: &Asked,
+    asked: &Wish,
     caller: &Caller,
     ticked: Scopes,
     code: &str,
@@ -440,7 +439,7 @@ mod tests {
     #[test]
     fn what_a_form_brings_is_what_was_shown() {
         let marks = Marks::new(&"07".repeat(32).as_str().into()).unwrap();
-        let asked = Asked {
+        let asked = Wish {
             issuer: "https://psn.example".to_owned(),
             client_id: "c".to_owned(),
             name: "C".to_owned(),
@@ -452,7 +451,7 @@ mod tests {
             until: 1,
         };
         let sealed = asked.sealed(&marks);
-        let opened = Asked::opened(&sealed, &marks).unwrap();
+        let opened = Wish::opened(&sealed, &marks).unwrap();
         assert_eq!(
             opened.back(&[]),
             "http://[::1]:7/cb?state=s%26t&iss=https%3A%2F%2Fpsn.example"
@@ -466,12 +465,12 @@ mod tests {
             &format!(".{mark}"),
             "",
         ] {
-            assert!(Asked::opened(wrong, &marks).is_none(), "{wrong}");
+            assert!(Wish::opened(wrong, &marks).is_none(), "{wrong}");
         }
         let elsewhere = Marks::new(&"08".repeat(32).as_str().into()).unwrap();
-        assert!(Asked::opened(&sealed, &elsewhere).is_none());
+        assert!(Wish::opened(&sealed, &elsewhere).is_none());
         // A mark that was made for something else opens nothing here.
         let other = marks.mark("client", held);
-        assert!(Asked::opened(&format!("{held}.{other}"), &marks).is_none());
+        assert!(Wish::opened(&format!("{held}.{other}"), &marks).is_none());
     }
 }

@@ -3,11 +3,12 @@
 use super::answer::{Refusal, given};
 use super::{AUTHORIZE_PATH, REGISTER_PATH, REVOKE_PATH, SCOPES, TOKEN_PATH, names, origin, resource};
 use crate::api::Shared;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::scopes::Scope;
 use crate::ports::objects::Objects;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::body::Body;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -22,8 +23,8 @@ fn nowhere() -> Response {
 }
 
 /// `GET /.well-known/oauth-protected-resource` and the same with `/mcp` behind it (RFC 9728).
-pub async fn of_resource<O: Objects, R: Rows>(State(app): Shared<O, R>, uri: Uri, headers: HeaderMap) -> Response {
-    let Some(origin) = origin(&app, &uri, &headers) else {
+pub async fn of_resource<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Response {
+    let Some(origin) = origin(&app, &asked.uri, &asked.headers) else {
         return nowhere();
     };
     let body = json!({
@@ -37,8 +38,8 @@ pub async fn of_resource<O: Objects, R: Rows>(State(app): Shared<O, R>, uri: Uri
 }
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414).
-pub async fn of_server<O: Objects, R: Rows>(State(app): Shared<O, R>, uri: Uri, headers: HeaderMap) -> Response {
-    let Some(origin) = origin(&app, &uri, &headers) else {
+pub async fn of_server<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Response {
+    let Some(origin) = origin(&app, &asked.uri, &asked.headers) else {
         return nowhere();
     };
     let at = |path: &str| format!("{origin}{path}");

@@ -3,30 +3,26 @@
 
 use super::answer::{Refusal, given};
 use super::{client, form};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, body};
 use crate::domain::grant::shown_name;
 use crate::ports::objects::Objects;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
 /// `POST /oauth/register`
-pub async fn register<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub async fn register<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Result<Response, Refusal> {
     let marks = app.settings.marks.as_ref().ok_or_else(Refusal::not_configured)?;
     let invalid = |what: &str| Refusal::new("invalid_client_metadata", what);
-    if !body::says_json(&headers) {
+    if !body::says_json(&asked.headers) {
         return Err(invalid(
             "the body has to be JSON: send the header `content-type: application/json`",
         ));
     }
-    let bytes = form::bytes(body).await.map_err(|what| invalid(&what))?;
+    let bytes = form::bytes(asked.body).await.map_err(|what| invalid(&what))?;
     let metadata: Value = serde_json::from_slice(&bytes).map_err(|_| invalid("the body is not JSON"))?;
     if !metadata.is_object() {
         return Err(invalid(

@@ -5,24 +5,20 @@ use super::form::Parameters;
 use super::{REFRESH_PREFIX, is_secret};
 use crate::api::Shared;
 use crate::api::auth::LENT_PREFIX;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::ports::objects::Objects;
 use crate::store::api_tokens::digest;
 use crate::store::audit::Deed;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, json};
 
 /// `POST /oauth/revoke`
-pub async fn revoke<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub async fn revoke<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Result<Response, Refusal> {
     let unclear = |what: String| Refusal::new("invalid_request", what);
-    let form = Parameters::of_form(&headers, body).await.map_err(unclear)?;
+    let form = Parameters::of_form(&asked.headers, asked.body).await.map_err(unclear)?;
     let token = form.needed("token").map_err(unclear)?;
     let client_id = form.one("client_id").map_err(unclear)?;
     // What is unknown is as good as ended (section 2.2).

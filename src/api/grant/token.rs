@@ -9,6 +9,7 @@ use super::answer::{Refusal, given};
 use super::form::Parameters;
 use super::{CODE_PREFIX, REFRESH_PREFIX, client, is_resource, is_secret, origin, scopes, secret};
 use crate::api::auth::LENT_PREFIX;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::scopes::Scope;
 use crate::api::{App, Shared};
@@ -21,8 +22,7 @@ use crate::store::audit::Deed;
 use crate::store::grants::{ACCESS_LASTS, Pair};
 use crate::store::seal::Marks;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, json};
 
@@ -36,16 +36,12 @@ const NO_REFRESH: &str =
     "the refresh token is unknown, too old, used or ended, or is not this client's: ask the person again";
 
 /// `POST /oauth/token`
-pub async fn exchange<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub async fn exchange<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Result<Response, Refusal> {
     let marks = app.settings.marks.as_ref().ok_or_else(Refusal::not_configured)?;
     let unclear = |what: String| Refusal::new("invalid_request", what);
-    let origin = origin(&app, &uri, &headers).ok_or_else(|| unclear("the request names no host".to_owned()))?;
-    let form = Parameters::of_form(&headers, body).await.map_err(unclear)?;
+    let origin =
+        origin(&app, &asked.uri, &asked.headers).ok_or_else(|| unclear("the request names no host".to_owned()))?;
+    let form = Parameters::of_form(&asked.headers, asked.body).await.map_err(unclear)?;
     if form.all("resource").any(|resource| !is_resource(&origin, resource)) {
         return Err(Refusal::new(
             "invalid_target",

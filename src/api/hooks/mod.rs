@@ -8,6 +8,7 @@ mod signed;
 use crate::api::messaging::Messaging;
 use crate::api::notifications::messaging;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body_bytes};
 use crate::domain::hash::hex;
@@ -21,8 +22,7 @@ use crate::tasks::notify::channel::Outgoing;
 use crate::tasks::notify::target::Target;
 use crate::tasks::notify::waha::phone_in;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -66,16 +66,12 @@ fn deaf(message: &str) -> Problem {
 }
 
 /// `POST /hooks/waha`
-pub async fn waha<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub async fn waha<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Result<Response, Problem> {
     let messaging = messaging(&app)?;
     let key = messaging.settings.waha.as_ref().and_then(|waha| waha.hmac_key.as_ref());
     let key = key.ok_or_else(|| deaf("this worker hears no messages of WAHA: set `WAHA_HMAC_KEY`, then deploy"))?;
-    let bytes = body_bytes(body, limits::BODY_BYTES_MAX).await?;
-    if !signed::by_waha(key, &headers, &bytes) {
+    let bytes = body_bytes(asked.body, limits::BODY_BYTES_MAX).await?;
+    if !signed::by_waha(key, &asked.headers, &bytes) {
         return Err(not_signed());
     }
     let session = messaging
@@ -90,26 +86,21 @@ pub async fn waha<O: Objects, R: Rows>(
 }
 
 /// `POST /hooks/twilio`
-pub async fn twilio<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub async fn twilio<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) -> Result<Response, Problem> {
     let messaging = messaging(&app)?;
     let (Some(twilio), Some(links)) = (&messaging.settings.twilio, &messaging.links) else {
         return Err(deaf(
             "this worker hears no messages of Twilio: set `PUBLIC_URL` and the variables of Twilio, then deploy",
         ));
     };
-    let bytes = body_bytes(body, limits::BODY_BYTES_MAX).await?;
-    let path = uri.path_and_query().map_or("", |path| path.as_str());
+    let bytes = body_bytes(asked.body, limits::BODY_BYTES_MAX).await?;
+    let path = asked.uri.path_and_query().map_or("", |path| path.as_str());
     let fields: Vec<(String, String)> = url::form_urlencoded::parse(&bytes).into_owned().collect();
     if !signed::by_twilio(
         &twilio.auth_token,
         &format!("{}{path}", links.origin),
         &fields,
-        &headers,
+        &asked.headers,
     ) {
         return Err(not_signed());
     }

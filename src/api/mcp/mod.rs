@@ -18,13 +18,12 @@ mod told;
 mod tools;
 
 use crate::api::auth::Caller;
+use crate::api::body::Json;
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body, routes};
 use crate::ports::objects::Objects;
 use ask::Rest;
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -53,27 +52,30 @@ Every answer says under `next` what to do next; errors say what was wrong and ho
 
 /// `POST /mcp`
 pub(super) async fn serve<O: Objects + 'static, R: Rows + 'static>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Response {
-    if !body::says_json(&headers) {
+    if !body::says_json(&asked.headers) {
         let error = RpcError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON");
         return error.response(None);
     }
-    if !accepts_json(&headers) {
+    if !accepts_json(&asked.headers) {
         let error = RpcError::with_status(
             StatusCode::NOT_ACCEPTABLE,
             "answers are JSON: send `accept: application/json, text/event-stream`",
         );
         return error.response(None);
     }
-    let message = match serde_json::from_slice(&bytes) {
+    let message = match serde_json::from_slice(&asked.body) {
         Ok(message) => message,
         Err(error) => return RpcError::parse(format!("the body is not JSON: {error}")).response(None),
     };
-    let server = Server { app, caller, headers };
+    let server = Server {
+        app,
+        caller,
+        headers: asked.headers,
+    };
     match message {
         Value::Array(messages) => server.batch(messages).await,
         message => server.single(message).await,

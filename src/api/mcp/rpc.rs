@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0 as MCP uses it: one message a request, ids that are never null.
 
-use axum::Json;
+use crate::api::body::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};

@@ -8,8 +8,10 @@ mod fetch;
 pub use fetch::{Fetch, Web};
 
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::listing::{self, Listing, Pages, Place};
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, body};
 use crate::domain::hash::hex;
@@ -18,11 +20,9 @@ use crate::domain::media::sniff::{self, Refusal, Sniffer, Step};
 use crate::domain::media::{MediaId, Medium};
 use crate::ports::media::{MediaError, MediaStore, MediumRange, Owners};
 use crate::ports::objects::Objects;
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::try_join_all;
 use serde_json::json;
@@ -42,18 +42,13 @@ pub fn carries_bytes(request: &Parts) -> bool {
 }
 
 /// `POST /v1/media`
-pub async fn add<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
+pub async fn add<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let store = app.media.as_ref();
-    if !body::says_json(&headers) {
-        let kept = keep(store, bytes).await?;
+    if !body::says_json(&asked.headers) {
+        let kept = keep(store, asked.body).await?;
         return Ok(owned(store, &caller.user, kept).await?.into_response());
     }
-    let mut fields = body::object(&headers, &bytes)?;
+    let mut fields = asked.object()?;
     let (url, size, hash) = (fields.text("url"), fields.raw("bytes"), fields.text("sha256"));
     let wanted = match (url, size, hash) {
         (Some(url), None, None) => Wanted::Fetch(url),
@@ -79,7 +74,7 @@ pub async fn add<O: Objects, R: Rows>(
             if fields.is_sound() {
                 fields.refuse(
                     "url",
-                    "it is not clear which medium: send its bytes, or `{\"bytes\": …, \"sha256\": \"…\"}` to announce \
+                    "it is not clear which medium: send its asked.body, or `{\"bytes\": …, \"sha256\": \"…\"}` to announce \
                      them, or `{\"url\": \"https://…\"}`",
                 );
             }
@@ -194,12 +189,8 @@ impl Place for MediaId {
 }
 
 /// `GET /v1/media`: the caller's, in the order of their ids.
-pub async fn list<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let listing: Listing<MediaId> = Listing::read_with(query, &[], Some(PAGES))?;
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing: Listing<MediaId> = Listing::read_with(asked.query(), &[], Some(PAGES))?;
     let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     // One more than wanted tells whether there is a next page.
     let store = app.media.as_ref();
@@ -218,26 +209,19 @@ pub async fn list<O: Objects, R: Rows>(
 }
 
 /// `GET /v1/media/{id}`
-pub async fn show<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let owners = Owners(app.media.as_ref());
-    let found = owners.find(&caller.user, &media_id(&id)?).await.map_err(trouble)?;
+    let found = owners
+        .find(&caller.user, &media_id(&asked.id)?)
+        .await
+        .map_err(trouble)?;
     Ok(Json(found.ok_or_else(unknown)?).into_response())
 }
 
 /// `DELETE /v1/media/{id}`
-pub async fn remove<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
-    let id = media_id(&id)?;
+pub async fn remove<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    asked.no_body()?;
+    let id = media_id(&asked.id)?;
     let owners = Owners(app.media.as_ref());
     let found = owners.find(&caller.user, &id).await.map_err(trouble)?;
     found.ok_or_else(unknown)?;

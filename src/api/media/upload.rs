@@ -8,18 +8,17 @@
 
 use super::{There, media_id, owned, settle, there, trouble};
 use crate::api::auth::Caller;
+use crate::api::body::Json;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
-use crate::api::{App, Shared, body};
+use crate::api::{App, Shared};
 use crate::domain::id::UserId;
 use crate::domain::limits::{CHUNK_BYTES, MEDIUM_BYTES_MAX};
 use crate::domain::media::MediaId;
 use crate::ports::media::{ChunkTag, MediaError, MediumRange, Owners};
 use crate::ports::objects::Objects;
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -91,14 +90,9 @@ fn no_upload() -> Problem {
 }
 
 /// `PUT /v1/media/{sha256}/chunks/{number}?upload=…`
-pub async fn chunk<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    Path((id, number)): Path<(String, String)>,
-    Query(query): Query<Vec<(String, String)>>,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let id = media_id(&id)?;
-    let upload = query.iter().find(|(name, _)| name == "upload");
+pub async fn chunk<O: Objects, R: Rows>(app: Shared<O, R>, _: Caller, asked: Asked) -> Result<Response, Problem> {
+    let id = media_id(&asked.id)?;
+    let upload = asked.query().into_iter().find(|(name, _)| name == "upload");
     let missing = || {
         Problem::field(
             "upload",
@@ -106,20 +100,20 @@ pub async fn chunk<O: Objects, R: Rows>(
         )
     };
     let (_, upload) = upload.ok_or_else(missing)?;
-    let upload = Upload::parse(upload).ok_or_else(no_upload)?;
+    let upload = Upload::parse(&upload).ok_or_else(no_upload)?;
     let chunks = upload.chunks();
     let no_chunk = || {
         let message = format!("there is no such chunk: this upload has the chunks 1 to {chunks}");
         Problem::new(ProblemKind::NotFound, message)
     };
-    let number: u16 = number.parse().map_err(|_| no_chunk())?;
+    let number: u16 = asked.within.parse().map_err(|_| no_chunk())?;
     let expected = upload.chunk_bytes(number).ok_or_else(no_chunk)?;
-    let found = bytes.len() as u64;
+    let found = asked.body.len() as u64;
     if found != expected {
         let message = format!("chunk {number} of {chunks} has {found} bytes: expected {expected}");
         return Err(Problem::new(ProblemKind::MediumInvalid, message));
     }
-    match app.media.chunk(&id, &upload.name, number, bytes).await {
+    match app.media.chunk(&id, &upload.name, number, asked.body).await {
         Ok(tag) => Ok(Json(json!({ "number": tag.number, "etag": tag.etag })).into_response()),
         Err(MediaError::NotFound) => Err(no_upload()),
         Err(error) => Err(trouble(error)),
@@ -128,14 +122,12 @@ pub async fn chunk<O: Objects, R: Rows>(
 
 /// `POST /v1/media/{sha256}/complete`: what has another size than announced, or is of no known type, is removed.
 pub async fn complete<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
+    app: Shared<O, R>,
     caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let id = media_id(&id)?;
-    let mut fields = body::object(&headers, &bytes)?;
+    let id = media_id(&asked.id)?;
+    let mut fields = asked.object()?;
     let (upload, chunks) = (fields.text("upload"), fields.value("chunks"));
     if upload.is_none() && !fields.names("upload") {
         fields.refuse(

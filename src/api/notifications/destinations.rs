@@ -2,10 +2,12 @@
 
 use super::{digest_due, messaging};
 use crate::api::auth::Caller;
-use crate::api::body::{self, Fields};
+use crate::api::body::Fields;
+use crate::api::body::Json;
 use crate::api::messaging::Messaging;
 use crate::api::planned::text_of;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
 use crate::domain::id::DestinationId;
@@ -14,10 +16,7 @@ use crate::ports::entropy::Entropy;
 use crate::ports::objects::Objects;
 use crate::store::destinations::Destination;
 use crate::tasks::notify::target::{FIELDS, Target, fields_of};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -137,14 +136,9 @@ fn second_phone() -> FieldError {
 }
 
 /// `POST /v1/notifications/destinations`
-pub async fn create<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
+pub async fn create<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let messaging = messaging(&app)?;
-    let mut fields = body::object(&headers, &bytes)?;
+    let mut fields = asked.object()?;
     let kind = fields.text("kind").unwrap_or_default();
     let label = label(&mut fields);
     let enabled = fields.boolean("enabled").unwrap_or(true);
@@ -197,16 +191,10 @@ async fn write<O: Objects, R: Rows>(
 }
 
 /// `PATCH /v1/notifications/destinations/{id}`
-pub async fn amend<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
+pub async fn amend<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let messaging = messaging(&app)?;
-    let id = DestinationId::parse(&id).ok_or_else(no_destination)?;
-    let mut fields = body::object(&headers, &bytes)?;
+    let id = DestinationId::parse(&asked.id).ok_or_else(no_destination)?;
+    let mut fields = asked.object()?;
     let label = label(&mut fields);
     let enabled = fields.boolean("enabled");
     let given = given(&mut fields);
@@ -248,12 +236,8 @@ pub async fn amend<O: Objects, R: Rows>(
 }
 
 /// `DELETE /v1/notifications/destinations/{id}`
-pub async fn remove<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = DestinationId::parse(&id).ok_or_else(no_destination)?;
+pub async fn remove<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let id = DestinationId::parse(&asked.id).ok_or_else(no_destination)?;
     let removed = app.rows.store()?.destination_delete(&caller.user, &id, app.clock.now());
     match removed.await? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),

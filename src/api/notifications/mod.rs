@@ -4,9 +4,11 @@ pub mod destinations;
 pub mod trial;
 
 use crate::api::auth::Caller;
-use crate::api::body::{self, Fields};
+use crate::api::body::Fields;
+use crate::api::body::Json;
 use crate::api::messaging::Messaging;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::settings::no_zone_of;
 use crate::api::{App, Shared};
@@ -15,10 +17,6 @@ use crate::domain::time::Timestamp;
 use crate::ports::objects::{IndexRequest, Objects};
 use crate::store::deliveries::DeadLetter;
 use crate::store::notifications::{NotificationPreferences, Overview};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -39,7 +37,7 @@ pub(super) fn messaging<O, R>(app: &App<O, R>) -> Result<&Messaging, Problem> {
 }
 
 /// `GET /v1/notifications`
-pub async fn show<O: Objects, R: Rows>(State(app): Shared<O, R>, caller: Caller) -> Result<Response, Problem> {
+pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, _: Asked) -> Result<Response, Problem> {
     answer(&app, &caller).await
 }
 
@@ -88,13 +86,8 @@ fn dead_letter(letter: &DeadLetter) -> Value {
 }
 
 /// `PATCH /v1/notifications`
-pub async fn amend<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let mut fields = body::object(&headers, &bytes)?;
+pub async fn amend<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let mut fields = asked.object()?;
     let changes = changes(&mut fields);
     let zone = match fields.raw("time_zone") {
         None => None,
@@ -218,21 +211,15 @@ fn time_of_day(text: &str) -> Option<String> {
 }
 
 /// `POST /v1/notifications/undelivered/{id}/retry`
-pub async fn retry<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    body::none(&headers, &bytes)?;
+pub async fn retry<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    asked.no_body()?;
     let gone = || {
         Problem::new(
             ProblemKind::NotFound,
             "there is no undelivered message with this id: `GET /v1/notifications` lists those there are",
         )
     };
-    let id = crate::domain::id::DeliveryId::parse(&id).ok_or_else(gone)?;
+    let id = crate::domain::id::DeliveryId::parse(&asked.id).ok_or_else(gone)?;
     let now = app.clock.now();
     if !app.rows.store()?.dead_letter_retry(&caller.user, &id, now).await? {
         return Err(gone());

@@ -3,8 +3,9 @@
 use super::destinations::{no_destination, open};
 use super::messaging;
 use crate::api::auth::Caller;
-use crate::api::body;
+use crate::api::body::Json;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
 use crate::domain::notice::EventKind;
@@ -12,23 +13,14 @@ use crate::domain::notice::message::{Source, message};
 use crate::ports::objects::Objects;
 use crate::store::destinations::Destination;
 use crate::tasks::notify::channel::{Outgoing, Sent};
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 /// `POST /v1/notifications/test`
-pub async fn run<O: Objects, R: Rows>(
-    State(app): Shared<O, R>,
-    caller: Caller,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
+pub async fn run<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let mut wanted = None;
-    if !bytes.is_empty() {
-        let mut fields = body::object(&headers, &bytes)?;
+    if !asked.body.is_empty() {
+        let mut fields = asked.object()?;
         wanted = fields.uuid("destination_id");
         let errors = fields.finish();
         if !errors.is_empty() {
