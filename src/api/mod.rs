@@ -245,6 +245,7 @@ pub fn routes<O: Objects + 'static, R: Rows + 'static>(app: Arc<App<O, R>>) -> R
         .route("/v1/keys", get(known!(keys::show)))
         .route("/v1/oauth/pending", post(known!(oauth::pending)))
         .route("/v1/oauth/result", post(known!(oauth::result)))
+        .route("/v1/oauth/sign-in", post(known!(grant::sign_in::create)))
         .route("/oauth/callback", get(open!(oauth::callback)))
         .route("/media/{id}", get(open!(served::show)))
         .route("/v1/pause", get(known!(pause::show)).post(known!(pause::begin)))
@@ -454,8 +455,10 @@ async fn admit<O: Objects, R: Rows>(app: &App<O, R>, request: Request, next: Nex
     }
     let key = idempotency::key(&parts.headers)?;
     // Kept answers would keep what is to be given once.
-    let gives_once =
-        matches!(parts.uri.path(), oauth::RESULT_PATH | tokens::PATH) || hubs::gives_once(parts.uri.path());
+    let gives_once = matches!(
+        parts.uri.path(),
+        oauth::RESULT_PATH | tokens::PATH | grant::sign_in::PATH
+    ) || hubs::gives_once(parts.uri.path());
     let key = key.filter(|_| !gives_once);
     let body = body_bytes(body, limit_bytes).await?;
     let request = Request::from_parts(parts, Body::from(body.clone()));

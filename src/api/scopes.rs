@@ -157,6 +157,8 @@ const TABLE: &[(&str, &str, Scope, &str)] = &[
     ("GET", "/v1/keys", Admin, ""),
     ("POST", "/v1/oauth/pending", Admin, "account.connect"),
     ("POST", "/v1/oauth/result", Admin, ""),
+    // It lets an assistant do no more than the token it is made with.
+    ("POST", "/v1/oauth/sign-in", Read, "assistant.code"),
     ("GET", "/v1/notifications", Read, ""),
     ("PATCH", "/v1/notifications", Write, "notifications.edit"),
     // Links that decide are sent there.

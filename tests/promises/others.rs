@@ -284,10 +284,11 @@ fn people() -> Vec<Row> {
         ("POST", "/v1/pause", Own(BARE, json!({}))),
         ("POST", "/v1/resume", Own(BARE, json!({}))),
         ("GET", "/v1/keys", Nobodys("names the keys of the Worker")),
-        ("GET", "/v1/tasks", Nobodys("tells of runs for all users")),
+        ("GET", "/v1/tasks", Own(BARE, NOTHING)),
         ("POST", "/v1/tasks/{name}/run", Nobodys("runs for all users")),
         ("POST", "/v1/oauth/pending", Own(BARE, json!({"state": "a".repeat(32)}))),
         ("POST", "/v1/oauth/result", Own(BARE, json!({"state": "b".repeat(32)}))),
+        ("POST", "/v1/oauth/sign-in", Own(BARE, NOTHING)),
     ]
 }
 

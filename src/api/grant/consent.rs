@@ -1,13 +1,14 @@
 //! `/oauth/authorize`: the page on which a person lets an assistant in. `GET` checks what the assistant asks for and shows
-//! it; `POST` takes the person's token as the proof of who they are, and leads back with a code.
+//! it; `POST` takes a code of theirs (`sign_in.rs`), or their token, as the proof of who they are, and leads back with a code.
 //!
 //! What the page was shown for comes back in its form, with this worker's mark and an end: the second request is about
 //! what the first one checked, and nothing else. No cookie is involved, so no other site can make a browser consent: it
-//! would have to know the token.
+//! would have to know the code or the token.
 
 use super::client::{self, Client, Stranger};
 use super::form::Parameters;
 use super::page::{self, Question};
+use super::sign_in::{self, SignedIn};
 use super::{CODE_PREFIX, SCOPES, is_resource, names, origin, resource, scopes, secret};
 use crate::api::auth::{self, Caller};
 use crate::api::page::{Page, Tone};
@@ -287,7 +288,12 @@ pub async fn decide<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) 
         .unwrap_or_else(|stop| *stop)
 }
 
-async fn decision<O, R: Rows>(app: &App<O, R>, uri: &Uri, headers: &HeaderMap, body: Body) -> Result<Response, Stop> {
+async fn decision<O: Objects, R: Rows>(
+    app: &App<O, R>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Stop> {
     let (marks, issuer) = grounds(app, uri, headers)?;
     let form = Parameters::of_form(headers, body)
         .await
@@ -313,7 +319,7 @@ async fn decision<O, R: Rows>(app: &App<O, R>, uri: &Uri, headers: &HeaderMap, b
         let wrong = "Nothing is ticked: tick what it may do, or cancel.";
         return Err(again(StatusCode::UNPROCESSABLE_ENTITY, wrong));
     }
-    let caller = person(app, form.one("token").ok().flatten().unwrap_or_default().trim())
+    let (caller, signed_in) = person(app, form.one("token").ok().flatten().unwrap_or_default().trim())
         .await
         .map_err(|(status, wrong)| again(status, wrong))?;
     let lacking: Scopes = ticked.iter().filter(|scope| !caller.scopes.contains(*scope)).collect();
@@ -322,8 +328,18 @@ async fn decision<O, R: Rows>(app: &App<O, R>, uri: &Uri, headers: &HeaderMap, b
         let wrong = format!("Your token may not do that itself ({lacking}): untick it, or use another token.");
         return Err(again(StatusCode::FORBIDDEN, &wrong));
     }
+    if let Some(signed_in) = &signed_in {
+        signed_in
+            .begin(app)
+            .await
+            .map_err(|(status, wrong)| again(status, wrong))?;
+    }
     let code = secret(app, CODE_PREFIX);
-    keep(app, &asked, &caller, ticked, &code, now).await.map_err(|()| {
+    let kept = keep(app, &asked, &caller, ticked, &code, now).await;
+    if let Some(signed_in) = &signed_in {
+        signed_in.end(app, kept.is_ok()).await;
+    }
+    kept.map_err(|()| {
         let wrong = "The database cannot be reached, nothing was allowed: try again in a moment.";
         again(StatusCode::SERVICE_UNAVAILABLE, wrong)
     })?;
@@ -341,13 +357,23 @@ fn is_from_elsewhere(headers: &HeaderMap, origin: &str) -> bool {
     }
 }
 
-/// Who shows that token: a person, or the operator. An assistant cannot let in another, or itself anew.
-async fn person<O, R: Rows>(app: &App<O, R>, token: &str) -> Result<Caller, (StatusCode, &'static str)> {
+/// What the page says where what it needs does not answer.
+pub(super) const AWAY: &str = "psn cannot be asked now, nothing was allowed: try again in a moment.";
+
+/// Who shows that token or code: a person, or the operator. An assistant cannot let in another, or itself anew.
+async fn person<O, R: Rows>(
+    app: &App<O, R>,
+    token: &str,
+) -> Result<(Caller, Option<SignedIn>), (StatusCode, &'static str)> {
     if token.is_empty() {
         return Err((
             StatusCode::UNPROCESSABLE_ENTITY,
-            "Your token is missing: psn cannot know who you are.",
+            "The code is missing: psn cannot know who you are.",
         ));
+    }
+    if token.starts_with(sign_in::PREFIX) {
+        let signed_in = sign_in::read(app, token)?;
+        return Ok((signed_in.caller.clone(), Some(signed_in)));
     }
     if token.starts_with(auth::LENT_PREFIX) {
         return Err((
@@ -356,8 +382,9 @@ async fn person<O, R: Rows>(app: &App<O, R>, token: &str) -> Result<Caller, (Sta
         ));
     }
     let away = "The database cannot be reached: try again in a moment.";
-    auth::identify_token(app, token)
-        .await
+    let caller = auth::identify_token(app, token).await;
+    caller
+        .map(|caller| (caller, None))
         .map_err(|problem| match problem.into_response().status() {
             StatusCode::UNAUTHORIZED => (StatusCode::FORBIDDEN, "psn does not know this token, or it has ended."),
             StatusCode::TOO_MANY_REQUESTS => (

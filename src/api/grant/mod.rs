@@ -13,6 +13,7 @@ pub mod consent;
 pub mod metadata;
 pub mod register;
 pub mod revoke;
+pub mod sign_in;
 pub mod token;
 
 mod answer;

@@ -156,16 +156,16 @@ pub fn ask(status: StatusCode, question: &Question<'_>) -> Response {
          {note}{wrong}<form method=\"post\" action=\"{path}\">\n\
          <input type=\"hidden\" name=\"request\" value=\"{request}\">\n\
          <fieldset>\n<legend>It may</legend>\n{scopes}</fieldset>\n\
-         <label class=\"field\" for=\"token\">Your psn token</label>\n\
+         <label class=\"field\" for=\"token\">Your code, or your psn token</label>\n\
          <input class=\"hidden\" type=\"text\" name=\"username\" value=\"psn\" autocomplete=\"username\" tabindex=\"-1\" \
          aria-hidden=\"true\" readonly>\n\
          <input id=\"token\" type=\"password\" name=\"token\" autocomplete=\"current-password\" autocapitalize=\"none\" \
          spellcheck=\"false\" required aria-describedby=\"hint\">\n\
-         <small id=\"hint\">Your hub's <code>PSN_API_TOKEN</code> (<code>.hubs/NAME.env</code>), or a token of your own. It \
-         shows psn who you are; {name} never gets it.</small>\n\
+         <small id=\"hint\"><code>psn assistant code</code> prints a code that is good once, here alone. A token of your own \
+         does as well. It shows psn who you are; {name} never gets it.</small>\n\
          <div class=\"buttons\"><a class=\"button\" id=\"deny\" href=\"{deny}\">Cancel</a>\
          <button class=\"button main\" id=\"allow\" type=\"submit\">Allow</button></div>\n</form>\n\
-         <footer>Good for a year at most, and no longer than the token you give here. End it whenever you like: \
+         <footer>Good for a year at most, and no longer than the token you give here or made the code with. End it whenever you like: \
          <code>psn token list</code>, then <code>psn token revoke</code>.</footer>",
         path = super::AUTHORIZE_PATH,
     );

@@ -151,7 +151,7 @@ impl Command {
             Self::Team(command) => command.run(context).await,
             Self::Takeover(args) => takeover::run(context, args).await,
             Self::Keys(command) => command.run(context).await,
-            Self::Assistant(args) => assistant::run(context, &args),
+            Self::Assistant(args) => assistant::run(context, &args).await,
             Self::Token(command) => command.run(context).await,
             Self::Audit(args) => audit::run(context, args).await,
             Self::Task(command) => command.run(context).await,

@@ -158,7 +158,7 @@ async fn nobody_consents_but_a_person_on_the_page() {
     // Who does not prove who they are, or wants more than they have.
     let calls = place.calls();
     for (token, status, says) in [
-        ("", 422, "Your token is missing"),
+        ("", 422, "The code is missing"),
         ("wrong", 403, "psn does not know this token"),
         ("psn_short", 403, "psn does not know this token"),
     ] {

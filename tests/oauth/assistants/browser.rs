@@ -51,7 +51,8 @@ async fn a_person_consents_and_denies_in_a_browser() {
     let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oauth/assistants/consent.mjs");
     let mut child = tokio::process::Command::new("node");
     child.args([driver, chromium.to_str().unwrap(), out.to_str().unwrap()]);
-    child.args([&format!("{origin}{asked}"), TOKEN]);
+    let code = place.sign_in_code(TOKEN).await;
+    child.args([&format!("{origin}{asked}"), &code]);
     let done = child.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let seen: Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
@@ -62,13 +63,20 @@ async fn a_person_consents_and_denies_in_a_browser() {
     for request in seen["requests"].as_array().unwrap() {
         let request = request.as_str().unwrap();
         assert!(request.starts_with(&origin) || request.starts_with(site), "{request}");
-        assert!(!request.contains(TOKEN), "{request}");
+        assert!(!request.contains(&code), "{request}");
     }
     assert_eq!(seen["overflow"], false);
     assert_eq!(seen["scripts"], 0);
     assert!(
         seen["wrong"].as_str().unwrap().contains("psn does not know this token"),
         "{seen}"
+    );
+    let pasted_again = place.get(&asked).await;
+    let again = place.decide(&pasted_again, &code, &["read"]).await;
+    assert!(
+        again.status == 403 && again.says("This code was used"),
+        "{}",
+        again.text
     );
     assert_eq!(seen["typed"], "", "what was typed is sent back");
     assert!(

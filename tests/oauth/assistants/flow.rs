@@ -356,3 +356,73 @@ async fn an_assistant_steps_up() {
     let done = send(&more, "/mcp", &cancel).await.ok();
     assert!(done["result"]["isError"] != true, "{done:#}");
 }
+
+/// A code stands for its person on the page: once, for a while, for no more than their token may do, and nowhere else.
+#[tokio::test]
+async fn a_code_is_pasted_instead_of_a_token() {
+    let place = Place::new("sign_in").await;
+    let claude = place.register("Claude", CLAUDE).await;
+    let (own, token_id) = place.token_of("ada", 8, &["read", "write"]).await;
+    let page = place.get(&claude.asks(&[("scope", "read write publish")])).await;
+
+    // No other place takes it, and what is no code of this worker's is refused, without the database.
+    let code = place.sign_in_code(TOKEN).await;
+    let calls = place.calls();
+    assert_eq!(place.opens(&code).await, 401);
+    let (held, mark) = code.rsplit_once('.').unwrap();
+    for forged in [held, &format!("{held}A.{mark}"), "psn_si_", "psn_si_e30.AAAA"] {
+        let refused = place.decide(&page, forged, &["read"]).await;
+        assert!(
+            refused.status == 403 && refused.says("psn did not make this code"),
+            "{}",
+            refused.text
+        );
+        assert!(!refused.text.contains(mark), "what was typed is sent back");
+    }
+    assert_eq!(place.calls(), calls);
+    // An assistant makes none.
+    let (access, _) = place.let_in(&claude, TOKEN).await;
+    let request = Request::post("/v1/oauth/sign-in").header("authorization", format!("Bearer {access}"));
+    assert_eq!(place.send(request.body(Body::empty()).unwrap()).await.status, 403);
+
+    // It allows what its token may do, and a refusal does not use it up; of two at once one counts.
+    let code = place.sign_in_code(&own).await;
+    let beyond = place.decide(&page, &code, &["read", "publish"]).await;
+    assert!(beyond.status == 403 && beyond.says("(publish)"), "{}", beyond.text);
+    let (one, other) = tokio::join!(
+        place.decide(&page, &code, &["read"]),
+        place.decide(&page, &code, &["read"])
+    );
+    let (used, refused) = if one.status == 200 { (one, other) } else { (other, one) };
+    assert_eq!((used.status, refused.status), (200, 403), "{}", refused.text);
+    assert!(refused.says("This code was used"), "{}", refused.text);
+    let given = used.leads_with("back", "code").unwrap();
+    let (access, refresh) = pair(&place.redeem(&claude, &given, &[]).await.ok());
+    assert_eq!(place.opens(&access).await, 200);
+    // What was allowed is noted under the token that the code was made with, and ends with it.
+    let deeds = place.deeds(&UserId::from("ada")).await;
+    let noted: Vec<(&str, bool)> = deeds
+        .iter()
+        .map(|(_, deed)| (deed.action.as_str(), deed.token.as_ref() == Some(&token_id)))
+        .collect();
+    assert_eq!(noted, [("assistant.allow", true), ("assistant.code", true)]);
+    assert!(!deeds.iter().any(|(_, deed)| format!("{deed:?}").contains("psn_si_")));
+    let ada = UserId::from("ada");
+    place
+        .world()
+        .store()
+        .api_token_revoke(&ada, &token_id, NOW)
+        .await
+        .unwrap();
+    assert_eq!(place.refresh(&claude, &refresh).await.refusal(), "400 invalid_grant");
+
+    // Five minutes, to the second, in which nothing else ends.
+    let code = place.sign_in_code(TOKEN).await;
+    place.world().clock().0.advance(Millis::from_secs(300));
+    let late = place.decide(&page, &code, &["read"]).await;
+    assert!(
+        late.status == 403 && late.says("good for five minutes"),
+        "{}",
+        late.text
+    );
+}

@@ -214,6 +214,14 @@ impl Place {
         self.form("/oauth/authorize", &pairs).await
     }
 
+    /// A code for the page, made with that token.
+    pub async fn sign_in_code(&self, token: &str) -> String {
+        let request = Request::post("/v1/oauth/sign-in").header("authorization", format!("Bearer {token}"));
+        let made = self.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.body["code"].as_str().unwrap().to_owned()
+    }
+
     /// A code that a person who shows that token lets the assistant have.
     pub async fn code(&self, assistant: &Assistant, token: &str) -> String {
         let page = self.get(&assistant.asks(&[])).await;

@@ -137,7 +137,9 @@ impl Connection {
             ways,
             note: Some(match self.is_here {
                 true => "This worker runs on your own machine: a connector reaches only one that is deployed.",
-                false => "A connector signs you in on a page of the worker; it needs no token here.",
+                false => {
+                    "A connector asks you on a page of the worker; `psn assistant code` prints what to paste there."
+                }
             }),
         }
     }

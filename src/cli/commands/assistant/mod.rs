@@ -19,7 +19,7 @@ const VARIABLE: &str = "PSN_API_TOKEN";
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  psn assistant\n  psn assistant --for codex\n  psn assistant install --commands\n\n\
+    after_help = "Examples:\n  psn assistant\n  psn assistant --for codex\n  psn assistant install --commands\n  psn assistant code\n\n\
                   The token stays in an environment variable of yours. Give an assistant one of its own (`psn token create \
                   assistant`), which can be ended by itself."
 )]
@@ -40,6 +40,11 @@ pub struct AssistantArgs {
 /// The commands about assistants.
 #[derive(Debug, Subcommand)]
 enum AssistantCommand {
+    /// Print a code that shows who you are on the page where you let an assistant in
+    #[command(after_help = "Examples:\n  psn assistant code\n  psn assistant code | wl-copy\n\n\
+                            It is good once, for five minutes, and for that page alone. What you allow there can be no more \
+                            than the token of this clone may do, and ends with it.")]
+    Code,
     /// Put the commands /psn:post, /psn:plan and so on into a project of Claude Code
     #[command(
         after_help = "Examples:\n  psn assistant install --commands\n  psn assistant install --commands --dir ~\n\n\
@@ -79,14 +84,31 @@ enum Client {
 ///
 /// # Errors
 /// What went wrong.
-pub fn run(context: &Context, args: &AssistantArgs) -> CliResult {
+pub async fn run(context: &Context, args: &AssistantArgs) -> CliResult {
     match &args.command {
+        Some(AssistantCommand::Code) => code(context).await,
         Some(AssistantCommand::Install { dir, force, .. }) => {
             let folder = dir.clone().unwrap_or_else(|| PathBuf::from("."));
             install::run(context, &folder, *force)
         }
         None => print(context, args),
     }
+}
+
+async fn code(context: &Context) -> CliResult {
+    let worker = Worker::from_settings(&context.settings()?)?;
+    let made = worker.post("/v1/oauth/sign-in", None).await?;
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.document(&made);
+        return Ok(());
+    }
+    printer.data(made.get("code").and_then(Value::as_str).unwrap_or_default());
+    printer.talk(format!(
+        "Paste it into the page of {} that asks whether to let the assistant in. It is good once, for five minutes.",
+        worker.base()
+    ));
+    Ok(())
 }
 
 fn print(context: &Context, args: &AssistantArgs) -> CliResult {
