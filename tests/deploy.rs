@@ -4,6 +4,8 @@
 
 #[path = "deploy/doctor.rs"]
 mod doctor;
+#[path = "deploy/mistakes/mod.rs"]
+mod mistakes;
 #[path = "deploy/place.rs"]
 mod place;
 #[path = "support/secrets.rs"]

@@ -221,8 +221,12 @@ impl Worker {
 
     fn no_answer(&self, kind: HttpErrorKind, message: &str) -> CliError {
         match kind {
-            HttpErrorKind::NotSent => CliError::outcome(format!("no worker can be reached at `{}`", self.base))
-                .hint("start the local stack with `scripts/dev`, or correct `PSN_URL`"),
+            HttpErrorKind::NotSent => {
+                CliError::outcome(format!("no worker can be reached at `{}`", self.base)).hint(match self.is_here() {
+                    true => "start the local stack with `scripts/dev`, or correct `PSN_URL`",
+                    false => "see that this machine reaches the internet; `psn doctor` looks at the worker",
+                })
+            }
             HttpErrorKind::MaybeSent => {
                 CliError::outcome(format!("the worker at `{}` did not answer: {message}", self.base))
                     .hint("see with `psn post list` whether it was done before you try again")

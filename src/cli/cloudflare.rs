@@ -20,6 +20,8 @@ const DEADLINE: Millis = Millis(30_000);
 const NO_WORKER: i64 = 10007;
 /// Nobody has chosen a workers.dev name for the account.
 const NO_SUBDOMAIN: i64 = 10007;
+/// Version not found.
+const NO_VERSION: i64 = 10212;
 /// Bucket not found.
 const NO_BUCKET: i64 = 10006;
 /// Nobody has switched R2 on for the account.
@@ -343,20 +345,25 @@ impl Cloudflare {
             .and_then(|one| one["id"].as_str().map(str::to_owned)))
     }
 
-    /// A version.
+    /// A version; `None` when there is none of that id.
     ///
     /// # Errors
     /// No answer, or a refusal.
-    pub async fn version(&self, account: &str, name: &str, id: &str) -> Called<Version> {
-        let found = self
+    pub async fn version(&self, account: &str, name: &str, id: &str) -> Called<Option<Version>> {
+        let found = match self
             .get(&format!("/accounts/{account}/workers/scripts/{name}/versions/{id}"))
-            .await?;
+            .await
+        {
+            Ok(found) => found,
+            Err(error) if error.is(NO_VERSION) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let resources = &found["resources"];
-        Ok(Version {
+        Ok(Some(Version {
             id: id.to_owned(),
             etag: resources["script"]["etag"].as_str().unwrap_or_default().to_owned(),
             classes: texts(&resources["bindings"], "durable_object_namespace", "class_name"),
-        })
+        }))
     }
 
     /// The times at which Cloudflare starts a worker's tasks.

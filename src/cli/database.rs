@@ -124,17 +124,32 @@ pub fn open(settings: &Settings) -> CliResult<Database> {
 /// Names what cannot be used.
 pub fn connect(database_url: &str, sql_url: Option<&str>) -> CliResult<Database> {
     let http = Client::new().map_err(|error| CliError::outcome(error.message))?;
-    let neon =
-        Neon::new(http, Secret::new(database_url), sql_url).map_err(|error| CliError::input(error.to_string()))?;
+    let neon = Neon::new(http, Secret::new(database_url), sql_url)
+        .map_err(|error| CliError::input(error.to_string()).hint(WHERE_DATABASE))?;
     Ok(Store::new(neon, SYSTEM))
 }
+
+/// Where the address of a database comes from.
+const WHERE_DATABASE: &str = "copy the connection string at console.neon.tech > your project > Connect; it stands in the hub's file as \
+    `databaseUrl`, or in your shell as `DATABASE_URL`";
 
 /// What the database said, with what to do where that is known.
 pub fn store_error(what: &str, error: &StoreError) -> CliError {
     let failed = CliError::outcome(format!("{what}: {error}"));
     match error {
-        StoreError::NotRun { .. } => {
-            failed.hint("start the local stack with `scripts/dev`, or correct `DATABASE_URL` and `NEON_SQL_URL`")
+        StoreError::NotRun { .. } => failed.hint(
+            "see that this machine reaches the network and that the connection string is right (the local stack: `scripts/dev` \
+             starts it), then run the same command again",
+        ),
+        // Who, where and what is wrong, and where to get it right: names, passwords, databases that are not there.
+        StoreError::Refused { sqlstate, .. } if sqlstate.starts_with("28") || sqlstate == "3D000" => {
+            failed.hint(WHERE_DATABASE)
+        }
+        StoreError::Refused { sqlstate, .. } if sqlstate.starts_with("42") => {
+            failed.hint("`psn migrate` brings the database up to date")
+        }
+        StoreError::Unknown { what, .. } if what.contains("404") => {
+            failed.hint("see that `NEON_SQL_URL` is right, or leave it out: Neon's own address follows from the connection string")
         }
         _ => failed,
     }
@@ -153,7 +168,10 @@ pub async fn migrate(database: &Database) -> CliResult<Vec<Applied>> {
 pub fn migrate_error(error: &MigrateError) -> CliError {
     match error {
         // 0 is the table that remembers the others: not even that could be made.
-        MigrateError::Store { version: 0, source, .. } => store_error("nothing was migrated", source),
+        MigrateError::Store { version: 0, source, .. } => CliError {
+            message: source.to_string(),
+            ..store_error("", source)
+        },
         MigrateError::Store { version, name, source } => {
             store_error(&format!("migration {version} `{name}` was not applied"), source)
         }

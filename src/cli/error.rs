@@ -148,7 +148,7 @@ pub fn file_reason(error: &io::Error) -> String {
         io::ErrorKind::NotADirectory => "it is not a folder, or lies in something that is none".to_owned(),
         io::ErrorKind::ReadOnlyFilesystem => "its disk takes no changes".to_owned(),
         io::ErrorKind::StorageFull => "its disk is full".to_owned(),
-        io::ErrorKind::AlreadyExists => "something is there already".to_owned(),
+        io::ErrorKind::AlreadyExists => "a file is there, where a folder has to be".to_owned(),
         _ => {
             let text = error.to_string();
             // The system's number tells nobody anything.
@@ -167,6 +167,11 @@ pub fn json_reason(error: &serde_json::Error) -> String {
         .map_or(text.as_str(), |(reason, _)| reason);
     if reason.starts_with("EOF while parsing") {
         return format!("line {}: the text ends before it is complete", error.line());
+    }
+    if reason.starts_with("control character") {
+        // It is noticed where the next line begins.
+        let line = error.line() - usize::from(error.column() == 0);
+        return format!("line {line}: a text goes on behind the end of the line (a quotation mark is missing)");
     }
     let reason = match reason {
         "expected value" => "a value was expected",

@@ -15,6 +15,7 @@ pub mod examples;
 pub mod local;
 pub mod neon_console;
 pub mod printer;
+pub mod usage;
 pub mod zones;
 
 use crate::cli::commands::Command;
@@ -91,20 +92,17 @@ pub fn program() -> clap::Command {
 
 /// Runs the program with the arguments of the process.
 pub async fn main() -> ExitCode {
+    let environment: Variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
     let parsed = program()
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return unreadable(&error, no_colour),
     };
-    let environment: Variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
     let printer = Printer::new(cli.json, no_colour);
     let context = Context {
         printer,
@@ -119,6 +117,25 @@ pub async fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Says why the arguments cannot be read; or the help, where that was asked for.
+fn unreadable(error: &clap::Error, no_colour: bool) -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let Some(said) = usage::explain(error, &program(), &arguments) else {
+        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    };
+    let asks_json = arguments
+        .iter()
+        .any(|word| word == "--json" || word.starts_with("--json="));
+    let first = arguments.iter().skip(1).find(|word| !word.starts_with('-'));
+    // These promise other lines.
+    let document = !first.is_some_and(|word| matches!(word.as_str(), "dev" | "demo" | "completions"));
+    Printer::new(asks_json, no_colour).error(&said, document);
+    ExitCode::from(said.exit_code())
 }
 
 #[cfg(test)]

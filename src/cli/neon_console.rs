@@ -18,7 +18,7 @@ const DEADLINE: Millis = Millis(60_000);
 
 /// What to do about a key that is not accepted.
 const KEY_HINT: &str = "make a key at console.neon.tech > Account settings > API keys and put it into `config/keys.env` as \
-    `NEON_API_KEY`, or give a connection string with `psn init --database -`";
+    `NEON_API_KEY`, or give a connection string with `--database -`";
 
 /// Neon with a key.
 #[derive(Clone, Debug)]

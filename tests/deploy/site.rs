@@ -92,6 +92,11 @@ impl Site {
         self.url.clone()
     }
 
+    /// From now on it answers as one with those secrets and variables.
+    pub fn has(&self, deployed: BTreeMap<String, String>) {
+        self.known.lock().unwrap().deployed = deployed;
+    }
+
     /// From now on something is wrong with it, or nothing.
     pub fn be(&self, ill: Ill) {
         self.known.lock().unwrap().ill = ill;

@@ -5,7 +5,7 @@ use crate::cli::ambient::SYSTEM;
 use crate::cli::client::{Worker, segment};
 use crate::cli::commands::migrate;
 use crate::cli::database::{Database, migrate_error, store_error};
-use crate::cli::error::{CliError, CliResult, file_reason};
+use crate::cli::error::{CliError, CliResult, not_written};
 use crate::domain::id::UserId;
 use crate::ports::clock::Clock;
 use crate::store::StoreError;
@@ -72,7 +72,7 @@ pub async fn run(context: &Context, args: ExportArgs) -> CliResult {
     let staged = PathBuf::from(staged);
     // What an export that was stopped has left behind.
     let _ = fs::remove_dir_all(&staged);
-    make(&staged).map_err(|error| cannot(&staged, &error))?;
+    make(&staged).map_err(|error| not_written(&staged, &error))?;
     let written = write_all(context, &database, worker.as_ref(), args.user.as_deref(), &staged).await;
     let manifest = match written {
         Ok(manifest) => manifest,
@@ -81,7 +81,7 @@ pub async fn run(context: &Context, args: ExportArgs) -> CliResult {
             return Err(error);
         }
     };
-    fs::rename(&staged, folder).map_err(|error| cannot(folder, &error))?;
+    fs::rename(&staged, folder).map_err(|error| not_written(folder, &error))?;
     let printer = &context.printer;
     if printer.is_json() {
         printer.document(&manifest);
@@ -92,14 +92,6 @@ pub async fn run(context: &Context, args: ExportArgs) -> CliResult {
         .for_each(|(table, count)| printer.data(format!("{table} {count}")));
     printer.talk(format!("done: `{}`", folder.display()));
     Ok(())
-}
-
-fn cannot(path: &Path, error: &std::io::Error) -> CliError {
-    CliError::outcome(format!(
-        "`{}` cannot be written: {}",
-        path.display(),
-        file_reason(error)
-    ))
 }
 
 #[cfg(unix)]
@@ -150,12 +142,12 @@ async fn write_all(
             .await
             .map_err(failed)?;
         let path = folder.join(format!("{table}.jsonl"));
-        let mut file = BufWriter::new(File::create_new(&path).map_err(|error| cannot(&path, &error))?);
+        let mut file = BufWriter::new(File::create_new(&path).map_err(|error| not_written(&path, &error))?);
         let (mut count, mut behind) = (0_u64, None);
         loop {
             let page = database.export_page(&plan, behind.as_deref()).await.map_err(failed)?;
             for row in &page.rows {
-                writeln!(file, "{row}").map_err(|error| cannot(&path, &error))?;
+                writeln!(file, "{row}").map_err(|error| not_written(&path, &error))?;
                 if *table == "posts" && worker.is_some() {
                     posts.extend(id_of(row));
                 }
@@ -166,7 +158,7 @@ async fn write_all(
                 break;
             }
         }
-        file.flush().map_err(|error| cannot(&path, &error))?;
+        file.flush().map_err(|error| not_written(&path, &error))?;
         tables.insert((*table).to_owned(), json!(count));
     }
     if let Some(worker) = worker {
@@ -193,7 +185,7 @@ async fn write_all(
         "left_out": left_out, "left_out_columns": hidden, "unknown_tables": unknown,
     });
     let path = folder.join("manifest.json");
-    fs::write(&path, format!("{manifest:#}\n")).map_err(|error| cannot(&path, &error))?;
+    fs::write(&path, format!("{manifest:#}\n")).map_err(|error| not_written(&path, &error))?;
     Ok(manifest)
 }
 
@@ -204,7 +196,7 @@ fn id_of(row: &str) -> Option<String> {
 
 /// The journals; a post that no object knows (another program made it) has none.
 async fn write_events(context: &Context, worker: &Worker, posts: &[String], path: &Path) -> CliResult<u64> {
-    let mut file = BufWriter::new(File::create_new(path).map_err(|error| cannot(path, &error))?);
+    let mut file = BufWriter::new(File::create_new(path).map_err(|error| not_written(path, &error))?);
     let mut count = 0;
     for (nth, id) in posts.iter().enumerate() {
         context
@@ -216,9 +208,9 @@ async fn write_events(context: &Context, worker: &Worker, posts: &[String], path
             Err(error) => return Err(error),
         };
         writeln!(file, "{}", json!({ "post_id": id, "events": answer["events"] }))
-            .map_err(|error| cannot(path, &error))?;
+            .map_err(|error| not_written(path, &error))?;
         count += 1;
     }
-    file.flush().map_err(|error| cannot(path, &error))?;
+    file.flush().map_err(|error| not_written(path, &error))?;
     Ok(count)
 }

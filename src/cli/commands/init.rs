@@ -126,6 +126,7 @@ pub async fn begin(context: &Context, args: &InitArgs) -> CliResult<Begun> {
         ))
         .hint("use up to 64 letters, digits, `-` and `_`, such as `personal` or `team-blue`"));
     }
+    let given = args.database.as_deref().map(connection_string).transpose()?;
     let mut begun = Begun::default();
     let keys = root.join("config/keys.env");
     put(&keys, &names::keys_file(), args.dry_run, &mut begun)?;
@@ -163,7 +164,7 @@ pub async fn begin(context: &Context, args: &InitArgs) -> CliResult<Begun> {
         begun.kept.push(own.clone());
     }
     let settings = settings_of(&files, &own, context)?;
-    let Some(url) = database_url(context, args, &settings, &mut begun).await? else {
+    let Some(url) = database_url(context, args, given, &settings, &mut begun).await? else {
         begun.waits = true;
         return Ok(begun);
     };
@@ -203,25 +204,38 @@ fn settings_of(files: &HubFiles, own: &Path, context: &Context) -> CliResult<Var
     Ok(settings)
 }
 
+/// The connection string in a file, or on standard input.
+fn connection_string(file: &str) -> CliResult<Secret> {
+    const FORM: &str = "it looks like `postgresql://USER:PASSWORD@HOST/DATABASE`; copy it at console.neon.tech > your project > Connect";
+    if is_connection_string(file) {
+        return Err(CliError::input(
+            "a connection string is no argument: everybody on this machine can read those, and nothing was made",
+        )
+        .hint("say `--database -`, paste it, and press Enter and Ctrl-D; and give the role another password at Neon"));
+    }
+    let text = read_text(file)?;
+    let url = text.trim();
+    let url = url
+        .strip_prefix("DATABASE_URL=")
+        .unwrap_or(url)
+        .trim_matches(['"', '\'']);
+    match url {
+        "" => Err(CliError::input("there is no connection string, and nothing was made").hint(FORM)),
+        url if is_connection_string(url) => Ok(Secret(url.to_owned())),
+        _ => Err(CliError::input("that is no connection string, and nothing was made").hint(FORM)),
+    }
+}
+
 /// The connection string: given, or of a project that is made now; `None` when there is neither.
 async fn database_url(
     context: &Context,
     args: &InitArgs,
+    given: Option<Secret>,
     settings: &Variables,
     begun: &mut Begun,
 ) -> CliResult<Option<Secret>> {
-    if let Some(file) = &args.database {
-        let text = read_text(file)?;
-        let url = text.trim();
-        let url = url
-            .strip_prefix("DATABASE_URL=")
-            .unwrap_or(url)
-            .trim_matches(['"', '\'']);
-        if !is_connection_string(url) {
-            return Err(CliError::input("that is no connection string")
-                .hint("it looks like `postgresql://USER:PASSWORD@HOST/DATABASE`; copy it at console.neon.tech > your project > Connect"));
-        }
-        return Ok(Some(Secret(url.to_owned())));
+    if given.is_some() {
+        return Ok(given);
     }
     let Some(key) = settings.get("NEON_API_KEY") else {
         return Ok(None);
@@ -243,7 +257,7 @@ async fn database_url(
 async fn reachable(url: &Secret, sql_url: Option<&str>) -> CliResult {
     let database = database::connect(&url.0, sql_url)?;
     let held = database.holds_tokens().await.map_err(|error| {
-        store_error("the database does not answer, and the hub was not written", &error)
+        store_error("the hub was not written", &error)
             .hint("correct the connection string, or run it again in a minute if the project is new")
     })?;
     if held {

@@ -70,7 +70,8 @@ pub fn of(context: &Context, hub: Option<&str>) -> CliResult<Database> {
         return database::open(&context.settings()?);
     };
     let files = HubFiles::load(root(context)?);
-    let chosen = Chosen::find(&files, Some(slug))?
-        .ok_or_else(|| CliError::input(format!("there is no hub `{slug}`")).hint("`psn init` begins one"))?;
+    let chosen = Chosen::find(&files, Some(slug))?.ok_or_else(|| {
+        CliError::input(format!("there is no hub `{slug}`")).hint(format!("`psn init --hub {slug}` begins it"))
+    })?;
     database_of(&chosen, &context.environment)
 }

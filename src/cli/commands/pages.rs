@@ -1,9 +1,11 @@
 //! `psn completions` and `psn man`: what a shell and a reader are told of the program. Both need nothing but the program.
 
 use crate::cli::error::{CliError, CliResult, not_written};
+use crate::cli::printer::excerpt;
 use crate::cli::{Context, program};
 use clap::{Args, Command};
 use clap_complete::Shell;
+use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -18,18 +20,23 @@ Examples:
 pub const MAN_EXAMPLES: &str = "\
 Examples:
   psn man | man -l -                       the page of `psn` itself
+  psn man post create | man -l -           the page of a command
   psn man --dir ~/.local/share/man/man1    a page for each command";
 
 /// Which shell.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     /// The shell: bash, elvish, fish, powershell or zsh
+    #[arg(ignore_case = true)]
     shell: Shell,
 }
 
 /// Where to.
 #[derive(Debug, Args)]
 pub struct ManArgs {
+    /// The command whose page is printed; left out, `psn` itself
+    #[arg(value_name = "COMMAND", conflicts_with = "dir")]
+    command: Vec<String>,
     /// Write a page for each command into this folder
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
@@ -53,8 +60,14 @@ pub fn completions(_: &Context, args: CompletionsArgs) -> CliResult {
 pub fn man(context: &Context, args: ManArgs) -> CliResult {
     let mut program = program();
     program.build();
+    let printer = &context.printer;
     let Some(folder) = args.dir else {
-        let _ = std::io::stdout().lock().write_all(&page(&program)?);
+        let page = page(named(&program, &args.command)?)?;
+        if printer.is_json() {
+            printer.document(&json!({ "page": String::from_utf8_lossy(&page) }));
+        } else {
+            let _ = std::io::stdout().lock().write_all(&page);
+        }
         return Ok(());
     };
     std::fs::create_dir_all(&folder).map_err(|error| not_written(&folder, &error))?;
@@ -64,13 +77,26 @@ pub fn man(context: &Context, args: ManArgs) -> CliResult {
         std::fs::write(&path, page(&command)?).map_err(|error| not_written(&path, &error))?;
         written += 1;
     }
-    let printer = &context.printer;
     if printer.is_json() {
-        printer.document(&serde_json::json!({ "folder": folder.display().to_string(), "pages": written }));
+        printer.document(&json!({ "folder": folder.display().to_string(), "pages": written }));
         return Ok(());
     }
     printer.data(format!("{written} pages in {}", folder.display()));
     Ok(())
+}
+
+/// The command that words name.
+fn named<'a>(program: &'a Command, words: &[String]) -> CliResult<&'a Command> {
+    let mut found = program;
+    for word in words {
+        let below = found.find_subcommand(word);
+        found = below.ok_or_else(|| {
+            let path = name(found).replace('-', " ");
+            CliError::input(format!("there is no command `{path} {}`", excerpt(word, 40)))
+                .hint(format!("`{path} --help` lists those that there are"))
+        })?;
+    }
+    Ok(found)
 }
 
 /// `psn-post-create` for `psn post create`.

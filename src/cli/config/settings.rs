@@ -16,8 +16,12 @@ pub struct Settings {
     /// The environment names another address than the last stack: it is not asked.
     foreign: bool,
     stack: Option<PathBuf>,
+    /// The hub whose variables are among these.
+    hub: Option<String>,
     /// Why no hub is used, although there are files of hubs.
-    no_hub: Option<String>,
+    no_hub: Option<CliError>,
+    /// Whether this is a clone.
+    in_clone: bool,
 }
 
 impl Settings {
@@ -50,14 +54,18 @@ impl Settings {
                 variables.clone_from(stack_variables);
             }
         }
-        let mut no_hub = None;
+        let (mut hub, mut no_hub) = (None, None);
         if let Some(root) = root
             && (foreign || stack.is_none())
         {
             let files = HubFiles::load(root);
             variables.clone_from(files.keys()?);
             match hub_of(&files, environment) {
-                Ok(hub) => variables.extend(hub),
+                Ok(Some((slug, own))) => {
+                    variables.extend(own);
+                    hub = Some(slug);
+                }
+                Ok(None) => {}
                 Err(why) => no_hub = Some(why),
             }
             variables.retain(|_, value| !value.is_empty());
@@ -72,7 +80,9 @@ impl Settings {
             variables,
             foreign,
             stack: stack.map(|(folder, _)| folder),
+            hub,
             no_hub,
+            in_clone: root.is_some(),
         })
     }
 
@@ -101,23 +111,47 @@ impl Settings {
         if missing.is_empty() {
             return Ok(names.map(|name| self.get(name).unwrap_or_default().to_owned()));
         }
-        let verb = if missing.len() == 1 { "is" } else { "are" };
-        let hint = match &self.no_hub {
-            Some(why) => why,
-            None if self.foreign => {
-                "the environment names another worker or database than the local stack: set the rest there too, or unset it"
+        Err(self.lacks(&names, &missing.join(" and "), missing.len()))
+    }
+
+    /// Why names are not set, and what to do.
+    fn lacks(&self, names: &[&str], missing: &str, count: usize) -> CliError {
+        if let Some(why) = &self.no_hub {
+            return why.clone();
+        }
+        let verb = if count == 1 { "is" } else { "are" };
+        let not_set = format!("{missing} {verb} not set");
+        if self.foreign {
+            return CliError::input(not_set).hint(
+                "the environment names another worker or database than the local stack: set the rest there too, or unset it",
+            );
+        }
+        match &self.hub {
+            Some(slug) if names.contains(&"PSN_URL") && self.get("PSN_URL").is_none() => {
+                CliError::input(format!("hub `{slug}` has no worker yet ({not_set})"))
+                    .hint(format!("`psn deploy --hub {slug}` makes it"))
             }
-            None => "start the local stack with `scripts/dev`, or set the variables of your own worker",
-        };
-        Err(CliError::input(format!("{} {verb} not set", missing.join(" and "))).hint(hint))
+            // A hub of one's own has a database.
+            Some(slug) if names.contains(&"DATABASE_URL") && self.get("DATABASE_URL").is_none() => CliError::input(
+                format!("hub `{slug}` is run by somebody else, who alone has its database"),
+            )
+            .hint("name a hub of yours with `PSN_HUB`, or ask an admin of that hub to do it"),
+            Some(slug) => CliError::input(not_set).hint(format!("`psn init --hub {slug}` makes what is missing")),
+            None if self.in_clone => {
+                CliError::input(format!("{not_set}: there is neither a hub nor a local stack here"))
+                    .hint("`psn init` begins a hub, `scripts/dev` starts the local stack; or set it in your shell")
+            }
+            None => CliError::input(format!("{not_set}, and this folder is no clone of psn"))
+                .hint("change into the clone, or set it in your shell"),
+        }
     }
 }
 
 /// The variables of the hub that the environment names, or else does not contradict; none where there is no hub.
 ///
 /// # Errors
-/// Why it is none, for a hint: there are several, or their files are bad.
-fn hub_of(files: &HubFiles, environment: &Variables) -> Result<Variables, String> {
+/// Why it is none: there are several, or their files are bad.
+fn hub_of(files: &HubFiles, environment: &Variables) -> CliResult<Option<(String, Variables)>> {
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     let agrees = |name: &str, own: Option<&str>| match (set(name), own) {
         (Some(outside), Some(own)) => outside.trim_end_matches('/') == own.trim_end_matches('/'),
@@ -139,24 +173,24 @@ fn hub_of(files: &HubFiles, environment: &Variables) -> Result<Variables, String
     fitting.extend(joined.map(|joined| (joined.slug.as_str(), joined.variables())));
     match (fitting.as_slice(), files.errors().next()) {
         // Two files may claim to be it.
-        ([(slug, variables)], _) => files
-            .hub(slug)
-            .map(|_| variables.clone())
-            .map_err(|error| error.message),
-        ([], Some(error)) => Err(error.message.clone()),
+        ([(slug, variables)], _) => files.hub(slug).map(|_| Some(((*slug).to_owned(), variables.clone()))),
+        ([], Some(error)) => Err(error.clone()),
         ([], None) => match set(HUB) {
-            Some(name) => Err(format!(
+            Some(name) => Err(CliError::input(format!(
                 "`PSN_HUB` names the hub `{}`, and there are no files of it in `.hubs/`",
                 excerpt(name, 64)
-            )),
-            None => Ok(Variables::new()),
+            ))
+            .hint("`psn hub list` shows those that there are")),
+            None => Ok(None),
         },
         (several, _) => {
             let slugs: Vec<String> = several.iter().map(|(slug, _)| format!("`{slug}`")).collect();
-            Err(format!(
-                "there are several hubs, {}: set `PSN_HUB` to one, or `DATABASE_URL` or `PSN_URL` to that of one",
+            let first = several.first().map_or("SLUG", |(slug, _)| slug);
+            Err(CliError::input(format!(
+                "there are several hubs, {}, and none is named",
                 slugs.join(" and ")
             ))
+            .hint(format!("name one in front of the command: `PSN_HUB={first} psn …`")))
         }
     }
 }

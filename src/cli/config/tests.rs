@@ -262,8 +262,8 @@ fn without_a_stack_the_only_hub_and_the_keys_fill_in_but_never_for_another_addre
     let load = |pairs: &[(&str, &str)]| Settings::load(&variables(pairs), Some(two.path())).unwrap();
     let error = load(&[]).need(["DATABASE_URL"]).unwrap_err();
     assert_eq!(
-        error.hint.unwrap(),
-        "there are several hubs, `company-a` and `personal`: set `PSN_HUB` to one, or `DATABASE_URL` or `PSN_URL` to that of one"
+        error.message,
+        "there are several hubs, `company-a` and `personal`, and none is named"
     );
     let of_other = load(&[("DATABASE_URL", "postgresql://u:p@other/db")]);
     assert_eq!(of_other.get("HUB_ENCRYPTION_KEY"), None, "a hub without a key has none");
@@ -272,7 +272,7 @@ fn without_a_stack_the_only_hub_and_the_keys_fill_in_but_never_for_another_addre
     let settings = Settings::load(&variables(&[]), Some(bad.path())).unwrap();
     assert_eq!(settings.get("X_CLIENT_ID"), Some("app"));
     let error = settings.need(["DATABASE_URL"]).unwrap_err();
-    assert!(error.hint.unwrap().contains("personal.json"));
+    assert!(error.message.contains("personal.json"));
 }
 
 /// Whoever joined a hub has its Worker's address and a token, and no database (F-34).
@@ -311,7 +311,7 @@ fn a_hub_that_was_joined_is_an_address_and_a_token() {
         .need(["PSN_URL"])
         .unwrap_err();
     assert_eq!(
-        error.hint.unwrap(),
+        error.message,
         "`PSN_HUB` names the hub `nowhere`, and there are no files of it in `.hubs/`"
     );
     let slugs: Vec<_> = HubFiles::load(both.path())

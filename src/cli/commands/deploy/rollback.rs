@@ -6,7 +6,7 @@ use super::{health, lock, secrets, step};
 use crate::cli::Context;
 use crate::cli::cloudflare::Version;
 use crate::cli::error::{CliError, CliResult};
-use crate::cli::printer::Style;
+use crate::cli::printer::{Style, excerpt};
 use serde_json::json;
 use std::time::Duration;
 
@@ -92,8 +92,9 @@ async fn target(site: &Site, wanted: Option<&str>) -> CliResult<Version> {
     let (account, worker) = (&site.remote.login.account, &site.remote.worker);
     let api = &site.remote.api;
     let nothing = || {
-        CliError::outcome(format!("worker `{worker}` has no version before this one"))
-            .hint("`npx wrangler versions list` shows what there is")
+        CliError::outcome(format!("worker `{worker}` has no version before this one")).hint(format!(
+            "`npx wrangler versions list --name {worker}` shows what there is"
+        ))
     };
     if site.remote.script.is_none() {
         return Err(CliError::outcome(format!("there is no worker `{worker}`")).hint("deploy it first: `psn deploy`"));
@@ -102,7 +103,11 @@ async fn target(site: &Site, wanted: Option<&str>) -> CliResult<Version> {
     let is_psn = |version: &Version| version.classes.iter().any(|class| class == "Post");
     if let Some(id) = wanted {
         let version = api.version(account, worker, id).await.map_err(failed)?;
-        return if is_psn(&version) { Ok(version) } else { Err(nothing()) };
+        return version.filter(is_psn).ok_or_else(|| {
+            CliError::outcome(format!("worker `{worker}` has no version `{}` of psn", excerpt(id, 64))).hint(format!(
+                "`npx wrangler versions list --name {worker}` shows what there is"
+            ))
+        });
     }
     let mut ids = Vec::new();
     for deployment in api.deployments(account, worker).await.map_err(failed)? {
@@ -113,9 +118,10 @@ async fn target(site: &Site, wanted: Option<&str>) -> CliResult<Version> {
     let mut ids = ids.into_iter().take(VERSIONS_MAX);
     let present = ids.next().ok_or_else(nothing)?;
     let present = api.version(account, worker, &present).await.map_err(failed)?;
+    let present = present.map(|version| version.etag).unwrap_or_default();
     for id in ids {
         let version = api.version(account, worker, &id).await.map_err(failed)?;
-        if is_psn(&version) && version.etag != present.etag {
+        if let Some(version) = version.filter(|version| is_psn(version) && version.etag != present) {
             return Ok(version);
         }
     }

@@ -129,8 +129,7 @@ impl Ring {
         };
         let (Some(database_url), Some(key)) = (get("DATABASE_URL"), get(KEY)) else {
             return Err(CliError::input("no key and no database are at hand").hint(
-                "start the local stack with `scripts/dev`, keep a hub in `.hubs/`, or set `DATABASE_URL` and \
-                 `HUB_ENCRYPTION_KEY`",
+                "`psn init` begins a hub, `scripts/dev` starts the local stack; or set `DATABASE_URL` and `HUB_ENCRYPTION_KEY`",
             ));
         };
         let former = get(FORMER_KEY).map(str::to_owned);

@@ -126,7 +126,10 @@ async fn begin(ring: &mut Ring, given: Option<String>, no_worker: bool) -> CliRe
     let (old, new) = (ring.sealer(None)?, sealer_of(&fresh, None, Form::default())?);
     let id = old.key_id();
     if new.key_id() == id {
-        return Err(CliError::input(format!("the new key is the present one, `{id}`")));
+        return Err(CliError::input(format!(
+            "the new key is the present one, `{id}`, and nothing was changed"
+        ))
+        .hint("leave `--key-file` out, and a fresh key is made"));
     }
     if !no_worker && let Some(known) = ring.worker_keys().await {
         let with = known?.seals_with;
@@ -326,7 +329,11 @@ fn read_key(file: &str) -> CliResult<String> {
         return Ok(key.to_ascii_lowercase());
     }
     let found = key.chars().count();
-    Err(CliError::input(format!(
-        "the new key has {found} characters or is not hexadecimal: expected 64 hex digits"
-    )))
+    let what = match found {
+        0 => "there is no new key, and nothing was changed".to_owned(),
+        64 => "the new key is not hexadecimal, and nothing was changed: expected 64 hex digits".to_owned(),
+        _ => format!("the new key has {found} characters, and nothing was changed: expected 64 hex digits"),
+    };
+    Err(CliError::input(what)
+        .hint("leave `--key-file` out, and a fresh key is made; `openssl rand -hex 32` makes one too"))
 }

@@ -121,6 +121,8 @@ pub struct World {
     pub buckets: BTreeMap<String, u64>,
     /// Workers by name.
     pub scripts: BTreeMap<String, Script>,
+    /// Parts of paths that the token may not touch.
+    pub denied: Vec<&'static str>,
     /// Most bytes that an upload may have.
     pub upload_bytes_max: Option<usize>,
     /// What arrived.
@@ -299,6 +301,9 @@ async fn answer(State(inner): State<Shared>, method: Method, uri: Uri, headers: 
         let answered = match fault(&mut world, &method, &path) {
             Some(status) => Answer::Bad(status, 10013, "An unknown error has occurred"),
             None if !is_welcome(&world, &headers) => Answer::Bad(403, 9109, "Invalid access token"),
+            None if world.denied.iter().any(|part| path.contains(part)) => {
+                Answer::Bad(403, 10000, "Authentication error")
+            }
             None => routes::answer(&mut world, &method, &path, &body, form),
         };
         let (status, said) = answered.into_parts();
