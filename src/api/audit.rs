@@ -9,6 +9,7 @@ use crate::api::rows::Rows;
 use crate::api::{App, Shared, body_bytes, idempotency};
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
+use crate::ports::json;
 use crate::ports::objects::Objects;
 use crate::store::audit::{Deed, DeedFilter};
 use axum::body::Body;
@@ -112,7 +113,7 @@ pub(super) async fn note<O, R: Rows>(
 
 /// The ids of what a request made.
 fn named(body: &[u8]) -> Vec<Option<String>> {
-    let document: Value = serde_json::from_slice(body).unwrap_or_default();
+    let document: Value = json::tree(body).unwrap_or_default();
     let id = |made: &Value| made["id"].as_str().map(str::to_owned);
     match document["posts"].as_array() {
         Some(posts) => posts.iter().take(DEEDS_MAX).map(id).collect(),

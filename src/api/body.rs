@@ -2,6 +2,7 @@
 
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::id::PostId;
+use crate::ports::json;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +36,7 @@ pub fn object(headers: &HeaderMap, body: &Bytes) -> Result<Fields, Problem> {
             "the body has to be JSON: send the header `content-type: application/json`",
         ));
     }
-    match serde_json::from_slice(body) {
+    match json::tree(body) {
         Ok(Value::Object(map)) => Ok(Fields::new(map)),
         Ok(_) => Err(Problem::new(
             ProblemKind::FieldInvalid,

@@ -6,6 +6,7 @@ use crate::api::body::Json;
 use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, is_open, scopes};
+use crate::ports::json;
 use crate::ports::objects::Objects;
 use axum::body::Body;
 use axum::http::{Method, header};
@@ -105,7 +106,7 @@ const TAGS: [(&str, &str); 28] = [
 /// The whole description, of that version.
 #[must_use]
 pub fn document(version: &str) -> Value {
-    let mut document: Value = serde_json::from_str(DOCUMENT).unwrap_or_default();
+    let mut document: Value = json::tree(DOCUMENT).unwrap_or_default();
     document["info"]["version"] = json!(version);
     for (status, name, meaning) in PROBLEMS {
         let mut response = json!({

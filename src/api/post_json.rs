@@ -8,6 +8,7 @@ use crate::domain::platform::Platform;
 use crate::domain::post::{PartState, Status, SubStatus};
 use crate::domain::publish::view::TimelineItem;
 use crate::platforms::{cost_micro_usd, permalink};
+use crate::ports::json;
 use crate::ports::objects::PostSnapshot;
 use crate::store::content;
 use serde::Serialize;
@@ -129,10 +130,7 @@ impl PostJson {
             group_id: plan.group_id.clone(),
             account_id: view.account_id.clone().or_else(|| plan.account_id.clone()),
             cost: Some(Cost::of(cost_micro_usd(plan.platform, texts, &plan.media))),
-            options: plan
-                .options
-                .as_deref()
-                .and_then(|options| serde_json::from_str(options).ok()),
+            options: plan.options.as_deref().and_then(|options| json::tree(options).ok()),
             labels: plan.labels.clone(),
             approval: view.approval.as_ref().map(|approval| ApprovalSummary {
                 approval_status: approval.status.name().to_owned(),

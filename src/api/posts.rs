@@ -23,6 +23,7 @@ use crate::domain::post::Status;
 use crate::domain::publish::{Edition, Plan};
 use crate::domain::time::Timestamp;
 use crate::platforms::{PlannedPost, Rules};
+use crate::ports::json;
 use crate::ports::objects::{Objects, PostReply, PostRequest, PostSnapshot};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -297,7 +298,7 @@ pub(super) async fn edition<O, R>(
         let message = format!("`{other}` is given, but the post does not go there: leave it out");
         return Err(Problem::field(other.name(), message));
     }
-    let stored = before.options.as_deref().map(serde_json::from_str);
+    let stored = before.options.as_deref().map(json::tree);
     if let (true, Some(Ok(stored))) = (options.is_empty(), stored) {
         options.push((before.platform, stored));
     }

@@ -186,6 +186,7 @@ mod native {
 mod workers {
     use super::{duration, maybe_sent, not_sent, too_late, too_long};
     use crate::ports::http::{Attached, HttpClient, HttpError, HttpRequest, HttpResponse, RESPONSE_BYTES_MAX};
+    use crate::ports::json;
     use crate::ports::media::{MediaError, MediumRange, bytes_key};
     use bytes::{Bytes, BytesMut};
     use futures_util::future::{Either, select};
@@ -449,7 +450,7 @@ mod workers {
         let pairs = JSON::stringify(&Array::from(from))
             .map(String::from)
             .unwrap_or_default();
-        for (name, value) in serde_json::from_str::<Vec<(String, String)>>(&pairs).unwrap_or_default() {
+        for (name, value) in json::read::<Vec<(String, String)>>(&pairs).unwrap_or_default() {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
                 headers.append(name, value);
             }

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod entropy;
 pub mod http;
 pub mod journal;
+pub mod json;
 pub mod media;
 pub mod objects;
 pub mod pause;

@@ -4,6 +4,7 @@ use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -180,7 +181,7 @@ fn first_part(stored: &str) -> String {
             .chars()
             .take(inside.chars().count().saturating_sub(cut))
             .collect();
-        serde_json::from_str(&format!("\"{kept}\"")).ok()
+        json::read(format!("\"{kept}\"")).ok()
     });
     whole.unwrap_or_else(|| stored.to_owned())
 }

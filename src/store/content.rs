@@ -1,5 +1,7 @@
 //! `posts.content`: plain text for one part, a JSON array of strings for a thread (the legacy program's encoding).
 
+use crate::ports::json;
+
 /// The stored form of the parts.
 ///
 /// One part that would read as an array is stored as an array of one, so that every text comes back as it was.
@@ -22,9 +24,8 @@ fn array(content: &str) -> Option<Vec<String>> {
     if !content.trim_start().starts_with('[') {
         return None;
     }
-    serde_json::from_str::<Vec<String>>(content)
-        .ok()
-        .filter(|parts| !parts.is_empty())
+    let parts: Option<Vec<String>> = json::read(content).ok();
+    parts.filter(|parts| !parts.is_empty())
 }
 
 #[cfg(test)]

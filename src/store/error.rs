@@ -3,6 +3,7 @@
 //! Messages are our own words and SQLSTATEs: the database's own texts quote rows and parameters.
 
 use crate::ports::http::{HttpError, HttpErrorKind};
+use crate::ports::json;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -160,7 +161,7 @@ struct ErrorBody {
 #[must_use]
 pub fn classify(status: u16, body: &[u8]) -> StoreError {
     // Something in front may answer with no JSON, the proxy itself with a bare string.
-    let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+    let body: ErrorBody = json::read(body).unwrap_or_default();
     let code = body.code.as_deref().unwrap_or_default();
     match status {
         400 if code.is_empty() => without_code(body.message.as_deref().unwrap_or_default()),

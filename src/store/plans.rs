@@ -8,6 +8,7 @@ use crate::domain::id::{AccountId, PostId, UserId, WeekPlanId};
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::calendar::live_slot;
@@ -305,9 +306,7 @@ fn read_plan(row: Row<'_>) -> Result<WeekPlan, StoreError> {
         id: WeekPlanId::from(row.text("id")?),
         week_start: row.instant("week_start")?,
         week_end: row.instant("week_end")?,
-        slots: slots
-            .filter_map(|slot| serde_json::from_value(slot.clone()).ok())
-            .collect(),
+        slots: slots.filter_map(|slot| json::of_tree(slot.clone()).ok()).collect(),
         total_slots: row.count("total_slots")?,
         completed_slots: row.count("completed_slots")?,
         version: row.string("version")?,

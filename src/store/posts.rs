@@ -7,6 +7,7 @@ use crate::domain::platform::Platform;
 use crate::domain::post::Status;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::accounts::read_account;
@@ -155,7 +156,7 @@ impl PostRow {
         self.metadata
             .get("threadProgress")
             .and_then(Value::as_str)
-            .and_then(|text| serde_json::from_str(text).ok())
+            .and_then(|text| json::read(text).ok())
     }
 }
 
@@ -627,7 +628,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&progress).unwrap(), text);
         let with_more = r#"{"posted":0,"total":3,"lastPostedId":"","tweetIds":[],"other":1}"#;
         assert_eq!(
-            serde_json::from_str::<ThreadProgress>(with_more).unwrap(),
+            json::read::<ThreadProgress>(with_more).unwrap(),
             ThreadProgress::new(&[], 3)
         );
     }

@@ -1,6 +1,7 @@
 //! Results: raw text of Postgres, read column by column.
 
 use crate::domain::time::Timestamp;
+use crate::ports::json;
 use crate::store::error::StoreError;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -43,7 +44,7 @@ struct AnswerField {
 pub(crate) fn parse_batch(body: &[u8], expected: usize) -> Result<Vec<Rows>, StoreError> {
     // The error of serde_json may quote the body, so it is not kept.
     let answer: Answer =
-        serde_json::from_slice(body).map_err(|_| StoreError::malformed("a JSON object of results was expected"))?;
+        json::read(body).map_err(|_| StoreError::malformed("a JSON object of results was expected"))?;
     if answer.results.len() != expected {
         let found = answer.results.len();
         return Err(StoreError::malformed(format!(
@@ -229,9 +230,7 @@ impl<'a> Row<'a> {
     pub fn json(&self, column: &str) -> Result<Value, StoreError> {
         match self.opt(column)? {
             None => Ok(Value::Null),
-            Some(text) => {
-                serde_json::from_str(text).map_err(|_| StoreError::malformed(format!("column `{column}` is not JSON")))
-            }
+            Some(text) => json::tree(text).map_err(|_| StoreError::malformed(format!("column `{column}` is not JSON"))),
         }
     }
 }

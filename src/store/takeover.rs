@@ -4,6 +4,7 @@
 use crate::domain::id::{PostId, UserId};
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -206,7 +207,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
     pub async fn posts_adopted(&self, after: Option<&PostId>, limit: u32) -> Result<Vec<AdoptedRow>, StoreError> {
         let list = Statement::new(ADOPTED, [opt_param(after), param(limit.clamp(1, 200))]);
         self.read_one(Who::Task, list).await?.map(|row| {
-            let was = serde_json::from_value(row.json("was")?);
+            let was = json::of_tree(row.json("was")?);
             Ok(AdoptedRow {
                 row: read_post(row)?,
                 was: was.map_err(|_| StoreError::malformed("how a row was before"))?,

@@ -19,6 +19,7 @@ use crate::domain::renewal::{
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::oauth::{self, Renewal, TokenAnswer, Tokens};
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use crate::ports::objects::{AccountReply, AccountRequest, IndexRequest, Objects};
 use crate::ports::pause::Ambient;
 use crate::ports::table::Table;
@@ -128,7 +129,7 @@ where
     pub fn state(&self) -> Result<State, String> {
         match self.table.get("state")? {
             None => Ok(State::default()),
-            Some(text) => serde_json::from_str(&text)
+            Some(text) => json::read(&text)
                 .map_err(|error| format!("the account's state cannot be read (column {})", error.column())),
         }
     }
@@ -188,7 +189,7 @@ where
         let Some(text) = self.table.get("who")? else {
             return Ok(());
         };
-        let who: Who = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let who: Who = json::read(&text).map_err(|error| error.to_string())?;
         let done = self.in_turn(&who, &Ask::Wake).await;
         if done.is_err() {
             self.waker.set_alarm(Some(self.now() + GUARD_MS)).await?;

@@ -3,6 +3,7 @@
 //! Keys of the index's table: `attempt/{address}` and `attempts` → [`Stored`].
 
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::objects::IndexReply;
 use crate::ports::table::Table;
 use crate::tasks::keys::encode;
@@ -73,7 +74,7 @@ impl Attempts<'_> {
         let Some(text) = self.table.get(key)? else {
             return Ok(None);
         };
-        let stored: Stored = serde_json::from_str(&text).map_err(|error| format!("`{key}` cannot be read: {error}"))?;
+        let stored: Stored = json::read(&text).map_err(|error| format!("`{key}` cannot be read: {error}"))?;
         Ok((self.now.since(stored.since) < WINDOW_MS).then_some(stored))
     }
 }

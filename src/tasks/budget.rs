@@ -12,6 +12,7 @@ use crate::domain::id::PostId;
 use crate::domain::platform::Platform;
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::objects::Spend;
 use crate::ports::table::Table;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ pub struct Budget<'a> {
 impl Budget<'_> {
     fn share(&self, month: &str, post_id: &PostId) -> Result<Option<Share>, String> {
         let stored = self.table.get(&format!("spent_by/{month}/{post_id}"))?;
-        Ok(stored.and_then(|text| serde_json::from_str(&text).ok()))
+        Ok(stored.and_then(|text| json::read(&text).ok()))
     }
 
     fn month_total(&self, spend: &Spend, month: &str) -> Result<u64, String> {

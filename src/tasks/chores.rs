@@ -5,6 +5,7 @@
 //! looked through for what nobody told of.
 
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::objects::{Chore, IndexReply};
 use crate::ports::table::Table;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ impl Chores<'_> {
     fn read(&self, chore: Chore) -> Result<Stored, String> {
         match self.table.get(&format!("chore/{}", chore.name()))? {
             None => Ok(Stored::default()),
-            Some(text) => serde_json::from_str(&text).map_err(|error| format!("a chore cannot be read: {error}")),
+            Some(text) => json::read(&text).map_err(|error| format!("a chore cannot be read: {error}")),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::platforms::oauth::{Client, Revoked, needed_scopes};
 use crate::ports::clock::Clock;
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use crate::ports::pause::Ambient;
 use crate::store::account_list::AccountRow;
 use crate::store::accounts::TokenRow;
@@ -113,7 +114,7 @@ fn report(row: &AccountRow, all: &[AccountRow], now: Timestamp) -> AccountReport
         remark: remark(&row.account, all),
         waiting_posts: row.waiting_posts,
         // What an earlier version kept in another form says nothing any more.
-        tried: row.tried.clone().and_then(|tried| serde_json::from_value(tried).ok()),
+        tried: row.tried.clone().and_then(|tried| json::of_tree(tried).ok()),
     }
 }
 

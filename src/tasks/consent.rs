@@ -4,6 +4,7 @@
 //! Keys of the index's table: `consent/{state}` → [`Stored`].
 
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::objects::{ConsentAnswer, IndexReply};
 use crate::ports::table::Table;
 use serde::{Deserialize, Serialize};
@@ -80,7 +81,7 @@ impl Consents<'_> {
     pub fn prune(&self) -> Result<(), String> {
         // `0` sorts right after `/`.
         for (key, text) in self.table.scan("consent/", "consent0", PRUNED_MAX)? {
-            let stored: Option<Stored> = serde_json::from_str(&text).ok();
+            let stored: Option<Stored> = json::read(&text).ok();
             if stored.is_none_or(|stored| stored.until <= self.now) {
                 self.table.delete(&key)?;
             }
@@ -90,7 +91,7 @@ impl Consents<'_> {
 
     fn read(&self, state: &str) -> Result<Option<Stored>, String> {
         let text = self.table.get(&key(state))?;
-        let stored: Option<Stored> = text.and_then(|text| serde_json::from_str(&text).ok());
+        let stored: Option<Stored> = text.and_then(|text| json::read(&text).ok());
         Ok(stored.filter(|stored| stored.until > self.now))
     }
 

@@ -26,6 +26,7 @@ use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
+use crate::ports::json;
 use crate::ports::objects::{AccountCursor, Chore, IndexReply, IndexRequest, ObjectError, Objects, PostRequest, Spend};
 use crate::ports::table::Table;
 use crate::tasks::attempts::Attempts;
@@ -278,7 +279,7 @@ impl Index<'_> {
         let Some(text) = self.table.get(key)? else {
             return Ok(None);
         };
-        serde_json::from_str(&text)
+        json::read(&text)
             .map(Some)
             .map_err(|error| format!("`{key}` cannot be read: {error}"))
     }
@@ -542,7 +543,7 @@ impl Index<'_> {
         let mut found = Vec::new();
         // `0` sorts right after `/`.
         for (key, text) in self.table.scan("open/", "open0", usize::MAX)? {
-            let Ok(open) = serde_json::from_str::<Open>(&text) else {
+            let Ok(open) = json::read::<Open>(&text) else {
                 continue;
             };
             if open.waits_for.is_some_and(|scope| scopes.contains(&scope)) {

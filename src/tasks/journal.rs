@@ -3,6 +3,7 @@
 use crate::domain::publish::{Entry, Fact};
 use crate::domain::time::Timestamp;
 use crate::ports::journal::{Journal, Record};
+use crate::ports::json;
 
 /// The stored form of an entry.
 #[must_use]
@@ -19,7 +20,7 @@ pub fn encode(at: Timestamp, entry: &Entry) -> Record {
 /// # Errors
 /// In words, without what the record holds.
 pub fn decode(index: usize, record: &Record) -> Result<Fact, String> {
-    serde_json::from_str(&record.body)
+    json::read(&record.body)
         .map(|entry| Fact { at: record.at, entry })
         .map_err(|error| {
             format!(

@@ -16,6 +16,7 @@ use crate::domain::publish::{Hold, WaitReason};
 use crate::domain::spacing;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::clock::Clock;
+use crate::ports::json;
 use crate::ports::objects::{IndexReply, Objects, PostReply, PostRequest};
 use crate::ports::pauses::{Pause, Pauses as Standing, PausesRequest, Purpose};
 use crate::ports::table::Table;
@@ -91,7 +92,7 @@ impl Pauses<'_> {
         let Some(text) = self.table.get(key)? else {
             return Ok(None);
         };
-        serde_json::from_str(&text)
+        json::read(&text)
             .map(Some)
             .map_err(|error| format!("`{key}` cannot be read: {error}"))
     }
@@ -102,7 +103,7 @@ impl Pauses<'_> {
         let end = format!("{}0", prefix.trim_end_matches('/'));
         let mut found = Vec::new();
         for (key, text) in self.table.scan(prefix, &end, usize::MAX)? {
-            if let (Some(name), Ok(value)) = (key.strip_prefix(prefix), serde_json::from_str(&text)) {
+            if let (Some(name), Ok(value)) = (key.strip_prefix(prefix), json::read(&text)) {
                 found.push((name.to_owned(), value));
             }
         }

@@ -8,6 +8,7 @@
 use crate::domain::id::PostId;
 use crate::domain::reading::Reading;
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::readings::{ReadingsReply, ReadingsRequest, SweepPlace};
 use crate::ports::table::Table;
 use crate::tasks::budget::Budget;
@@ -108,7 +109,7 @@ impl Readings<'_> {
             if only_new {
                 return Ok(());
             }
-            if let Ok(before) = serde_json::from_str::<Reading>(&before) {
+            if let Ok(before) = json::read::<Reading>(&before) {
                 self.table.delete(&by_time(before.at))?;
             }
         }
@@ -159,7 +160,7 @@ impl Readings<'_> {
 
     fn swept(&self) -> Result<Option<StoredSweep>, String> {
         let text = self.table.get("readings_swept")?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+        Ok(text.and_then(|text| json::read(&text).ok()))
     }
 }
 

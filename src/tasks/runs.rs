@@ -4,6 +4,7 @@
 //! Keys of the index's table: `task/{name}` → [`TaskRun`].
 
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::objects::{IndexReply, TaskEnd, TaskRun};
 use crate::ports::table::Table;
 
@@ -89,7 +90,7 @@ impl Runs<'_> {
 }
 
 fn parsed(key: &str, text: &str) -> Result<TaskRun, String> {
-    serde_json::from_str(text).map_err(|error| format!("`{key}` cannot be read: {error}"))
+    json::read(text).map_err(|error| format!("`{key}` cannot be read: {error}"))
 }
 
 #[cfg(test)]

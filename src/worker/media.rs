@@ -3,6 +3,7 @@
 use crate::domain::media::{MediaId, Medium};
 use crate::domain::time::Timestamp;
 use crate::net::reqwest::{open, stream};
+use crate::ports::json;
 use crate::ports::media::{
     Boxed, ChunkTag, KEY_PREFIX, Kept, MediaBytes, MediaError, MediaStore, MediumRange, bytes_key, described_by,
     description_key,
@@ -114,7 +115,7 @@ impl MediaStore for R2Media {
             let body = found.body().ok_or(MediaError::NotFound)?;
             let text = body.text().await.map_err(unavailable)?;
             let unreadable = |_| MediaError::Unavailable("its description cannot be read".to_owned());
-            serde_json::from_str(&text).map(Some).map_err(unreadable)
+            json::read(&text).map(Some).map_err(unreadable)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Asking Durable Objects: one JSON request to each, one JSON answer back.
 
 use crate::domain::id::{AccountId, PostId};
+use crate::ports::json;
 use crate::ports::objects::{
     AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, PostRequest,
 };
@@ -43,15 +44,14 @@ impl Bindings {
                 .await
         };
         let text = answer.await.map_err(|error| ObjectError(error.to_string()))?;
-        serde_json::from_str(&text).map_err(|_| ObjectError(text))
+        json::read(&text).map_err(|_| ObjectError(text))
     }
 }
 
 /// What an object is asked. Read as text: the runtime's own JSON would be taken apart by a second reader of each request.
 pub async fn asked<T: DeserializeOwned>(mut request: Request) -> worker::Result<T> {
     let text = request.text().await?;
-    serde_json::from_str(&text)
-        .map_err(|error| worker::Error::RustError(format!("the request cannot be read: {error}")))
+    json::read(&text).map_err(|error| worker::Error::RustError(format!("the request cannot be read: {error}")))
 }
 
 impl Objects for Bindings {

@@ -4,6 +4,7 @@ use crate::api::page::{Tone, document, escape};
 use crate::domain::media::{MediaKind, Medium};
 use crate::domain::time::Timestamp;
 use crate::domain::zone::Zone;
+use crate::ports::json;
 use crate::ports::objects::PostSnapshot;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -150,7 +151,7 @@ fn handle(name: &str) -> String {
 
 /// What the platform is to do beside, by name: what is simple enough for a line.
 fn options(stored: Option<&str>) -> Vec<(String, String)> {
-    let stored: Option<Value> = stored.and_then(|text| serde_json::from_str(text).ok());
+    let stored: Option<Value> = stored.and_then(|text| json::tree(text).ok());
     let members = stored.as_ref().and_then(Value::as_object);
     let shown = |(name, value): (&String, &Value)| {
         let value = match value {

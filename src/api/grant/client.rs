@@ -8,6 +8,7 @@ use crate::domain::address::checked;
 use crate::domain::grant::{REDIRECTS_MAX, is_same_redirect, redirect, shown_name};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpRequest, HttpResponse};
+use crate::ports::json;
 use crate::store::seal::Marks;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
@@ -125,7 +126,7 @@ fn registered(marks: &Marks, id: &str, now: Timestamp) -> Option<Client> {
         return None;
     }
     let held = URL_SAFE_NO_PAD.decode(held).ok()?;
-    let registration: Registration = serde_json::from_slice(&held).ok()?;
+    let registration: Registration = json::read(&held).ok()?;
     let until = Timestamp(registration.t.saturating_mul(1_000)) + UNUSED_LASTS;
     (now < until).then(|| Client {
         id: id.to_owned(),
@@ -255,7 +256,7 @@ fn described(id: &str, url: &Url, response: &HttpResponse) -> Result<Client, Str
     if kind != "application/json" && !(kind.starts_with("application/") && kind.ends_with("+json")) {
         return Err("it is not said to be JSON".to_owned());
     }
-    let document: Value = serde_json::from_slice(&response.body).map_err(|_| "it is not JSON".to_owned())?;
+    let document: Value = json::tree(&response.body).map_err(|_| "it is not JSON".to_owned())?;
     if document["client_id"].as_str() != Some(id) {
         return Err("its `client_id` is not its address".to_owned());
     }

@@ -20,6 +20,7 @@ use crate::domain::address::is_loopback;
 use crate::domain::grant::{is_challenge, led_back};
 use crate::domain::id::PostId;
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::objects::Objects;
 use crate::store::api_tokens::digest;
 use crate::store::audit::Deed;
@@ -71,7 +72,7 @@ impl Wish {
         let held = marks
             .knows(USED_FOR, held, mark)
             .then(|| URL_SAFE_NO_PAD.decode(held).ok())??;
-        serde_json::from_slice(&held).ok()
+        json::read(&held).ok()
     }
 
     fn scopes(&self) -> Scopes {

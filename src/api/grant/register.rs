@@ -7,6 +7,7 @@ use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, body};
 use crate::domain::grant::shown_name;
+use crate::ports::json;
 use crate::ports::objects::Objects;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -23,7 +24,7 @@ pub async fn register<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>
         ));
     }
     let bytes = form::bytes(asked.body).await.map_err(|what| invalid(&what))?;
-    let metadata: Value = serde_json::from_slice(&bytes).map_err(|_| invalid("the body is not JSON"))?;
+    let metadata: Value = json::tree(&bytes).map_err(|_| invalid("the body is not JSON"))?;
     if !metadata.is_object() {
         return Err(invalid(
             "the body is not a JSON object: expected one with `redirect_uris`",

@@ -15,6 +15,7 @@ use crate::api::scopes::{Scope, Scopes};
 use crate::api::{App, Shared};
 use crate::domain::id::{ApiTokenId, PostId, UserId};
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects};
 use crate::store::seal::Marks;
 use axum::http::StatusCode;
@@ -55,7 +56,7 @@ impl Held {
         let held = marks
             .knows(USED_FOR, held, mark)
             .then(|| URL_SAFE_NO_PAD.decode(held).ok())??;
-        serde_json::from_slice(&held).ok()
+        json::read(&held).ok()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::domain::limits;
 use crate::domain::notice::message::Message;
 use crate::domain::notice::reply;
 use crate::domain::time::{Millis, Timestamp};
+use crate::ports::json;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects};
 use crate::tasks::notify::channel::Outgoing;
 use crate::tasks::notify::target::Target;
@@ -114,7 +115,7 @@ pub async fn twilio<O: Objects, R: Rows>(app: Shared<O, R>, asked: Asked<Body>) 
 
 /// A person's message in an event of WAHA.
 fn of_waha(bytes: &Bytes, session: &str, now: Timestamp) -> Option<Incoming> {
-    let event: Value = serde_json::from_slice(bytes).ok()?;
+    let event: Value = json::tree(bytes).ok()?;
     let payload = event.get("payload")?;
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let id = |value: &Value| match value.get("id")? {

@@ -3,6 +3,7 @@
 
 use crate::api::auth::Caller;
 use crate::api::idempotency;
+use crate::ports::json;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
@@ -137,7 +138,7 @@ impl Rest {
             status: parts.status,
             is_repeated: parts.headers.contains_key(idempotency::REPLAYED),
             retry_after: text(header::RETRY_AFTER).map(str::to_owned),
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+            body: json::tree(&bytes).unwrap_or_default(),
         }
     }
 }

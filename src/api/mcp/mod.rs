@@ -22,6 +22,7 @@ use crate::api::body::Json;
 use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared, body, routes};
+use crate::ports::json;
 use crate::ports::objects::Objects;
 use ask::Rest;
 use axum::http::uri::Authority;
@@ -67,7 +68,7 @@ pub(super) async fn serve<O: Objects + 'static, R: Rows + 'static>(
         );
         return error.response(None);
     }
-    let message = match serde_json::from_slice(&asked.body) {
+    let message = match json::tree(&asked.body) {
         Ok(message) => message,
         Err(error) => return RpcError::parse(format!("the body is not JSON: {error}")).response(None),
     };

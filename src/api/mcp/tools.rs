@@ -1,6 +1,7 @@
 //! The tools, as a client is told of them: `tools.json` holds what is written by hand, and what several tools share stands
 //! there once.
 
+use crate::ports::json;
 use serde_json::{Map, Value, json};
 
 const DOCUMENT: &str = include_str!("tools.json");
@@ -33,7 +34,7 @@ fn whole(properties: &mut Value, shared: &Value) {
 
 /// The answer to `tools/list`: always all of them, in the same order.
 pub(super) fn list() -> Value {
-    let document: Value = serde_json::from_str(DOCUMENT).unwrap_or_default();
+    let document: Value = json::tree(DOCUMENT).unwrap_or_default();
     let tools = document["tools"].as_array().into_iter().flatten().map(|tool| {
         let mut properties = tool["properties"].clone();
         whole(&mut properties, &document["shared"]);

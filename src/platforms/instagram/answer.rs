@@ -5,6 +5,7 @@
 use super::wire;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpError, HttpErrorKind, HttpResponse};
+use crate::ports::json;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -189,7 +190,7 @@ pub fn judge(end: Result<HttpResponse, HttpError>, now: Timestamp) -> Result<Byt
 #[must_use]
 pub fn fault(answer: &HttpResponse, now: Timestamp) -> Fault {
     let status = answer.status;
-    let Ok(wire::Failed { error: problem }) = serde_json::from_slice(&answer.body) else {
+    let Ok(wire::Failed { error: problem }) = json::read(&answer.body) else {
         let (class, message) = match status {
             300..400 => (
                 Class::Unknown,
@@ -272,9 +273,7 @@ fn detail(problem: &wire::Problem) -> String {
 /// `Retry-After` in seconds.
 fn regain_at(answer: &HttpResponse, now: Timestamp) -> Option<Timestamp> {
     let usage = answer.header("x-business-use-case-usage");
-    let usage = usage
-        .and_then(|text| serde_json::from_str::<Value>(text).ok())
-        .unwrap_or_default();
+    let usage = usage.and_then(|text| json::tree(text).ok()).unwrap_or_default();
     let uses = usage.as_object().into_iter().flat_map(|all| all.values());
     let uses = uses.filter_map(Value::as_array).flatten();
     let minutes = uses.filter_map(|one| one["estimated_time_to_regain_access"].as_i64());

@@ -10,6 +10,7 @@ use crate::domain::outcome::{LookUp, ReadBack, RejectionKind};
 use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::{LookUpAnswer, LookUpQuery, WhoAmI};
+use crate::ports::json;
 
 /// Pages read in one look, of 100 posts each: an account publishes at most 100 in a day.
 pub const PAGES_MAX: u32 = 3;
@@ -67,7 +68,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// [`Fault`], when the page does not tell what is and is not there.
     pub fn read_page(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
-        let page = serde_json::from_slice::<wire::Page>(body).ok();
+        let page = json::read::<wire::Page>(body).ok();
         let Some(wire::Page {
             data: Some(posts),
             paging,
@@ -204,7 +205,7 @@ pub fn unreadable(fault: Fault) -> LookUpAnswer {
 /// What a 2xx answer about one post means. The host of Instagram Login is said to leave captions out: where there is
 /// none, `shows_captions` tells whether that says anything.
 pub fn read_back(body: &[u8], text: &str, user: &RemoteUserId, shows_captions: bool) -> ReadBack {
-    let Ok(post) = serde_json::from_slice::<wire::Media>(body) else {
+    let Ok(post) = json::read::<wire::Media>(body) else {
         return ReadBack::Unreadable {
             message: "Instagram's post could not be read".to_owned(),
             token_dead: false,
@@ -224,7 +225,7 @@ pub fn read_back(body: &[u8], text: &str, user: &RemoteUserId, shows_captions: b
 
 /// Where people find a post, from a 2xx answer.
 pub fn address(body: &[u8]) -> Option<String> {
-    let post = serde_json::from_slice::<wire::Media>(body).ok()?;
+    let post = json::read::<wire::Media>(body).ok()?;
     post.permalink
         .filter(|address| address.starts_with("https://www.instagram.com/"))
 }
@@ -234,7 +235,7 @@ pub fn address(body: &[u8]) -> Option<String> {
 /// # Errors
 /// In words, when the answer does not say.
 pub fn who(body: &[u8]) -> Result<WhoAmI, String> {
-    let me = serde_json::from_slice::<wire::Me>(body).ok();
+    let me = json::read::<wire::Me>(body).ok();
     let (id, username) = me.map_or((None, None), |me| (me.user_id, me.username));
     let id = id.ok_or("Instagram's answer does not say whose token it is")?;
     Ok(WhoAmI {
@@ -248,8 +249,7 @@ pub fn who(body: &[u8]) -> Result<WhoAmI, String> {
 /// # Errors
 /// In words, when there is none, or more than one.
 pub fn who_of_pages(body: &[u8]) -> Result<WhoAmI, String> {
-    let pages =
-        serde_json::from_slice::<wire::Pages>(body).map_err(|_| "Facebook's list of pages could not be read")?;
+    let pages = json::read::<wire::Pages>(body).map_err(|_| "Facebook's list of pages could not be read")?;
     let accounts = pages
         .data
         .into_iter()

@@ -9,6 +9,7 @@ use crate::domain::media::{Handle, MediaKind, Medium, handle, set_handle};
 use crate::domain::outcome::{Preparation, RejectionKind};
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::PartToPublish;
+use crate::ports::json;
 
 /// The handle of the container that is published.
 pub const CONTAINER: &str = "container";
@@ -131,7 +132,7 @@ impl<'a> Work<'a> {
 
     /// The quota was read.
     pub fn quota(&self, body: &[u8], now: Timestamp) -> Preparation {
-        let read = serde_json::from_slice::<wire::Limits>(body).ok();
+        let read = json::read::<wire::Limits>(body).ok();
         let limit = read.and_then(|limits| limits.data.into_iter().next());
         let Some(used) = limit.as_ref().and_then(|limit| limit.quota_usage) else {
             let message = "Instagram does not say how many posts the account may still publish".to_owned();
@@ -152,7 +153,7 @@ impl<'a> Work<'a> {
 
     /// A container was made by a call that left at `asked_at`.
     pub fn created(&self, name: &str, body: &[u8], asked_at: Timestamp, now: Timestamp) -> Preparation {
-        let made = serde_json::from_slice::<wire::Made>(body).ok();
+        let made = json::read::<wire::Made>(body).ok();
         let Some(id) = made.and_then(|made| made.id) else {
             // Whatever it made is seen by nobody and ends by itself.
             let message = "Instagram answered without the id of a container".to_owned();

@@ -8,6 +8,7 @@ use crate::domain::id::RemoteId;
 use crate::domain::metrics::Metrics;
 use crate::domain::time::Timestamp;
 use crate::platforms::MetricsError;
+use crate::ports::json;
 
 /// Address of a post's insights. One that does not go with the kind of post fails the whole call.
 pub fn path(id: &RemoteId, kind: Option<Kind>) -> String {
@@ -26,7 +27,7 @@ pub fn path(id: &RemoteId, kind: Option<Kind>) -> String {
 /// [`Fault`], when it cannot be read.
 pub fn read(body: &[u8], kind: Option<Kind>) -> Result<Metrics, Fault> {
     let told: wire::Insights =
-        serde_json::from_slice(body).map_err(|_| Fault::new(Class::Retry, "Instagram's numbers could not be read"))?;
+        json::read(body).map_err(|_| Fault::new(Class::Retry, "Instagram's numbers could not be read"))?;
     let mut metrics = Metrics::default();
     for insight in told.data {
         let value = insight.value();
@@ -50,7 +51,7 @@ pub fn read(body: &[u8], kind: Option<Kind>) -> Result<Metrics, Fault> {
 /// # Errors
 /// [`Fault`], when it cannot be read.
 pub fn followers(body: &[u8]) -> Result<Option<u64>, Fault> {
-    let told = serde_json::from_slice::<wire::Me>(body);
+    let told = json::read::<wire::Me>(body);
     told.map(|me| me.followers_count)
         .map_err(|_| Fault::new(Class::Retry, "Instagram's numbers could not be read"))
 }

@@ -1,5 +1,6 @@
 //! What Instagram is to do beside, as a request's `instagram` says it and as the client reads it back.
 
+use crate::ports::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -105,7 +106,7 @@ impl InstagramOptions {
                 "`instagram` is not an object: expected one with options".to_owned(),
             ]);
         }
-        let mut options: Self = serde_json::from_value(asked.clone()).map_err(|error| {
+        let mut options: Self = json::of_tree(asked.clone()).map_err(|error| {
             vec![format!(
                 "`instagram` cannot be used ({error}): it takes `kind` (`image`, `carousel`, `reel`, `story`), \
                  `share_to_feed`, `thumb_offset_ms`, `collaborators`, `location_id`, `user_tags` with `username`, `x`, `y` \
@@ -164,7 +165,7 @@ impl InstagramOptions {
     /// One sentence, when it is not of this form.
     pub fn kept(options: Option<&str>) -> Result<Self, String> {
         options.map_or(Ok(Self::default()), |text| {
-            serde_json::from_str(text).map_err(|_| {
+            json::read(text).map_err(|_| {
                 "what Instagram is to do with the post was kept in a form that this version does not read: edit the post \
                  to give it again"
                     .to_owned()

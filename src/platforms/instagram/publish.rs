@@ -7,6 +7,7 @@ use crate::domain::id::RemoteId;
 use crate::domain::outcome::{Outcome, RejectionKind};
 use crate::domain::time::Timestamp;
 use crate::ports::http::{HttpError, HttpResponse};
+use crate::ports::json;
 use bytes::Bytes;
 
 /// What the answer alone says.
@@ -48,7 +49,7 @@ pub fn classify(end: Result<HttpResponse, HttpError>, now: Timestamp) -> Verdict
     let status = end.as_ref().map_or(0, |answer| answer.status);
     let fault = match judge(end, now) {
         Ok(body) => {
-            let made = serde_json::from_slice::<wire::Made>(&body).ok();
+            let made = json::read::<wire::Made>(&body).ok();
             return Verdict::Done(match made.and_then(|made| made.id) {
                 Some(id) => Outcome::Accepted {
                     remote_id: RemoteId(id),
@@ -120,7 +121,7 @@ pub fn status(body: &[u8]) -> Result<Status, Fault> {
             format!("Instagram does not say where the post is: {what}"),
         )
     };
-    let read = serde_json::from_slice::<wire::Container>(body).map_err(|_| unclear("its answer is not readable"))?;
+    let read = json::read::<wire::Container>(body).map_err(|_| unclear("its answer is not readable"))?;
     let words = read.status.unwrap_or_default();
     match read.status_code.as_deref() {
         Some("IN_PROGRESS") => Ok(Status::InProgress),

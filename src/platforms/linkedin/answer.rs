@@ -4,6 +4,7 @@
 use crate::domain::outcome::RejectionKind;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpError, HttpResponse};
+use crate::ports::json;
 use serde_json::Value;
 
 /// LinkedIn's own words are cut to this many characters.
@@ -112,7 +113,7 @@ pub struct Problem {
 impl Problem {
     pub fn read(body: &[u8]) -> Self {
         let mut problem = Self::default();
-        if let Ok(value) = serde_json::from_slice::<Value>(body) {
+        if let Ok(value) = json::tree(body) {
             problem.add(&value, "message");
             let inner = value.pointer("/errorDetails/inputErrors").and_then(Value::as_array);
             for error in inner.into_iter().flatten() {

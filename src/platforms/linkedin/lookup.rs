@@ -9,6 +9,7 @@ use crate::domain::outcome::{LookUp, ReadBack};
 use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::{LookUpAnswer, LookUpQuery};
+use crate::ports::json;
 
 /// Posts in a page: the most that LinkedIn gives.
 const PAGE_POSTS: usize = 100;
@@ -96,7 +97,7 @@ impl<'a> Search<'a> {
         let unreadable = |message: &str| Trouble::Later {
             message: message.to_owned(),
         };
-        let page = serde_json::from_slice::<wire::Page>(body);
+        let page = json::read::<wire::Page>(body);
         let page = page.map_err(|_| unreadable("LinkedIn's list of posts could not be read"))?;
         let mut goes_on = page.elements.len() >= PAGE_POSTS;
         for post in &page.elements {
@@ -175,7 +176,7 @@ pub fn read_back(body: &[u8], text: &str, member: &str) -> ReadBack {
         message: message.to_owned(),
         token_dead: false,
     };
-    let Ok(post) = serde_json::from_slice::<wire::Post>(body) else {
+    let Ok(post) = json::read::<wire::Post>(body) else {
         return unreadable("LinkedIn's post could not be read");
     };
     match post.author.as_deref() {

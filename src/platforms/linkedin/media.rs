@@ -15,6 +15,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::{AccessToken, PartToPublish};
 use crate::ports::clock::Clock;
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use crate::ports::media::MediumRange;
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -256,7 +257,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
             other => other,
         })?;
         let unreadable = || later("LinkedIn's answer does not say where a medium is to be uploaded");
-        let upload = serde_json::from_slice::<wire::Initialized>(&answer.body).map_err(|_| unreadable())?;
+        let upload = json::read::<wire::Initialized>(&answer.body).map_err(|_| unreadable())?;
         let upload = upload.value;
         let id = upload.image.or(upload.document).or(upload.video);
         let prefix = format!("urn:li:{word}:");
@@ -293,7 +294,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
         id: &str,
         parts: &str,
     ) -> Result<Preparation, Trouble> {
-        let Ok(parts) = serde_json::from_str::<Parts>(parts) else {
+        let Ok(parts) = json::read::<Parts>(parts) else {
             return Ok(rejected(
                 RejectionKind::HandleVoid,
                 "what was kept of an upload to LinkedIn cannot be read",
@@ -355,7 +356,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
     async fn asset_status(&self, token: &AccessToken, kind: MediaKind, id: &str) -> Result<String, Trouble> {
         let path = format!("/rest/{}/{}", words(kind).1, urn::encoded(id));
         let answer = self.ask(token, Method::GET, &path, Body::none()).await?;
-        let status = serde_json::from_slice::<wire::AssetStatus>(&answer.body);
+        let status = json::read::<wire::AssetStatus>(&answer.body);
         status
             .map(|asset| asset.status)
             .map_err(|_| later("LinkedIn's answer does not say how far a medium is"))

@@ -9,6 +9,7 @@ use crate::domain::metrics::Metrics;
 use crate::platforms::{AccessToken, MetricsError, MetricsQuery};
 use crate::ports::clock::Clock;
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use http::Method;
 use serde::de::DeserializeOwned;
 
@@ -144,7 +145,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
 
     async fn read<T: DeserializeOwned>(&self, token: &AccessToken, path: &str) -> Result<T, Trouble> {
         let answer = self.ask(token, Method::GET, path, Body::none()).await?;
-        serde_json::from_slice(&answer.body).map_err(|_| Trouble::Later {
+        json::read(&answer.body).map_err(|_| Trouble::Later {
             message: "LinkedIn's numbers could not be read".to_owned(),
         })
     }

@@ -27,6 +27,7 @@ use crate::platforms::{
 };
 use crate::ports::clock::Clock;
 use crate::ports::http::{Attached, HttpClient, HttpRequest, HttpResponse};
+use crate::ports::json;
 use crate::ports::media::MediumRange;
 use answer::Trouble;
 use bytes::Bytes;
@@ -239,7 +240,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
 
     async fn member(&self, token: &AccessToken) -> Result<WhoAmI, Trouble> {
         let answer = self.ask(token, Method::GET, "/v2/userinfo", Body::none()).await?;
-        let who = serde_json::from_slice::<wire::UserInfo>(&answer.body);
+        let who = json::read::<wire::UserInfo>(&answer.body);
         let who = who
             .ok()
             .filter(|who| !who.sub.is_empty())

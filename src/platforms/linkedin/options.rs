@@ -1,6 +1,7 @@
 //! What LinkedIn is to do beside, as a request's `linkedin` says it and as the client reads it back.
 
 use super::urn;
+use crate::ports::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -68,7 +69,7 @@ impl LinkedInOptions {
     /// Everything that is wrong with it, one sentence each.
     pub fn read(asked: Option<&Value>) -> Result<Self, Vec<String>> {
         let Some(asked) = asked else { return Ok(Self::default()) };
-        let options: Self = serde_json::from_value(asked.clone()).map_err(|error| {
+        let options: Self = json::of_tree(asked.clone()).map_err(|error| {
             vec![format!(
                 "`linkedin` cannot be used ({error}): it takes `author`, `visibility` (`PUBLIC`, `CONNECTIONS`, \
                  `LOGGED_IN`) and `article` with `source`, `title` and `description`"
@@ -119,7 +120,7 @@ impl LinkedInOptions {
     /// One sentence, when it is not of this form.
     pub fn kept(options: Option<&str>) -> Result<Self, String> {
         options.map_or(Ok(Self::default()), |text| {
-            serde_json::from_str(text).map_err(|_| {
+            json::read(text).map_err(|_| {
                 "what the post is to do on LinkedIn beside was kept in a form that this version does not read: edit the \
                  post to give it again"
                     .to_owned()

@@ -6,6 +6,7 @@ use crate::domain::platform::Platform;
 use crate::domain::secret::Secret;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpError, HttpErrorKind, HttpResponse};
+use crate::ports::json;
 use serde_json::Value;
 
 /// A platform's own words are cut to this many characters.
@@ -34,7 +35,7 @@ pub(super) fn read(
         }
     };
     let status = answer.status;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    let body: Value = json::tree(&answer.body).unwrap_or(Value::Null);
     let fault = Fault::read(&body);
     match status {
         200..300 if fault.is_none() => tokens(&body).map_or_else(

@@ -6,6 +6,7 @@ use crate::domain::platform::Platform;
 use crate::domain::secret::Secret;
 use crate::ports::clock::Clock;
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde_json::Value;
 
@@ -62,7 +63,7 @@ impl<H: HttpClient, C: Clock> Client<H, C> {
             }
             status => return Err(IdentityError::Unreadable(format!("{title} answered {status}"))),
         }
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        let body: Value = json::tree(&answer.body).unwrap_or(Value::Null);
         read(platform, &body)
             .ok_or_else(|| IdentityError::Unreadable(format!("{title}'s answer does not name the account")))
     }

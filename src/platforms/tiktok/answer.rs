@@ -5,6 +5,7 @@ use super::wire::{Envelope, Problem};
 use crate::domain::outcome::{LookUp, Outcome, Preparation, RejectionKind};
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpError, HttpErrorKind, HttpResponse};
+use crate::ports::json;
 use serde::de::DeserializeOwned;
 
 /// TikTok's limits of calls count within a minute that slides, and no header says when it ends.
@@ -119,7 +120,7 @@ impl Trouble {
 /// The `data` of an answer, or why there is none.
 pub fn judge<T: DeserializeOwned>(end: Result<HttpResponse, HttpError>, now: Timestamp) -> Result<T, Trouble> {
     let answer = end.map_err(|error| broken(&error))?;
-    let envelope: Option<Envelope> = serde_json::from_slice(&answer.body).ok();
+    let envelope: Option<Envelope> = json::read(&answer.body).ok();
     let (data, problem) = match envelope {
         Some(Envelope {
             data,
@@ -128,7 +129,7 @@ pub fn judge<T: DeserializeOwned>(end: Result<HttpResponse, HttpError>, now: Tim
         _ => return Err(bare(answer.status, now)),
     };
     match (answer.status, problem.code.as_str()) {
-        (200..=299, "ok") => serde_json::from_value(data)
+        (200..=299, "ok") => json::of_tree(data)
             .map_err(|_| Trouble::unknown(format!("TikTok's answer lacks what was asked for{}", tail(&problem)))),
         (status @ 500.., _) => Err(Trouble::unknown(format!("TikTok answered {status}{}", tail(&problem)))),
         (429, _) => Err(rate_limited(now)),

@@ -3,6 +3,7 @@
 //! TikTok's rules for apps (<https://developers.tiktok.com/doc/content-sharing-guidelines>): the person chooses who may see
 //! the post, without a preset; comments, duets and stitches are off unless switched on; advertising is disclosed by the person.
 
+use crate::ports::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -106,16 +107,15 @@ impl Options {
         let Some(value) = value else {
             return Ok(Self::default());
         };
-        let mut options = Self::deserialize(value).map_err(|error| format!("`tiktok` cannot be used: {error}"))?;
+        let mut options: Self =
+            json::of_tree(value.clone()).map_err(|error| format!("`tiktok` cannot be used: {error}"))?;
         options.title = options.title.map(|title| title.trim().to_owned());
         Ok(options)
     }
 
     /// As they were written down for a part: what this version does not understand was refused before.
     pub fn of(written: Option<&str>) -> Self {
-        written
-            .and_then(|written| serde_json::from_str(written).ok())
-            .unwrap_or_default()
+        written.and_then(|written| json::read(written).ok()).unwrap_or_default()
     }
 
     /// The names of those that are given, apart from `mode` and `source`.

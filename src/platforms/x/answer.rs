@@ -2,6 +2,7 @@
 
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpError, HttpResponse};
+use crate::ports::json;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -129,7 +130,7 @@ pub struct Problem {
 impl Problem {
     pub fn read(body: &[u8]) -> Self {
         let mut problem = Self::default();
-        if let Ok(value) = serde_json::from_slice::<Value>(body) {
+        if let Ok(value) = json::tree(body) {
             problem.add(&value);
             problem.add_all(value.get("errors"));
         }

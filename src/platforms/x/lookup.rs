@@ -7,6 +7,7 @@ use crate::domain::outcome::{LookUp, ReadBack};
 use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::{LookUpAnswer, LookUpQuery, WhoAmI};
+use crate::ports::json;
 use std::borrow::Cow;
 
 /// Pages read in one look. A page is one call and holds 100 posts; fewer than that are made in the minutes that count.
@@ -62,7 +63,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// [`Trouble`], when the page does not tell what is and is not there.
     pub fn read_page(&mut self, body: &[u8]) -> Result<Option<String>, Trouble> {
-        let page: wire::Page = serde_json::from_slice(body)
+        let page: wire::Page = json::read(body)
             .map_err(|error| later(format!("X's list of posts could not be read: {}", kind_of(&error))))?;
         let stated = page.meta.as_ref().and_then(|meta| meta.result_count);
         let posts = match (page.data, stated) {
@@ -147,7 +148,7 @@ pub fn read_back(body: &[u8], text: &str, remote_user_id: &RemoteUserId) -> Read
         message,
         token_dead: false,
     };
-    let answer = match serde_json::from_slice::<wire::One<wire::Post>>(body) {
+    let answer = match json::read::<wire::One<wire::Post>>(body) {
         Ok(answer) => answer,
         Err(error) => {
             return unreadable(format!("X's post could not be read: {}", kind_of(&error)));
@@ -172,7 +173,7 @@ pub fn read_back(body: &[u8], text: &str, remote_user_id: &RemoteUserId) -> Read
 /// # Errors
 /// In words, when the answer does not say.
 pub fn who(body: &[u8]) -> Result<WhoAmI, String> {
-    let user = serde_json::from_slice::<wire::One<wire::User>>(body)
+    let user = json::read::<wire::One<wire::User>>(body)
         .ok()
         .and_then(|answer| answer.data);
     match user.filter(|user| is_id(&user.id)) {

@@ -16,6 +16,7 @@ use crate::domain::outcome::{Preparation, RejectionKind};
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::PartToPublish;
 use crate::ports::http::{Attached, HttpError, HttpRequest, HttpResponse};
+use crate::ports::json;
 use crate::ports::media::MediumRange;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -199,7 +200,7 @@ impl Next<'_> {
     /// The handles after a call that worked.
     fn advance(&self, part: &PartToPublish<'_>, body: &[u8], now: Timestamp) -> Preparation {
         let number = self.index + 1;
-        let answer = serde_json::from_slice::<wire::One<wire::Upload>>(body).ok();
+        let answer = json::read::<wire::One<wire::Upload>>(body).ok();
         let upload = answer.and_then(|answer| answer.data).unwrap_or_default();
         let mut handles = part.handles.to_vec();
         let mut again_at = None;

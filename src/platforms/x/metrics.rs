@@ -7,6 +7,7 @@ use crate::domain::id::RemoteId;
 use crate::domain::metrics::Metrics;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::MetricsError;
+use crate::ports::json;
 
 /// Posts of one call, at most: each is paid for, calls are not.
 pub const IDS_MAX: usize = 100;
@@ -65,8 +66,7 @@ pub fn read(body: &[u8]) -> Result<Vec<(RemoteId, Metrics)>, Trouble> {
         message,
         retry_at: None,
     };
-    let page: wire::Numbers =
-        serde_json::from_slice(body).map_err(|_| later("X's numbers could not be read".to_owned()))?;
+    let page: wire::Numbers = json::read(body).map_err(|_| later("X's numbers could not be read".to_owned()))?;
     let includes = page.includes.unwrap_or_default();
     match (page.data, page.errors.map(|errors| Problem::from_errors(&errors))) {
         (Some(posts), _) => Ok(posts
@@ -88,7 +88,7 @@ pub const FOLLOWERS_PATH: &str = "/2/users/me?user.fields=public_metrics";
 /// # Errors
 /// [`Trouble`], when it cannot be read.
 pub fn followers(body: &[u8]) -> Result<Option<u64>, Trouble> {
-    let answer = serde_json::from_slice::<wire::One<wire::User>>(body).ok();
+    let answer = json::read::<wire::One<wire::User>>(body).ok();
     let user = answer.and_then(|answer| answer.data).ok_or_else(|| Trouble::Later {
         message: "X's answer does not say how many follow the account".to_owned(),
         retry_at: None,

@@ -1,6 +1,7 @@
 //! What X is to do beside publishing texts and media: who may reply, a poll, disclosures.
 
 use crate::platforms::PartToPublish;
+use crate::ports::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::ops::RangeInclusive;
@@ -60,7 +61,7 @@ impl Options {
         let Some(value) = value else {
             return (Self::default(), Vec::new());
         };
-        let mut options: Self = match Self::deserialize(value) {
+        let mut options: Self = match json::of_tree(value.clone()) {
             Ok(options) => options,
             Err(error) => {
                 let expected = "expected `reply_settings`, `poll`, `made_with_ai`, `paid_partnership`, or some of them";
@@ -81,7 +82,7 @@ impl Options {
 
     /// As they were written down for a part: what this version does not understand was refused before.
     pub fn of(part: &PartToPublish<'_>) -> Self {
-        let read = part.options.map(serde_json::from_str);
+        let read = part.options.map(json::read);
         read.and_then(Result::ok).unwrap_or_default()
     }
 }

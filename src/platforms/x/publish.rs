@@ -8,6 +8,7 @@ use crate::domain::outcome::{Deletion, Outcome, RejectionKind};
 use crate::domain::time::Timestamp;
 use crate::platforms::PartToPublish;
 use crate::ports::http::{HttpError, HttpErrorKind, HttpResponse};
+use crate::ports::json;
 use bytes::Bytes;
 
 /// Words of X, and the sentence that tells a person what to do about them.
@@ -138,7 +139,7 @@ pub fn classify(end: &Result<HttpResponse, HttpError>, is_reply: bool, now: Time
 }
 
 fn created(answer: &HttpResponse, problem: &Problem) -> Outcome {
-    let created = serde_json::from_slice::<wire::One<wire::Created>>(&answer.body);
+    let created = json::read::<wire::One<wire::Created>>(&answer.body);
     match created
         .ok()
         .and_then(|created| created.data)
@@ -209,7 +210,7 @@ fn ambiguous(message: String) -> Outcome {
 
 /// What a 2xx answer to a deletion means.
 pub fn deletion(body: &[u8]) -> Deletion {
-    let answer = serde_json::from_slice::<wire::One<wire::Deleted>>(body).ok();
+    let answer = json::read::<wire::One<wire::Deleted>>(body).ok();
     let deleted = answer.as_ref().and_then(|answer| answer.data.as_ref()?.deleted);
     let problem = answer
         .and_then(|answer| answer.errors)

@@ -8,6 +8,7 @@ use crate::domain::notice::message::{Message, TEXT_CHARS_MAX};
 use crate::domain::secret::Secret;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpClient, HttpErrorKind, HttpRequest, HttpResponse};
+use crate::ports::json;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -89,7 +90,7 @@ pub async fn send<H: HttpClient>(http: &H, settings: &Settings, target: &Target,
 }
 
 fn judge(service: &str, target: &Target, answer: &HttpResponse, is_idempotent: bool) -> Sent {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let body: Value = json::tree(&answer.body).unwrap_or_default();
     let status = answer.status;
     let said = |more: &str| format!("{service} answered {status}{more}");
     match status {

@@ -3,6 +3,7 @@
 use super::settings::{Settings, plus};
 use crate::domain::address::checked;
 use crate::domain::secret::Secret;
+use crate::ports::json;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -168,7 +169,7 @@ impl Target {
     /// Reads what was sealed; `None` where another version wrote it.
     #[must_use]
     pub fn from_secret(secret: &Secret) -> Option<Self> {
-        serde_json::from_str(secret.expose()).ok()
+        json::read(secret.expose()).ok()
     }
 
     /// The telephone that can answer, if there is one, with the provider it goes through.

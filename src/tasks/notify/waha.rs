@@ -2,6 +2,7 @@
 
 use super::settings::{Settings, Waha, plus};
 use crate::ports::http::{HttpClient, HttpRequest};
+use crate::ports::json;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -29,7 +30,7 @@ pub async fn phone_of<H: HttpClient>(http: &H, settings: &Settings, lid: &str) -
         deadline: settings.call_deadline,
     };
     let answer = http.send(request).await.ok().filter(|answer| answer.status == 200)?;
-    let body: Value = serde_json::from_slice(&answer.body).ok()?;
+    let body: Value = json::tree(&answer.body).ok()?;
     phone_in(body.get("pn")?.as_str()?)
 }
 

@@ -30,6 +30,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::AccessToken;
 use crate::ports::http::HttpClient;
 use crate::ports::journal::Journal;
+use crate::ports::json;
 use crate::ports::objects::{IndexRequest, Objects, PostReply, PostRequest, PostSnapshot, Spend};
 use crate::ports::pause::Ambient;
 use crate::ports::table::Table;
@@ -429,7 +430,7 @@ where
         let similar = self
             .table
             .get("similar")?
-            .and_then(|text| serde_json::from_str(&text).ok())
+            .and_then(|text| json::read(&text).ok())
             .unwrap_or_default();
         let username = self.table.get("username")?;
         Ok(PostReply::Post(Box::new(PostSnapshot {
@@ -617,7 +618,7 @@ where
 
     fn scope_waited_for(&self) -> Option<HoldScope> {
         let text = self.table.get("waits_for").ok().flatten()?;
-        serde_json::from_str(&text).ok()
+        json::read(&text).ok()
     }
 
     /// The scopes of holds and pauses that cover this post.

@@ -12,6 +12,7 @@ use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::platforms::{self, AccessToken, LookUpQuery, PartToPublish, PlatformClient};
 use crate::ports::http::HttpClient;
+use crate::ports::json;
 use crate::ports::objects::{
     AccountReply, AccountRequest, IndexReply, IndexRequest, ObjectError, Objects, PostReply, Spend,
 };
@@ -291,9 +292,7 @@ where
     /// Where people find what is out, as far as the platform was asked.
     pub(super) fn addresses(&self) -> Result<BTreeMap<RemoteId, String>, String> {
         let stored = self.table.get("addresses")?;
-        Ok(stored
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default())
+        Ok(stored.and_then(|text| json::read(&text).ok()).unwrap_or_default())
     }
 
     /// Asks for them once nothing else is to be done. They are shown to people, and nothing depends on them: what is not
@@ -787,7 +786,7 @@ where
             }
             return Ok(deleted);
         }
-        let before: Option<Row> = before.and_then(|text| serde_json::from_str(&text).ok());
+        let before: Option<Row> = before.and_then(|text| json::read(&text).ok());
         let new_content = before.as_ref().is_some_and(|before| before.hash != row.hash);
         let username = self.table.get("username")?;
         let projection = Projection {
