@@ -328,3 +328,117 @@ impl<'de> VariantAccess<'de> for Held {
         Tree(self.0.unwrap_or_default()).deserialize_map(visitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde::{Deserialize, Serialize};
+    use std::collections::BTreeMap;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    enum Kind {
+        Alone,
+        Holding(String),
+        Pair(i8, bool),
+        Named { at: Option<u64> },
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Tagged {
+        Empty {},
+        Full { kind: Kind },
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Newtype(i64);
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Whole {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        perhaps: Option<Option<Newtype>>,
+        text: String,
+        letter: char,
+        share: f64,
+        kinds: Vec<Kind>,
+        tagged: Tagged,
+        named: BTreeMap<String, (u8, Vec<Newtype>)>,
+        anything: Value,
+        nothing: (),
+    }
+
+    fn kind() -> impl Strategy<Value = Kind> {
+        prop_oneof![
+            Just(Kind::Alone),
+            any::<String>().prop_map(Kind::Holding),
+            any::<(i8, bool)>().prop_map(|(number, is)| Kind::Pair(number, is)),
+            any::<Option<u64>>().prop_map(|at| Kind::Named { at }),
+        ]
+    }
+
+    fn whole() -> impl Strategy<Value = Whole> {
+        let tagged = prop_oneof![Just(Tagged::Empty {}), kind().prop_map(|kind| Tagged::Full { kind })];
+        let numbers = prop::collection::vec(any::<i64>().prop_map(Newtype), 0..3);
+        let named = prop::collection::btree_map(any::<String>(), (any::<u8>(), numbers), 0..3);
+        let perhaps = any::<Option<i64>>().prop_map(|number| number.map(|number| Some(Newtype(number))));
+        let kinds = prop::collection::vec(kind(), 0..4);
+        (
+            perhaps,
+            any::<String>(),
+            any::<char>(),
+            any::<i32>(),
+            kinds,
+            tagged,
+            named,
+        )
+            .prop_map(|(perhaps, text, letter, share, kinds, tagged, named)| Whole {
+                perhaps,
+                text,
+                letter,
+                // More digits than these `serde_json` rounds, too.
+                share: f64::from(share) / 8.0,
+                kinds,
+                tagged,
+                named,
+                anything: serde_json::json!({ "a": [null, 1.5, -1, true] }),
+                nothing: (),
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(whole in whole()) {
+            let text = serde_json::to_string(&whole).unwrap();
+            prop_assert_eq!(read::<Whole>(&text).unwrap(), whole);
+        }
+
+        /// Cut or with a value of another kind in it, a text is refused wherever `serde_json` refuses it.
+        #[test]
+        fn what_is_wrong_is_refused(whole in whole(), at in any::<prop::sample::Index>(), other in 0..5_usize) {
+            let mut tree = serde_json::to_value(&whole).unwrap();
+            let members = tree.as_object_mut().unwrap();
+            let name = members.keys().nth(at.index(members.len())).unwrap().clone();
+            let others = [Value::Null, 7.into(), "text".into(), serde_json::json!([1]), serde_json::json!({ "a": 1 })];
+            members.insert(name, others[other].clone());
+            let text = tree.to_string();
+            let (ours, theirs) = (read::<Whole>(&text), serde_json::from_str::<Whole>(&text));
+            prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?} {:?}", ours, theirs);
+            prop_assert!(read::<Whole>(&text[..text.len() - 1]).is_err());
+        }
+    }
+
+    /// Structs are never read from lists: `serde_json` takes their fields in the order of the source.
+    #[test]
+    fn a_list_is_no_object() {
+        #[derive(Debug, Deserialize)]
+        struct Place {
+            #[allow(dead_code, reason = "it is only read")]
+            row: u8,
+        }
+        assert!(read::<Place>("[1]").is_err() && read::<Place>(r#"{"row":1}"#).is_ok());
+        assert!(serde_json::from_str::<Place>("[1]").is_ok());
+        assert!(read::<(u8, u8)>("[1, 2, 3]").is_err());
+        assert!(read::<u8>("256").is_err() && read::<u64>("-1").is_err() && read::<i64>("1.5").is_err());
+    }
+}
