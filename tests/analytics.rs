@@ -469,7 +469,7 @@ async fn what_posts_have_got_is_asked_over_the_api() {
         ),
         (
             "/v1/metrics?limit=0",
-            "422 [limit] `0` is not a number of posts: expected 1 to 100",
+            "422 [limit] `limit` is not a number from 1 to 100",
         ),
         (
             "/v1/metrics?cursor=x",

@@ -109,7 +109,7 @@ fn server() -> Server {
                 if id == ID {
                     axum::Json(a_post("partially_posted", Some("thread_partial"))).into_response()
                 } else {
-                    problem(404, "not-found", "there is no such post", Value::Null)
+                    problem(404, "not-found", "there is no post with this id", Value::Null)
                 }
             }),
         )
@@ -417,7 +417,7 @@ fn what_reaches_the_worker() {
             "x",
             "--now",
             "--account",
-            "a-1",
+            ID,
         ],
         "\u{feff}from stdin\n",
     );

@@ -11,6 +11,8 @@ mod calendar;
 mod described;
 #[path = "planning/ideas.rs"]
 mod ideas;
+#[path = "planning/mistakes/mod.rs"]
+mod mistakes;
 #[path = "planning/program.rs"]
 mod program;
 mod support;
@@ -107,7 +109,8 @@ async fn times_in_words_are_in_the_zone_of_their_user() {
         ),
         (
             "today 9:00",
-            "422 [scheduled_at] 2026-11-23T08:00:00.000Z is in the past: give a later time, or publish it now",
+            "422 [scheduled_at] `today 9:00` is Mon 2026-11-23 09:00 Europe/Berlin = 08:00Z, which is over: give a later time, \
+            or publish it now",
         ),
     ] {
         assert_eq!(ada.post("/v1/posts", post(at)).await.refusal(), expected);

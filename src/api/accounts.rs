@@ -18,7 +18,7 @@ use serde_json::json;
 /// `GET /v1/accounts`
 pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let listing: Listing<Named> = Listing::read(asked.query(), &["platform"])?;
-    let platforms = listing.some_of("platform", &Platform::ALL.map(Platform::name), Platform::parse)?;
+    let platforms = listing.platforms()?;
     let mut reports = reports(&app, &caller.user).await?;
     reports.retain(|report| platforms.is_empty() || platforms.contains(&report.account.platform));
     let id = |report: &AccountReport| report.account.id.0.clone();

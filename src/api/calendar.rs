@@ -13,6 +13,7 @@ use crate::api::{Shared, posts};
 use crate::domain::account::Account;
 use crate::domain::calendar::{SLOT_LENGTH, free_slots};
 use crate::domain::limits;
+use crate::domain::post::Status;
 use crate::domain::time::{Millis, Timestamp};
 use crate::domain::zone::Zone;
 use crate::ports::objects::{Objects, PostRequest};
@@ -118,7 +119,7 @@ pub async fn take<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked:
     if at.is_some_and(|at| at < now - limits::PAST_TOLERANCE_MS || at > now + limits::AHEAD_MAX_MS) {
         fields.refuse(
             "scheduled_at",
-            "`scheduled_at` is in the past or more than ten years ahead: give another time",
+            "`scheduled_at` is over, or more than ten years ahead: give another time",
         );
     }
     let errors = fields.finish();
@@ -157,7 +158,12 @@ pub async fn take<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked:
         labels: None,
     };
     let request = posts::guarded(request, &asked.headers, before.version)?;
-    posts::amended(&app, user, post, request, (Vec::new(), shown)).await
+    let answer = posts::amended(&app, user, post, request, (Vec::new(), shown)).await;
+    // What is refused keeps no time from others. A claim that stays behind even so ends by itself.
+    if before.view.status != Status::Scheduled && answer.as_ref().is_err_and(Problem::is_refusal) {
+        let _ = app.rows.store()?.slot_release(user, post).await;
+    }
+    answer
 }
 
 /// `DELETE /v1/calendar/slots/{id}`: gives a post's time back, and makes the post a draft.
@@ -170,7 +176,11 @@ pub async fn give_back<O: Objects, R: Rows>(
     let (post, user) = (&before.plan.post_id, &caller.user);
     let store = app.rows.store()?;
     if store.slot_of_post(user, post).await?.is_none() {
-        return Err(Problem::new(ProblemKind::NotFound, "this post has no slot of the calendar").about(post));
+        return Err(Problem::new(
+            ProblemKind::NotFound,
+            "this post has no slot of the calendar: there is nothing to give back",
+        )
+        .about(post));
     }
     let request = PostRequest::Amend {
         content: None,

@@ -102,7 +102,10 @@ pub async fn check_accounts<O, R>(app: &App<O, R>, user: &UserId, wanted: &PostR
 pub fn which_account(platform: Platform, asked_for: Option<&AccountId>, accounts: &[Account]) -> String {
     let title = platform.title();
     let names = accounts.iter().map(|account| match &account.username {
-        Some(name) => format!("`{}` (@{name})", account.id),
+        Some(name) => match platform {
+            Platform::X | Platform::Instagram => format!("`{}` (@{})", account.id, name.trim_start_matches('@')),
+            Platform::LinkedIn | Platform::TikTok => format!("`{}` ({name})", account.id),
+        },
         None => format!("`{}`", account.id),
     });
     let names = names.collect::<Vec<_>>().join(", ");

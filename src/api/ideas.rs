@@ -3,7 +3,7 @@
 use crate::api::auth::Caller;
 use crate::api::body::Fields;
 use crate::api::body::Json;
-use crate::api::listing::{self, Listing};
+use crate::api::listing::{self, Listing, short};
 use crate::api::planned::{hub, label, not_a_member, platform, text_of};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::route::Asked;
@@ -294,10 +294,11 @@ pub async fn step<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked:
     let to = status.as_deref().and_then(IdeaStatus::parse);
     if to.is_none() && fields.is_sound() {
         let known = IdeaStatus::ALL.map(|status| format!("`{status}`")).join(", ");
-        fields.refuse(
-            "status",
-            format!("`status` names no status of an idea: expected one of {known}"),
-        );
+        let message = match status.as_deref() {
+            Some(given) => format!("`{}` is no status of an idea: expected one of {known}", short(given)),
+            None => format!("`status` is missing: expected one of {known}"),
+        };
+        fields.refuse("status", message);
     }
     let reason = text_of(&mut fields, "reason", 1_000);
     let errors = fields.finish();
@@ -316,17 +317,19 @@ pub async fn step<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked:
 pub async fn rate<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
     let id = id_of(&asked.id)?;
     let mut fields = asked.object()?;
-    let rating = match fields.text("rating").as_deref() {
+    let given = fields.text("rating");
+    let rating = match given.as_deref() {
         Some("love") => Some(Rating::Love),
         Some("maybe") => Some(Rating::Maybe),
         Some("kill") => Some(Rating::Kill),
         _ => None,
     };
     if rating.is_none() && fields.is_sound() {
-        fields.refuse(
-            "rating",
-            "`rating` is missing or none: expected `love`, `maybe` or `kill`",
-        );
+        let what = match given.as_deref() {
+            Some(given) => format!("`{}` is no rating", short(given)),
+            None => "`rating` is missing".to_owned(),
+        };
+        fields.refuse("rating", format!("{what}: expected `love`, `maybe` or `kill`"));
     }
     let reason = text_of(&mut fields, "reason", 1_000);
     let errors = fields.finish();

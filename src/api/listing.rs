@@ -2,6 +2,8 @@
 
 use crate::api::body::Json;
 use crate::api::problem::Problem;
+use crate::domain::near::meant;
+use crate::domain::platform::Platform;
 use crate::store::cursor::Cursor;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -141,17 +143,6 @@ impl<P: Place> Listing<P> {
         }
     }
 
-    /// A filter that names one of a few things.
-    ///
-    /// # Errors
-    /// 422 naming what is none of them, and those there are.
-    pub fn one_of<T>(&self, name: &str, all: &[&str], read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
-        let Some(given) = self.filter(name) else {
-            return Ok(None);
-        };
-        read(given).map(Some).ok_or_else(|| none_of(name, given, all))
-    }
-
     /// A filter that names some of a few things, separated by commas.
     ///
     /// # Errors
@@ -160,6 +151,26 @@ impl<P: Place> Listing<P> {
         let given = self.filter(name).into_iter().flat_map(|given| given.split(','));
         given
             .map(|one| read(one).ok_or_else(|| none_of(name, one, all)))
+            .collect()
+    }
+
+    /// The filter `platform` where it names one.
+    ///
+    /// # Errors
+    /// 422 naming what is none, and those there are.
+    pub fn platform(&self) -> Result<Option<Platform>, Problem> {
+        let named = self.filter("platform").map(Platform::named).transpose();
+        named.map_err(|message| Problem::field("platform", message))
+    }
+
+    /// The filter `platform` where it names some, separated by commas.
+    ///
+    /// # Errors
+    /// 422 naming what is none, and those there are.
+    pub fn platforms(&self) -> Result<Vec<Platform>, Problem> {
+        let given = self.filter("platform").into_iter().flat_map(|given| given.split(','));
+        given
+            .map(|one| Platform::named(one).map_err(|message| Problem::field("platform", message)))
             .collect()
     }
 }
@@ -196,9 +207,11 @@ impl Listing<Named> {
 
 /// What is said of a value of a filter that is none of those there are.
 fn none_of(name: &str, given: &str, all: &[&str]) -> Problem {
+    let guess =
+        meant(given, all.iter().copied()).map_or_else(String::new, |guess| format!("; did you mean `{guess}`?"));
     let all: Vec<String> = all.iter().map(|one| format!("`{one}`")).collect();
     let (given, all) = (short(given), all.join(", "));
-    Problem::field(name, format!("`{given}` is no {name}: expected one of {all}"))
+    Problem::field(name, format!("`{given}` is no {name}: expected one of {all}{guess}"))
 }
 
 /// As much of a text as is worth repeating.
@@ -276,8 +289,9 @@ mod tests {
             ))
         );
         assert!(filters(("since", "1d")).is_ok());
-        let two: Result<Listing, _> = Listing::read(query(&[("status", "a,b")]), &["status"]);
-        assert!(two.and_then(|two| two.one_of("status", &["a", "b"], read)).is_err());
+        let two: Result<Listing, _> = Listing::read(query(&[("platform", "x,linkedin")]), &["platform"]);
+        assert_eq!(two.as_ref().map(|two| two.platforms().is_ok()), Ok(true));
+        assert!(two.and_then(|two| two.platform()).is_err());
         let twice: Result<Listing, _> = Listing::read(query(&[("status", "c")]), &["status"]);
         let refused = twice.and_then(|listing| listing.some_of("status", &["a", "b"], read));
         assert_eq!(

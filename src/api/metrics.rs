@@ -10,7 +10,6 @@ use crate::api::rows::Rows;
 use crate::domain::id::{AccountId, PostId};
 use crate::domain::limits::LEARN_FROM_MS;
 use crate::domain::metrics::Metrics;
-use crate::domain::platform::Platform;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::Objects;
 use crate::store::learning::{Followed, HourScore, KindScore, PlatformTotal};
@@ -48,7 +47,7 @@ fn filter(listing: &Listing, now: Timestamp) -> Result<CountsFilter, Problem> {
         })
     });
     Ok(CountsFilter {
-        platform: listing.one_of("platform", &Platform::ALL.map(Platform::name), Platform::parse)?,
+        platform: listing.platform()?,
         account: listing.filter("account_id").map(|id| AccountId(id.to_owned())),
         since: since.transpose()?,
     })

@@ -39,19 +39,9 @@ pub fn hub(fields: &mut Fields) -> Option<HubId> {
 /// A platform by its name: that of the field, else the one given.
 pub fn platform(fields: &mut Fields, otherwise: Option<String>) -> Option<Platform> {
     let name = fields.text("platform").or(otherwise)?;
-    let platform = Platform::parse(&name);
-    if platform.is_none() {
-        fields.refuse("platform", no_platform(&name));
-    }
-    platform
-}
-
-/// Why a name is no platform's.
-#[must_use]
-pub fn no_platform(name: &str) -> String {
-    let name: String = name.chars().take(64).collect();
-    let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
-    format!("`{name}` is not a platform: expected one of {all}")
+    Platform::named(&name)
+        .map_err(|message| fields.refuse("platform", message))
+        .ok()
 }
 
 /// What row-level security refuses is a hub that the user does not belong to.

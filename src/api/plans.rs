@@ -2,7 +2,6 @@
 
 use crate::api::auth::Caller;
 use crate::api::body::Json;
-use crate::api::planned::no_platform;
 use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::api::route::Asked;
 use crate::api::rows::Rows;
@@ -160,7 +159,7 @@ fn read_slot(slot: Value, week: &Week) -> Result<PlanSlot, String> {
         ));
     }
     let platform = platform.ok_or("`platform` is missing: give one such as `x`")?;
-    Platform::parse(&platform).ok_or_else(|| no_platform(&platform))?;
+    Platform::named(&platform)?;
     let status = status.unwrap_or_else(|| "outlined".to_owned());
     if !STATUSES.contains(&status.as_str()) {
         let known = STATUSES.map(|name| format!("`{name}`")).join(", ");

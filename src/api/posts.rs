@@ -369,7 +369,6 @@ impl Place for Cursor {
 
 /// Which posts a list is asked for.
 fn filter(listing: &Listing<Cursor>) -> Result<RowFilter, Problem> {
-    let platforms = Platform::ALL.map(Platform::name);
     let time = |name: &str| match listing.filter(name).map(Timestamp::parse) {
         None => Ok(None),
         Some(Ok(at)) => Ok(Some(at)),
@@ -377,7 +376,7 @@ fn filter(listing: &Listing<Cursor>) -> Result<RowFilter, Problem> {
     };
     Ok(RowFilter {
         statuses: listing.some_of("status", &STATUSES, Status::parse)?,
-        platform: listing.one_of("platform", &platforms, Platform::parse)?,
+        platform: listing.platform()?,
         group_id: listing.filter("group_id").map(str::to_owned),
         scheduled_from: time("scheduled_from")?,
         scheduled_before: time("scheduled_before")?,

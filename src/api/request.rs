@@ -400,14 +400,11 @@ fn platforms(fields: &mut Fields) -> Vec<Platform> {
 
 /// The platform of that name.
 fn platform(name: &Value) -> Result<Platform, String> {
-    let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
     let Some(name) = name.as_str() else {
+        let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
         return Err(format!("a platform is a string: expected one of {all}"));
     };
-    Platform::parse(name).ok_or_else(|| {
-        let name: String = name.chars().take(64).collect();
-        format!("`{name}` is not a platform: expected one of {all}")
-    })
+    Platform::named(name)
 }
 
 pub(super) fn content(fields: &mut Fields) -> Option<Content> {

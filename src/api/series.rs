@@ -92,7 +92,8 @@ fn rhythm(fields: &mut Fields, before: Option<&Series>) -> Rhythm {
         (Some("custom"), None) => Cadence::parse("custom", cadence_before.and_then(Cadence::custom_days)),
         (Some(name), days) => Cadence::parse(name, days).filter(|_| days.is_none() || name == "custom"),
     };
-    if cadence.is_none() && (name.is_some() || days_given.is_some()) {
+    let is_told = fields.names("cadence_custom_days");
+    if cadence.is_none() && !is_told && (name.is_some() || days_given.is_some()) {
         fields.refuse(
             "cadence",
             format!("`cadence` and `cadence_custom_days` make no rhythm: expected {CADENCES}"),

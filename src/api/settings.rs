@@ -8,6 +8,7 @@ use crate::api::route::Asked;
 use crate::api::rows::{Rows, RowsError};
 use crate::api::{App, Shared, etag};
 use crate::domain::id::UserId;
+use crate::domain::limits::PAST_TOLERANCE_MS;
 use crate::domain::words::When;
 use crate::domain::zone::Zone;
 use crate::ports::objects::Objects;
@@ -72,6 +73,8 @@ pub async fn settle_time<O, R: Rows>(app: &App<O, R>, user: &UserId, fields: &mu
     let named = match named.transpose() {
         Ok(named) => named,
         Err(name) => {
+            // Without it the words mean nothing: that is said once.
+            fields.replace("scheduled_at", None);
             fields.refuse("time_zone", no_zone_of(&name));
             return Ok(Settled::AsGiven);
         }
@@ -104,6 +107,14 @@ pub async fn settle_time<O, R: Rows>(app: &App<O, R>, user: &UserId, fields: &mu
         return Ok(Settled::Slot(zone));
     };
     match when.resolve(now, &zone) {
+        Ok(at) if at < now - PAST_TOLERANCE_MS => {
+            let words = words.trim();
+            let message = format!(
+                "`{words}` is {}, which is over: give a later time, or publish it now",
+                zone.echo(at)
+            );
+            Ok(refused(fields, message))
+        }
         Ok(at) => {
             fields.replace("scheduled_at", Some(Value::from(at.to_rfc3339())));
             Ok(Settled::Words(zone.echo(at)))

@@ -7,6 +7,7 @@ use crate::api::problem::{Problem, ProblemKind};
 use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, pause};
+use crate::domain::near::meant;
 use crate::domain::time::Timestamp;
 use crate::ports::objects::{IndexReply, IndexRequest, Objects, TaskRun};
 use crate::ports::pauses::PausesRequest;
@@ -84,9 +85,14 @@ pub async fn run<O: Objects, R: Rows>(app: Shared<O, R>, _: Caller, asked: Asked
         )),
         None => {
             let known: Vec<String> = TASKS.iter().map(|task| format!("`{}`", task.name)).collect();
+            let guess = meant(name, TASKS.iter().map(|task| task.name));
+            let guess = guess.map_or_else(String::new, |guess| format!("; did you mean `{guess}`?"));
             Err(Problem::new(
                 ProblemKind::NotFound,
-                format!("there is no task of that name: expected one of {}", known.join(", ")),
+                format!(
+                    "there is no task of that name: expected one of {}{guess}",
+                    known.join(", ")
+                ),
             ))
         }
     }

@@ -3,7 +3,7 @@
 use crate::api::auth::{Caller, fresh_token};
 use crate::api::body::Fields;
 use crate::api::body::Json;
-use crate::api::listing::{self, Listing};
+use crate::api::listing::{self, Listing, short};
 use crate::api::planned::text_of;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::route::Asked;
@@ -59,10 +59,15 @@ fn read_scopes(fields: &mut Fields) -> Option<Scopes> {
         Some(Some(scopes)) if scopes != Scopes::default() => Some(scopes),
         Some(_) => {
             let all = Scopes::ALL;
-            fields.refuse(
-                "scopes",
-                format!("`scopes` holds nothing, or what is no scope: expected some of {all}"),
-            );
+            let given = value.as_array().into_iter().flatten();
+            let wrong = given
+                .map(|one| one.as_str().unwrap_or("?"))
+                .find(|one| Scope::parse(one).is_none());
+            let message = match wrong {
+                Some(wrong) => format!("`{}` is no scope: expected some of {all}", short(wrong)),
+                None => format!("`scopes` is empty: expected some of {all}"),
+            };
+            fields.refuse("scopes", message);
             None
         }
         None => fields.wrong("scopes", "a list such as `[\"read\", \"write\"]`", &value),

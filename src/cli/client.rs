@@ -3,6 +3,7 @@
 use crate::cli::ambient::SystemEntropy;
 use crate::cli::config::Settings;
 use crate::cli::error::{CliError, CliResult};
+use crate::cli::ids::Kind;
 use crate::domain::id::PostId;
 use crate::domain::time::Millis;
 use crate::net::Client;
@@ -280,22 +281,32 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
         .and_then(|error| error.get("message"))
         .and_then(Value::as_str);
     // The sentence of a problem is that of its first error: it is said once.
+    let several = format!("{} things are wrong", errors.len());
+    let title = match text("type") {
+        Some("/problems/field-invalid") => several.as_str(),
+        _ => text("title").unwrap_or(&several),
+    };
     let (message, listed) = match first {
         Some(first) if first == detail && errors.len() == 1 => (detail, &errors[1..]),
-        Some(first) if detail.starts_with(first) => (text("title").unwrap_or("several things are wrong"), errors),
+        Some(first) if detail.starts_with(first) => (title, errors),
         _ => (detail, errors),
     };
-    let (message, details) = (message.to_owned(), listed.iter().map(field_error).collect());
+    let details = listed.iter().map(|error| in_options(&field_error(error))).collect();
+    let message = in_options(message);
     let hint = text("hint").map(str::to_owned).or_else(|| match status {
         401 if !message.contains("PSN_API_TOKEN") => {
             Some("check `PSN_API_TOKEN`: it must be the secret that the worker was given".to_owned())
         }
         422 if errors.iter().any(|error| error["field"] == "account_id") && !message.contains("psn account") => {
-            Some("`psn account list` shows the accounts there are".to_owned())
+            Some("`psn account list` shows the accounts there are, and `--account` names one".to_owned())
         }
-        404 if message.contains("post") => Some("`psn post list` shows the posts there are".to_owned()),
+        409 if !message.contains("psn ") => {
+            text("post_id").map(|id| format!("`psn post show {id}` shows how it stands"))
+        }
+        404 => Kind::missing_in(&message).map(|kind| kind.hint().to_owned()),
         // What is missing there comes not by waiting.
         503 if text("type") == Some("/problems/not-configured") => None,
+        429 | 503 if message.contains("try again") || message.contains("wait ") => None,
         429 | 503 => Some(match retry_after {
             Some(secs) => format!("nothing was lost: try again in {secs} s"),
             None => "try again in a moment".to_owned(),
@@ -308,6 +319,40 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
         problem: Some(problem),
         ..CliError::outcome(message)
     }
+}
+
+/// What the fields of requests are called on the command line.
+const OPTIONS: [(&str, &str); 22] = [
+    ("account_id", "`--account`"),
+    ("cadence", "`--cadence`"),
+    ("cadence_custom_days", "`--every`"),
+    ("comment", "`--comment`"),
+    ("cursor", "`--cursor`"),
+    ("digest_frequency", "`--digest`"),
+    ("digest_time", "`--digest-time`"),
+    ("every_seconds", "`--every`"),
+    ("expires_in_days", "`--days`"),
+    ("hub_id", "`--hub`"),
+    ("idea_id", "`--idea`"),
+    ("language", "`--language`"),
+    ("limit", "`--limit`"),
+    ("max_push_per_day", "`--max-push`"),
+    ("quiet_hours", "`--quiet`"),
+    ("remote_id", "`--published`"),
+    ("scheduled_at", "the time"),
+    ("scopes", "`--scope`"),
+    ("series_id", "`--series`"),
+    ("slot", "`--slot`"),
+    ("tags", "`--tag`"),
+    ("time_zone", "`--time-zone`"),
+];
+
+/// A sentence of the worker with the names that people type here, and without the requests that they do not make.
+fn in_options(sentence: &str) -> String {
+    let sentence = sentence.split(": `GET /v1/").next().unwrap_or(sentence);
+    OPTIONS.iter().fold(sentence.to_owned(), |sentence, (field, option)| {
+        sentence.replace(&format!("`{field}`"), option)
+    })
 }
 
 /// One of the `errors` of a problem or of a validation: the message, with its part or field where it names neither.
@@ -349,6 +394,12 @@ mod tests {
         let error = problem_error(422, problem, None);
         assert_eq!(error.message, "2 parts cannot be published");
         assert_eq!(error.details, ["part 3 is 312/280 characters", "part 5: is empty"]);
+    }
+
+    #[test]
+    fn fields_are_called_as_they_are_typed() {
+        let said = in_options("`scheduled_at` is over: give `time_zone` or `x`: `GET /v1/posts` lists them");
+        assert_eq!(said, "the time is over: give `--time-zone` or `x`");
     }
 
     #[test]

@@ -165,6 +165,9 @@ pub fn json_reason(error: &serde_json::Error) -> String {
     let reason = text
         .rsplit_once(" at line ")
         .map_or(text.as_str(), |(reason, _)| reason);
+    if error.is_eof() && error.column() == 0 {
+        return "it is empty".to_owned();
+    }
     if reason.starts_with("EOF while parsing") {
         return format!("line {}: the text ends before it is complete", error.line());
     }

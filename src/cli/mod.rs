@@ -11,6 +11,7 @@ pub mod confirm;
 pub mod database;
 pub mod error;
 pub mod examples;
+pub mod ids;
 #[cfg(feature = "dev")]
 pub mod local;
 pub mod neon_console;
@@ -22,6 +23,7 @@ use crate::cli::commands::Command;
 use crate::cli::config::{Settings, Variables, project_root};
 use crate::cli::error::CliResult;
 use crate::cli::printer::Printer;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,7 +89,7 @@ impl Context {
 /// The program's arguments, with examples.
 #[must_use]
 pub fn program() -> clap::Command {
-    examples::with_examples(Cli::command())
+    usage::with_numbers(examples::with_examples(Cli::command()))
 }
 
 /// Runs the program with the arguments of the process.
@@ -121,17 +123,18 @@ pub async fn main() -> ExitCode {
 
 /// Says why the arguments cannot be read; or the help, where that was asked for.
 fn unreadable(error: &clap::Error, no_colour: bool) -> ExitCode {
-    let arguments: Vec<String> = std::env::args_os()
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let Some(said) = usage::explain(error, &program(), &arguments) else {
+    let asks_json = words.iter().any(|word| word == "--json" || word.starts_with("--json="));
+    // Whoever only leaves out what is to be done reads the help; a document says it in a sentence.
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !asks_json;
+    let Some(said) = usage::explained(error, program(), &words).filter(|_| !is_help) else {
         let _ = error.print();
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     };
-    let asks_json = arguments
-        .iter()
-        .any(|word| word == "--json" || word.starts_with("--json="));
-    let first = arguments.iter().skip(1).find(|word| !word.starts_with('-'));
+    let first = words.iter().find(|word| !word.starts_with('-'));
     // These promise other lines.
     let document = !first.is_some_and(|word| matches!(word.as_str(), "dev" | "demo" | "completions"));
     Printer::new(asks_json, no_colour).error(&said, document);

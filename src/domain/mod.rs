@@ -19,6 +19,7 @@ pub mod labels;
 pub mod limits;
 pub mod media;
 pub mod metrics;
+pub mod near;
 pub mod notice;
 pub mod outcome;
 pub mod platform;

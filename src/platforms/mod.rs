@@ -23,6 +23,26 @@ use serde_json::Value;
 use std::fmt;
 use std::future::Future;
 
+/// Why options cannot be read, in our words: what is unknown, and what there is.
+#[must_use]
+pub fn options_reason(error: &serde_json::Error) -> String {
+    let reason = error.to_string();
+    let unknown = |begin: &str| {
+        let (given, expected) = reason.strip_prefix(begin)?.split_once(", expected ")?;
+        let expected = expected.trim_start_matches("one of ");
+        Some((given.to_owned(), expected.to_owned()))
+    };
+    if let Some((given, expected)) = unknown("unknown variant ") {
+        format!("{given} is none of {expected}")
+    } else if let Some((given, expected)) = unknown("unknown field ") {
+        format!("{given} is not known, there is {expected}")
+    } else if let Some((given, expected)) = unknown("invalid type: ").or_else(|| unknown("invalid value: ")) {
+        format!("{given} stands where {expected} is expected")
+    } else {
+        reason
+    }
+}
+
 /// An access token in the clear. It never shows in `Debug` output and is wiped from no place but the header it is for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {

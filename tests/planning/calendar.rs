@@ -135,7 +135,7 @@ async fn a_post_takes_a_slot_moves_and_gives_it_back() {
     );
     assert_eq!(
         ada.call("DELETE", &slot(&two), Value::Null).await.refusal(),
-        "404 [] this post has no slot of the calendar"
+        "404 [] this post has no slot of the calendar: there is nothing to give back"
     );
     let moved = ada
         .patch(&format!("/v1/posts/{two}"), json!({"scheduled_at": "next_free_slot"}))
@@ -158,7 +158,7 @@ async fn a_post_takes_a_slot_moves_and_gives_it_back() {
         ),
         (
             json!({"scheduled_at": "2020-01-01T00:00:00Z"}),
-            "422 [scheduled_at] `scheduled_at` is in the past or more than ten years ahead: give another time",
+            "422 [scheduled_at] `scheduled_at` is over, or more than ten years ahead: give another time",
         ),
     ] {
         assert_eq!(ada.call("PUT", &slot(&three), body).await.refusal(), refusal);

@@ -250,13 +250,31 @@ async fn a_series_keeps_its_rhythm() {
     for (body, refusal) in [
         (with(json!({"cadence": "daily"})), format!("422 [cadence] {rhythm}")),
         (with(json!({"cadence": "custom"})), format!("422 [cadence] {rhythm}")),
-        (with(json!({"cadence_custom_days": 3})), format!("422 [cadence] {rhythm}")),
-        (with(json!({"cadence": "custom", "cadence_custom_days": 0})),
-            "422 [cadence_custom_days cadence] `cadence_custom_days` is no number of days from 1 to 366 (and 1 more: see `errors`)".to_owned()),
-        (with(json!({"tracking_mode": "custom"})), format!("422 [tracking_mode] {tracking}")),
-        (with(json!({"tracking_mode": "none", "tracking_format": "#{e}"})), format!("422 [tracking_mode] {tracking}")),
-        (with(json!({"tracking_format": "no number"})), format!("422 [tracking_mode] {tracking}")),
-        (json!({}), "422 [name platform cadence] `name` is missing: give what the series is called (and 2 more: see `errors`)".to_owned()),
+        (
+            with(json!({"cadence_custom_days": 3})),
+            format!("422 [cadence] {rhythm}"),
+        ),
+        (
+            with(json!({"cadence": "custom", "cadence_custom_days": 0})),
+            "422 [cadence_custom_days] `cadence_custom_days` is no number of days from 1 to 366".to_owned(),
+        ),
+        (
+            with(json!({"tracking_mode": "custom"})),
+            format!("422 [tracking_mode] {tracking}"),
+        ),
+        (
+            with(json!({"tracking_mode": "none", "tracking_format": "#{e}"})),
+            format!("422 [tracking_mode] {tracking}"),
+        ),
+        (
+            with(json!({"tracking_format": "no number"})),
+            format!("422 [tracking_mode] {tracking}"),
+        ),
+        (
+            json!({}),
+            "422 [name platform cadence] `name` is missing: give what the series is called (and 2 more: see `errors`)"
+                .to_owned(),
+        ),
     ] {
         assert_eq!(ada.post("/v1/series", body).await.refusal(), refusal);
     }

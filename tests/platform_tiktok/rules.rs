@@ -107,12 +107,12 @@ fn nothing_is_dropped_in_silence() {
         (
             json!({"privacy": "x"}),
             video(7),
-            "`tiktok` cannot be used: unknown field `privacy`",
+            "`tiktok` cannot be used: `privacy` is not known, there is ",
         ),
         (
             json!({"privacy_level": "PUBLIC"}),
             video(7),
-            "`tiktok` cannot be used: unknown variant",
+            "`tiktok` cannot be used: `PUBLIC` is none of `PUBLIC_TO_EVERYONE`",
         ),
         (
             json!({"mode": "inbox"}),

@@ -74,7 +74,7 @@ pub async fn add<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: 
             if fields.is_sound() {
                 fields.refuse(
                     "url",
-                    "it is not clear which medium: send its asked.body, or `{\"bytes\": …, \"sha256\": \"…\"}` to announce \
+                    "it is not clear which medium: send its bytes, or `{\"bytes\": …, \"sha256\": \"…\"}` to announce \
                      them, or `{\"url\": \"https://…\"}`",
                 );
             }

@@ -46,7 +46,7 @@ pub async fn run(context: &Context, args: AuditArgs) -> CliResult {
     }
     let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
     if items.is_empty() {
-        printer.talk("nothing of the kind was done");
+        printer.talk("nothing of the kind was done; without options `psn audit` shows what was");
     }
     for deed in items {
         let text = |name: &str| deed.get(name).and_then(Value::as_str).unwrap_or_default();

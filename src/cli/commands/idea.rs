@@ -3,6 +3,7 @@
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::error::{CliError, CliResult};
+use crate::cli::ids::Kind;
 use crate::cli::printer::{Printer, Style, cell, excerpt};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -150,11 +151,11 @@ impl IdeaCommand {
     /// What went wrong.
     pub async fn run(self, context: &Context) -> CliResult {
         let worker = Worker::from_settings(&context.settings()?)?;
-        let path = |id: &str| format!("/v1/ideas/{}", segment(id));
+        let path = |id: &str| Kind::Idea.read(id).map(|id| format!("/v1/ideas/{id}"));
         let idea = match self {
             Self::List(args) => return list(context, &worker, args).await,
             Self::Delete { id } => {
-                worker.delete(&path(&id)).await?;
+                worker.delete(&path(&id)?).await?;
                 if context.printer.is_json() {
                     context.printer.document(&json!({ "id": id, "deleted": true }));
                 } else {
@@ -170,7 +171,7 @@ impl IdeaCommand {
                 }
                 worker.post("/v1/ideas", Some(&Value::Object(body))).await?
             }
-            Self::Show { id } => worker.get(&path(&id)).await?,
+            Self::Show { id } => worker.get(&path(&id)?).await?,
             Self::Edit(args) => {
                 let mut body = Map::new();
                 if let Some(title) = args.title {
@@ -182,15 +183,15 @@ impl IdeaCommand {
                         CliError::input("nothing is to be changed").hint("give `--title`, `--notes` or another option")
                     );
                 }
-                worker.patch(&path(&args.id), &Value::Object(body)).await?
+                worker.patch(&path(&args.id)?, &Value::Object(body)).await?
             }
             Self::Move { id, status, reason } => {
                 let body = json!({ "status": status, "reason": reason });
-                worker.post(&format!("{}/move", path(&id)), Some(&body)).await?
+                worker.post(&format!("{}/move", path(&id)?), Some(&body)).await?
             }
             Self::Rate { id, rating, reason } => {
                 let body = json!({ "rating": rating, "reason": reason });
-                worker.post(&format!("{}/rate", path(&id)), Some(&body)).await?
+                worker.post(&format!("{}/rate", path(&id)?), Some(&body)).await?
             }
         };
         if context.printer.is_json() {

@@ -5,6 +5,7 @@ use crate::cli::client::Worker;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::{Printer, Style, excerpt};
 use crate::domain::id::PostId;
+use crate::domain::platform::Platform;
 use crate::domain::time::Millis;
 use clap::Args;
 use serde_json::{Value, json};
@@ -25,6 +26,9 @@ Examples:
   psn resume
   psn resume --every 30m
   psn resume --account @ada";
+
+/// How far apart posts go out at most, as the worker has it.
+const EVERY_MAX: Millis = Millis::from_secs(7 * 86_400);
 
 /// What to stop.
 #[derive(Debug, Args)]
@@ -49,7 +53,7 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
     /// How far apart posts of one account go out, e.g. 90s, 10m, 1h
-    #[arg(long, value_name = "TIME", value_parser = span, default_value = "5m")]
+    #[arg(long, value_name = "TIME", value_parser = apart, default_value = "5m")]
     every: Millis,
 }
 
@@ -70,6 +74,15 @@ pub fn span(text: &str) -> Result<Millis, String> {
     let number: i64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
     let length = number.checked_mul(seconds * 1_000).filter(|length| *length >= 0);
     length.map(Millis).ok_or_else(wrong)
+}
+
+/// Reads how far apart posts go out.
+fn apart(text: &str) -> Result<Millis, String> {
+    let length = span(text)?;
+    match length.0 <= EVERY_MAX.0 {
+        true => Ok(length),
+        false => Err("expected at most `7d`".to_owned()),
+    }
 }
 
 /// Runs `psn pause`.
@@ -124,25 +137,45 @@ pub async fn account(worker: &Worker, text: Option<&str>) -> CliResult<Option<St
         };
         says("platform") || says("username")
     };
-    let found: Vec<&str> = accounts
-        .iter()
-        .filter(is_it)
-        .filter_map(|account| account.get("id").and_then(Value::as_str))
-        .collect();
+    let found: Vec<&Value> = accounts.iter().filter(is_it).collect();
     match found.as_slice() {
-        [id] => Ok(Some((*id).to_owned())),
-        [] => Err(
-            CliError::input(format!("no connected account is called `{}`", excerpt(text, 60)))
-                .hint("`psn account list` shows the accounts there are"),
-        ),
+        [one] => Ok(Some(said(one, "id").to_owned())),
+        [] => Err(no_account(text)),
         several => {
-            let message = format!("{} accounts are called `{}`", several.len(), excerpt(text, 60));
-            Err(CliError::input(message).hint("name the one you mean by its id: `psn account list` shows them"))
+            let message = format!(
+                "{} accounts are called `{}`, and none is picked by chance",
+                several.len(),
+                excerpt(text, 60)
+            );
+            let one = |account: &&Value| {
+                let name = excerpt(said(account, "username"), 40);
+                format!("{}  {}  {name}", said(account, "id"), said(account, "platform"))
+            };
+            Err(CliError {
+                details: several.iter().map(one).collect(),
+                ..CliError::input(message).hint("name the one you mean by its id")
+            })
         }
     }
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+/// No account is called so: what to do about that.
+#[must_use]
+pub fn no_account(text: &str) -> CliError {
+    match Platform::named(text) {
+        Ok(platform) => CliError::input(format!("no {} account is connected", platform.title()))
+            .hint(format!("`psn account connect {platform}` connects one")),
+        Err(why) => {
+            let error = CliError::input(format!("no connected account is called `{}`", excerpt(text, 60)));
+            let guess = why
+                .split_once("; ")
+                .map_or_else(String::new, |(_, guess)| format!("{guess} "));
+            error.hint(format!("{guess}`psn account list` shows the accounts there are"))
+        }
+    }
+}
+
+fn said<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -162,18 +195,18 @@ fn posts(number: u64) -> String {
 fn pause_lines(answer: &Value) -> Vec<String> {
     let pauses = answer.get("pauses").and_then(Value::as_array);
     let line = |pause: &Value| {
-        let reason = match text(pause, "reason") {
+        let reason = match said(pause, "reason") {
             "" => String::new(),
             reason => format!(": {}", excerpt(reason, 200)),
         };
-        format!("{} is paused since {}{reason}", covered(pause), text(pause, "since"))
+        format!("{} is paused since {}{reason}", covered(pause), said(pause, "since"))
     };
     pauses.into_iter().flatten().map(line).collect()
 }
 
 /// What a pause covers.
 pub fn covered(pause: &Value) -> String {
-    match text(pause, "account_id") {
+    match said(pause, "account_id") {
         "" => "everything".to_owned(),
         id => format!("account {id}"),
     }
@@ -208,8 +241,8 @@ fn shown(printer: &Printer, answer: &Value) {
         number => printer.data(format!(
             "{} that waited: the next goes on {}, the last {}",
             posts(number),
-            text(answer, "next_at"),
-            text(answer, "last_at")
+            said(answer, "next_at"),
+            said(answer, "last_at")
         )),
     }
 }

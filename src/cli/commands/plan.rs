@@ -4,7 +4,7 @@ use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::commands::post::read_text;
 use crate::cli::commands::suggest;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, json_reason};
 use crate::cli::printer::{Printer, Style, cell, excerpt};
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -54,18 +54,30 @@ impl PlanCommand {
     /// # Errors
     /// What went wrong.
     pub async fn run(self, context: &Context) -> CliResult {
-        let path = |week: &str| format!("/v1/plans/{}", segment(week));
+        let path = |week: &str| match week.trim() {
+            "" => Err(CliError::input(
+                "`--week` is empty: expected `current`, `next` or a day of it such as `2026-11-23`",
+            )),
+            week => Ok(format!("/v1/plans/{}", segment(week))),
+        };
         let plan = match self {
             Self::Recycle { limit } => return suggest::recycle(context, limit).await,
             Self::Remix { limit } => return suggest::remix(context, limit).await,
             Self::Languages => return suggest::languages(context).await,
-            Self::Show { week } => Worker::from_settings(&context.settings()?)?.get(&path(&week)).await?,
+            Self::Show { week } => Worker::from_settings(&context.settings()?)?.get(&path(&week)?).await?,
             Self::Save { week, file } => {
-                let given: Value = serde_json::from_str(&read_text(&file)?)
-                    .map_err(|error| CliError::input(format!("`{}` is not JSON: {error}", excerpt(&file, 60))))?;
+                let given: Value = serde_json::from_str(&read_text(&file)?).map_err(|error| {
+                    let name = if file == "-" {
+                        "standard input".to_owned()
+                    } else {
+                        format!("`{}`", excerpt(&file, 60))
+                    };
+                    CliError::input(format!("{name} is not JSON: {}", json_reason(&error)))
+                        .hint("it holds a list such as `[{\"day\": \"monday\", \"platform\": \"x\"}]`")
+                })?;
                 let slots = given.get("slots").unwrap_or(&given);
                 let worker = Worker::from_settings(&context.settings()?)?;
-                worker.put(&path(&week), &json!({ "slots": slots })).await?
+                worker.put(&path(&week)?, &json!({ "slots": slots })).await?
             }
         };
         if context.printer.is_json() {

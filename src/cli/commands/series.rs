@@ -3,7 +3,8 @@
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::commands::suggest;
-use crate::cli::error::{CliError, CliResult};
+use crate::cli::error::{CliError, CliResult, json_reason};
+use crate::cli::ids::Kind;
 use crate::cli::printer::{Printer, Style, cell, excerpt};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -125,6 +126,13 @@ impl Details {
             Some("number") => {
                 put("tracking_mode", json!("auto-increment"));
             }
+            Some(format) if !format.contains("{e}") => {
+                return Err(CliError::input(format!(
+                    "`--label` is `{}`: the number of the post is not in it",
+                    excerpt(format, 40)
+                ))
+                .hint("expected `none`, `number`, or a text with `{e}` for the number and `{s}` for the season"));
+            }
             Some(format) => {
                 put("tracking_mode", json!("custom"));
                 put("tracking_format", json!(format));
@@ -136,8 +144,10 @@ impl Details {
             }
         }
         if let Some(template) = self.template {
-            let template: Value = serde_json::from_str(&template)
-                .map_err(|error| CliError::input(format!("`--template` is not JSON: {error}")))?;
+            let template: Value = serde_json::from_str(&template).map_err(|error| {
+                CliError::input(format!("`--template` is not JSON: {}", json_reason(&error)))
+                    .hint("it is an object such as `{\"sections\": [\"hook\"], \"season\": 2}`")
+            })?;
             put("template", template);
         }
         Ok(())
@@ -151,7 +161,7 @@ impl SeriesCommand {
     /// What went wrong.
     pub async fn run(self, context: &Context) -> CliResult {
         let worker = Worker::from_settings(&context.settings()?)?;
-        let path = |id: &str| format!("/v1/series/{}", segment(id));
+        let path = |id: &str| Kind::Series.read(id).map(|id| format!("/v1/series/{id}"));
         let become_ = |status: &str| json!({ "status": status });
         let series = match self {
             Self::List { status, hub } => {
@@ -163,7 +173,7 @@ impl SeriesCommand {
             }
             Self::Detect => return suggest::series(context).await,
             Self::Due => return list(context, &worker, "&due=true&status=active").await,
-            Self::Show { id } => worker.get(&path(&id)).await?,
+            Self::Show { id } => worker.get(&path(&id)?).await?,
             Self::Create(args) => {
                 let mut body = Map::from_iter([
                     ("name".to_owned(), json!(args.name)),
@@ -188,11 +198,11 @@ impl SeriesCommand {
                     return Err(CliError::input("nothing is to be changed")
                         .hint("give `--name`, `--cadence` or another option"));
                 }
-                worker.patch(&path(&args.id), &Value::Object(body)).await?
+                worker.patch(&path(&args.id)?, &Value::Object(body)).await?
             }
-            Self::Pause { id } => worker.patch(&path(&id), &become_("paused")).await?,
-            Self::Resume { id } => worker.patch(&path(&id), &become_("active")).await?,
-            Self::Retire { id } => worker.patch(&path(&id), &become_("retired")).await?,
+            Self::Pause { id } => worker.patch(&path(&id)?, &become_("paused")).await?,
+            Self::Resume { id } => worker.patch(&path(&id)?, &become_("active")).await?,
+            Self::Retire { id } => worker.patch(&path(&id)?, &become_("retired")).await?,
         };
         if context.printer.is_json() {
             context.printer.document(&series);

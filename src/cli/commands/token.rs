@@ -3,6 +3,7 @@
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::error::CliResult;
+use crate::cli::ids::Kind;
 use crate::cli::printer::{Printer, Style, cell, excerpt};
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -76,7 +77,7 @@ impl TokenCommand {
                 list(printer, &worker.get(&format!("/v1/tokens?{query}")).await?);
             }
             Self::Revoke { id } => {
-                worker.delete(&format!("/v1/tokens/{}", segment(&id))).await?;
+                worker.delete(&format!("/v1/tokens/{}", Kind::Token.read(&id)?)).await?;
                 if printer.is_json() {
                     printer.document(&json!({ "id": id, "revoked": true }));
                 } else {

@@ -112,6 +112,7 @@ fn untouchable(state: &State) -> Option<String> {
     }
     match state.confirmed_count() {
         0 => None,
+        _ if state.phase == Phase::Resting(Rest::Published) => Some("it is published".to_owned()),
         out => Some(format!("{out} of {} parts are out", state.steps.len())),
     }
 }

@@ -1,5 +1,6 @@
 //! What Instagram is to do beside, as a request's `instagram` says it and as the client reads it back.
 
+use crate::platforms::options_reason;
 use crate::ports::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -107,8 +108,9 @@ impl InstagramOptions {
             ]);
         }
         let mut options: Self = json::of_tree(asked.clone()).map_err(|error| {
+            let why = options_reason(&error);
             vec![format!(
-                "`instagram` cannot be used ({error}): it takes `kind` (`image`, `carousel`, `reel`, `story`), \
+                "`instagram` cannot be used ({why}): it takes `kind` (`image`, `carousel`, `reel`, `story`), \
                  `share_to_feed`, `thumb_offset_ms`, `collaborators`, `location_id`, `user_tags` with `username`, `x`, `y` \
                  and `medium`, and `is_ai_generated`"
             )]

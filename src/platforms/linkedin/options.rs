@@ -1,6 +1,7 @@
 //! What LinkedIn is to do beside, as a request's `linkedin` says it and as the client reads it back.
 
 use super::urn;
+use crate::platforms::options_reason;
 use crate::ports::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -70,8 +71,9 @@ impl LinkedInOptions {
     pub fn read(asked: Option<&Value>) -> Result<Self, Vec<String>> {
         let Some(asked) = asked else { return Ok(Self::default()) };
         let options: Self = json::of_tree(asked.clone()).map_err(|error| {
+            let why = options_reason(&error);
             vec![format!(
-                "`linkedin` cannot be used ({error}): it takes `author`, `visibility` (`PUBLIC`, `CONNECTIONS`, \
+                "`linkedin` cannot be used ({why}): it takes `author`, `visibility` (`PUBLIC`, `CONNECTIONS`, \
                  `LOGGED_IN`) and `article` with `source`, `title` and `description`"
             )]
         })?;

@@ -3,6 +3,7 @@
 //! TikTok's rules for apps (<https://developers.tiktok.com/doc/content-sharing-guidelines>): the person chooses who may see
 //! the post, without a preset; comments, duets and stitches are off unless switched on; advertising is disclosed by the person.
 
+use crate::platforms::options_reason;
 use crate::ports::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -107,8 +108,8 @@ impl Options {
         let Some(value) = value else {
             return Ok(Self::default());
         };
-        let mut options: Self =
-            json::of_tree(value.clone()).map_err(|error| format!("`tiktok` cannot be used: {error}"))?;
+        let mut options: Self = json::of_tree(value.clone())
+            .map_err(|error| format!("`tiktok` cannot be used: {}", options_reason(&error)))?;
         options.title = options.title.map(|title| title.trim().to_owned());
         Ok(options)
     }

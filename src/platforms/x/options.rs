@@ -1,6 +1,7 @@
 //! What X is to do beside publishing texts and media: who may reply, a poll, disclosures.
 
 use crate::platforms::PartToPublish;
+use crate::platforms::options_reason;
 use crate::ports::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -64,11 +65,9 @@ impl Options {
         let mut options: Self = match json::of_tree(value.clone()) {
             Ok(options) => options,
             Err(error) => {
+                let why = options_reason(&error);
                 let expected = "expected `reply_settings`, `poll`, `made_with_ai`, `paid_partnership`, or some of them";
-                return (
-                    Self::default(),
-                    vec![format!("`x` cannot be used ({error}): {expected}")],
-                );
+                return (Self::default(), vec![format!("`x` cannot be used ({why}): {expected}")]);
             }
         };
         let wrong = options.poll.as_mut().map(Poll::check).unwrap_or_default();

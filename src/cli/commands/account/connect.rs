@@ -94,8 +94,9 @@ pub async fn run(context: &Context, args: ConnectArgs) -> CliResult {
     };
     let lacking = not_in(needed_scopes(platform), &scopes);
     if !lacking.is_empty() {
+        let are = if lacking.len() == 1 { "is" } else { "are" };
         let message = format!(
-            "{} is not asked for, and nothing can be published without",
+            "{} {are} not asked for, and nothing can be published without",
             names(&lacking)
         );
         return Err(CliError::input(message).hint("add it to the scopes, or leave them to psn"));

@@ -3,6 +3,7 @@
 use super::known_as;
 use crate::cli::Context;
 use crate::cli::ambient::SYSTEM;
+use crate::cli::commands::pause::no_account;
 use crate::cli::database::{self, Database};
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::{Printer, Style, cell, excerpt};
@@ -73,8 +74,7 @@ pub fn named<'a>(accounts: &'a [AccountReport], text: &str) -> CliResult<&'a Acc
     match found.as_slice() {
         [one] => Ok(one),
         [] => {
-            let mut error = CliError::input(format!("no connected account is called `{}`", excerpt(text, 60)))
-                .hint("name it by its id, its name, or its platform");
+            let mut error = no_account(text);
             error.details = accounts.iter().map(short).collect();
             Err(error)
         }

@@ -97,12 +97,9 @@ fn known_as(platform: Platform, name: &str) -> String {
 
 /// The platform of that name.
 fn platform_named(name: &str) -> CliResult<Platform> {
-    Platform::parse(name).ok_or_else(|| {
-        let names: Vec<&str> = Platform::ALL.into_iter().map(Platform::name).collect();
-        CliError::input(format!(
-            "`{name}` is not a platform: expected one of {}",
-            names.join(", ")
-        ))
+    Platform::named(name).map_err(|why| match name.strip_prefix('@') {
+        Some(_) => CliError::input(why).hint("the platform comes first; an account of it follows `--account`"),
+        None => CliError::input(why),
     })
 }
 

@@ -133,11 +133,13 @@ fn named<'a>(accounts: &'a Value, platform: Platform, wanted: Option<&str>) -> C
     let found: Vec<&Value> = items.iter().filter(is_it).collect();
     match found.as_slice() {
         [one] => Ok(one),
-        [] => Err(
-            CliError::input(format!("no such {} account is connected", platform.title())).hint(format!(
+        [] => {
+            let called = wanted.map_or_else(String::new, |wanted| format!(" called `{}`", excerpt(wanted, 60)));
+            let message = format!("no {} account{called} is connected", platform.title());
+            Err(CliError::input(message).hint(format!(
                 "`psn account connect {platform}` connects one, `psn account list` shows them"
-            )),
-        ),
+            )))
+        }
         several => {
             let mut error = CliError::input(format!("{} {} accounts are connected", several.len(), platform.title()))
                 .hint("name one with `--account`");

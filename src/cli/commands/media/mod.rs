@@ -9,6 +9,7 @@ pub use add::Wanted;
 use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::error::CliResult;
+use crate::cli::ids::Kind;
 use crate::cli::printer::{Style, cell};
 use crate::domain::limits::FETCH_MS_MAX;
 use crate::domain::media::Medium;
@@ -112,7 +113,7 @@ fn facts(medium: &Medium) -> String {
 
 async fn show(context: &Context, id: &str) -> CliResult {
     let worker = Worker::from_settings(&context.settings()?)?;
-    let medium = worker.get(&format!("/v1/media/{}", segment(id))).await?;
+    let medium = worker.get(&format!("/v1/media/{}", Kind::Medium.read(id)?)).await?;
     let printer = &context.printer;
     if printer.is_json() {
         printer.document(&medium);
@@ -127,7 +128,7 @@ async fn show(context: &Context, id: &str) -> CliResult {
 
 async fn remove(context: &Context, id: &str) -> CliResult {
     let worker = Worker::from_settings(&context.settings()?)?;
-    worker.delete(&format!("/v1/media/{}", segment(id))).await?;
+    worker.delete(&format!("/v1/media/{}", Kind::Medium.read(id)?)).await?;
     if context.printer.is_json() {
         context.printer.document(&json!({ "id": id, "removed": true }));
     } else {

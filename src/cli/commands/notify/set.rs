@@ -7,6 +7,8 @@ use crate::cli::ambient::SystemEntropy;
 use crate::cli::client::Worker;
 use crate::cli::commands::post::read_text;
 use crate::cli::error::{CliError, CliResult};
+use crate::cli::printer::excerpt;
+use crate::domain::near::meant;
 use crate::ports::entropy::Entropy;
 use crate::tasks::notify::channel::fresh_webhook_secret;
 use crate::tasks::notify::target::KINDS;
@@ -263,8 +265,11 @@ async fn destination(context: &Context, worker: &Worker, args: SetArgs) -> CliRe
     }
     let kind = kind.unwrap_or_default();
     if !KINDS.contains(&kind.as_str()) {
-        return Err(CliError::input(format!("`{kind}` is no kind of service"))
-            .hint(format!("expected one of {}", KINDS.join(", "))));
+        let guess = meant(&kind, KINDS).map_or_else(String::new, |guess| format!("; did you mean `{guess}`?"));
+        return Err(
+            CliError::input(format!("`{}` is no kind of service", excerpt(&kind, 40)))
+                .hint(format!("expected one of {}{guess}", KINDS.join(", "))),
+        );
     }
     let (mut body, fresh) = body(context, &args, &kind, id.is_none())?;
     let answer = match &id {

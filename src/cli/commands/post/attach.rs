@@ -108,10 +108,7 @@ fn choice(text: &str) -> Result<Choice, String> {
         .ok_or("expected PLATFORM.NAME=VALUE, such as `x.reply_settings=following`")?;
     let mut names = path.split('.').map(str::to_owned);
     let platform = names.next().unwrap_or_default();
-    let platform = Platform::parse(&platform).ok_or_else(|| {
-        let all = Platform::ALL.map(|platform| format!("`{platform}`")).join(", ");
-        format!("`{platform}` is not a platform: expected one of {all} before the first point")
-    })?;
+    let platform = Platform::named(&platform)?;
     let names: Vec<String> = names.collect();
     if names.is_empty() || names.iter().any(String::is_empty) {
         return Err(format!(

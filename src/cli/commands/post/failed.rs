@@ -3,6 +3,7 @@
 
 use super::act;
 use super::render::state_words;
+use crate::api::request::NEXT_FREE_SLOT;
 use crate::cli::Context;
 use crate::cli::ambient::SYSTEM;
 use crate::cli::client::{Worker, segment};
@@ -10,9 +11,14 @@ use crate::cli::commands::pause::{account, span};
 use crate::cli::confirm::confirmed;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::printer::{Printer, Style, cell, excerpt};
+use crate::cli::zones::BundledZones;
+use crate::domain::limits::PAST_TOLERANCE_MS;
 use crate::domain::spacing;
 use crate::domain::time::{Millis, Timestamp};
+use crate::domain::words::When;
+use crate::domain::zone::Zone;
 use crate::ports::clock::Clock;
+use crate::ports::zone::Zones;
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -50,11 +56,14 @@ pub struct RetryArgs {
 #[derive(Debug, Args)]
 #[command(after_help = RESCHEDULE_EXAMPLES)]
 pub struct RescheduleArgs {
-    /// The first time, e.g. 2026-12-01T09:00:00+01:00; without it each takes the next free slot
-    #[arg(long, value_name = "TIME")]
+    /// The first time, e.g. "tomorrow 9:00"; without it each takes the next free slot
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
     at: Option<String>,
     #[command(flatten)]
     failed: FailedArgs,
+    /// What people write who mean `psn post schedule`; refused with what to do
+    #[arg(value_name = "ID", hide = true)]
+    loose: Vec<String>,
 }
 
 /// Which of those that failed.
@@ -84,6 +93,14 @@ struct FailedArgs {
     /// Only show what would happen
     #[arg(long, requires = "all_failed")]
     dry_run: bool,
+}
+
+impl FailedArgs {
+    /// Whether something is said that makes sense for many posts only.
+    const fn says_which(&self) -> bool {
+        let which = self.platform.is_some() || self.account.is_some() || self.since.is_some();
+        which || self.every.is_some() || self.needs_review || self.yes || self.dry_run
+    }
 }
 
 /// From when on.
@@ -141,7 +158,7 @@ enum Times {
     /// As soon as may be.
     Now,
     /// From then on.
-    From(String),
+    From(Timestamp),
     /// The slots of the calendar.
     Slots,
 }
@@ -152,6 +169,10 @@ enum Times {
 /// What went wrong; above all, that nobody said yes.
 pub async fn retry(context: &Context, args: RetryArgs) -> CliResult {
     match args.id {
+        Some(_) if args.failed.says_which() => {
+            Err(CliError::input("one post is named, and which of those that failed too")
+                .hint("leave the id out and add `--all-failed`, or give the id alone"))
+        }
         Some(id) => act(context, &Worker::from_settings(&context.settings()?)?, &id, "retry").await,
         None => all(context, args.failed, Times::Now).await,
     }
@@ -162,11 +183,39 @@ pub async fn retry(context: &Context, args: RetryArgs) -> CliResult {
 /// # Errors
 /// What went wrong; above all, that nobody said yes.
 pub async fn reschedule(context: &Context, args: RescheduleArgs) -> CliResult {
-    if !args.failed.all_failed {
+    if !args.failed.all_failed || !args.loose.is_empty() {
         return Err(CliError::input("which posts get new times is not said")
             .hint("add `--all-failed`; `psn post schedule ID TIME` gives one post another time"));
     }
-    all(context, args.failed, args.at.map_or(Times::Slots, Times::From)).await
+    let times = match args.at.filter(|at| at != NEXT_FREE_SLOT) {
+        Some(at) => Times::From(first_time(context, &at).await?),
+        None => Times::Slots,
+    };
+    all(context, args.failed, times).await
+}
+
+/// The instant that a text means for its user, who gave it as the first time.
+async fn first_time(context: &Context, at: &str) -> CliResult<Timestamp> {
+    let given = excerpt(at, 40);
+    let wrong = |why: &str| CliError::input(format!("`{given}` {why}"));
+    let when = When::parse(at).map_err(|error| CliError::input(error.to_string()))?;
+    let now = SYSTEM.now();
+    let instant = if let When::At(at) = when {
+        at
+    } else {
+        let settings = Worker::from_settings(&context.settings()?)?.get("/v1/settings").await?;
+        let zone = BundledZones.find(text(&settings, "time_zone"));
+        let zone = zone.or_else(|| (!when.needs_zone()).then(Zone::utc)).ok_or_else(|| {
+            wrong("has no time zone, and yours is not known")
+                .hint("end it with `Z`, or set yours once with `psn settings set --time-zone Europe/Berlin`")
+        })?;
+        let instant = when.resolve(now, &zone);
+        instant.map_err(|error| CliError::input(error.to_string()))?
+    };
+    match instant < now - PAST_TOLERANCE_MS {
+        true => Err(wrong("is over").hint("give a later time, or leave `--at` out for the next free slots")),
+        false => Ok(instant),
+    }
 }
 
 async fn all(context: &Context, args: FailedArgs, times: Times) -> CliResult {
@@ -258,11 +307,8 @@ fn left(post: &Value, args: &FailedArgs, times: &Times) -> Option<&'static str> 
 fn planned(posts: &[Value], args: &FailedArgs, times: &Times) -> CliResult<Vec<Step>> {
     let every = args.every.unwrap_or(spacing::EVERY_MS);
     let mut from = SYSTEM.now();
-    if let Times::From(words) = times {
-        from = Timestamp::parse(words).map_err(|_| {
-            CliError::input(format!("`{}` is not an instant", excerpt(words, 40)))
-                .hint("give the first time as one, such as 2026-12-01T09:00:00+01:00, or leave it out for free slots")
-        })?;
+    if let Times::From(first) = times {
+        from = *first;
     }
     let mut steps: Vec<Option<Step>> = posts
         .iter()
@@ -421,8 +467,8 @@ mod tests {
         let steps = planned(&posts, &told, &Times::Slots).unwrap();
         assert_eq!(steps[0], Step::NextFreeSlot);
         assert!(matches!(steps[1], Step::Left(_)), "what is half out gets no other time");
-        let from = Times::From("2026-12-01T09:00:00Z".to_owned());
         let first = Timestamp::parse("2026-12-01T09:00:00Z").unwrap();
+        let from = Times::From(first);
         let steps = planned(&posts, &told, &from).unwrap();
         assert_eq!((&steps[0], at(&steps[3])), (&Step::At(first), first + Millis(600_000)));
     }

@@ -13,7 +13,7 @@ use crate::cli::Context;
 use crate::cli::client::{Worker, segment};
 use crate::cli::commands::pause;
 use crate::cli::error::{CliError, CliResult};
-use crate::cli::printer::excerpt;
+use crate::cli::ids::Kind;
 use crate::domain::id::PostId;
 use crate::domain::words::When;
 use clap::{Args, Subcommand};
@@ -176,7 +176,13 @@ impl PostCommand {
                 let post = worker()?.patch(&path(&id)?, &body).await?;
                 render::post(context, &post)
             }
-            Self::Now { id } => act(context, &worker()?, &id, "publish").await,
+            Self::Now { id } => {
+                if let Err(error) = post_id(&id) {
+                    let hint = "`psn post create --text \"…\" --now` publishes a new one; `psn post list` shows the posts there are";
+                    return Err(error.hint(hint));
+                }
+                act(context, &worker()?, &id, "publish").await
+            }
             Self::Cancel { id } => act(context, &worker()?, &id, "cancel").await,
             Self::Retry(args) => failed::retry(context, args).await,
             Self::Reschedule(args) => failed::reschedule(context, args).await,
@@ -193,7 +199,8 @@ impl PostCommand {
 
 /// Reads a whole number, with words for people who write something else.
 fn whole<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| "expected a whole number".to_owned())
+    text.parse()
+        .map_err(|_| "expected a whole number, 0 or more".to_owned())
 }
 
 /// The id of a post. What cannot be one is not asked for.
@@ -201,13 +208,7 @@ fn whole<T: FromStr>(text: &str) -> Result<T, String> {
 /// # Errors
 /// Says what an id looks like.
 pub fn post_id(id: &str) -> CliResult<PostId> {
-    PostId::parse(id).ok_or_else(|| {
-        let given = excerpt(id, 60);
-        CliError::input(format!(
-            "`{given}` is not the id of a post: expected one such as `0d7f2a4e-9c31-4b58-a6e0-5f1c8b3d2e97`"
-        ))
-        .hint("`psn post list` shows the posts there are")
-    })
+    Kind::Post.read(id).map(PostId)
 }
 
 /// Where a post is.

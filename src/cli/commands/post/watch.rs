@@ -32,6 +32,7 @@ pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliRe
     let mut away_since: Option<Instant> = None;
     let path = path(&args.id)?;
     let mut seen = 0;
+    let mut last = String::new();
     loop {
         match look(worker, &path).await {
             Ok((post, events)) => {
@@ -48,9 +49,12 @@ pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliRe
                     return rested(context, &post, &events);
                 }
                 printer.fleeting(&now(&post));
+                last = state_words(&post);
             }
             // A worker that is being started again answers soon; one that refuses will go on refusing.
             Err(error) if error.problem.is_some() => return Err(error),
+            // Who never answered is not being started again.
+            Err(error) if last.is_empty() => return Err(error),
             Err(error) if away_since.get_or_insert_with(Instant::now).elapsed() > AWAY_MAX => return Err(error),
             Err(_) => {}
         }
@@ -59,7 +63,8 @@ pub async fn watch(context: &Context, worker: &Worker, args: WatchArgs) -> CliRe
             .is_some_and(|secs| began.elapsed() >= Duration::from_secs(secs))
         {
             printer.fleeting("");
-            let mut error = CliError::outcome(format!("the post does not rest after {} s", began.elapsed().as_secs()))
+            let secs = began.elapsed().as_secs();
+            let mut error = CliError::outcome(format!("after {secs} s the post is not done: {last}"))
                 .hint("it goes on by itself; watch it again or give a longer `--timeout`");
             error.blame = Blame::Later;
             return Err(error);
@@ -107,9 +112,17 @@ fn rested(context: &Context, post: &Value, events: &[Value]) -> CliResult {
     }
     let mut error = CliError::outcome(format!("the post is not published: {}", state_words(post)));
     error.printed = context.printer.is_json();
+    let id = post.get("id").and_then(Value::as_str).unwrap_or("ID");
+    let status = post.get("status").and_then(Value::as_str);
+    error.hint = Some(match status {
+        Some("draft") => format!("it waits for you: `psn post schedule {id} TIME` or `psn post now {id}`"),
+        Some("partially_posted") => {
+            format!("`psn post retry {id}` goes on, `psn post resolve {id} --roll-back` takes it back")
+        }
+        _ => format!("`psn post retry {id}` tries it again; `psn post edit {id}` changes what was refused first"),
+    });
     if post.get("sub_status").and_then(Value::as_str) == Some("needs_review") {
         error.blame = Blame::Person;
-        let id = post.get("id").and_then(Value::as_str).unwrap_or("ID");
         error = error.hint(format!(
             "look on the platform, then say what became of it: `psn post resolve {id} …`"
         ));

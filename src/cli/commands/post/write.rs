@@ -6,6 +6,7 @@ use super::{path, posts_of, render, time};
 use crate::cli::Context;
 use crate::cli::ambient::SYSTEM;
 use crate::cli::client::{Worker, field_error};
+use crate::cli::commands::pause;
 use crate::cli::error::{CliError, CliResult, file_reason};
 use crate::cli::printer::{Printer, Style, excerpt, wrapped};
 use crate::domain::limits::BODY_BYTES_MAX;
@@ -13,7 +14,7 @@ use crate::ports::clock::Clock;
 use clap::Args;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value, json};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +45,7 @@ pub struct BodyArgs {
     #[command(flatten)]
     attached: AttachArgs,
     /// Where it goes, e.g. linkedin; give it again for each further platform
-    #[arg(long = "platform", value_name = "NAME", default_value = "x")]
+    #[arg(long = "platform", value_name = "NAME", default_value = "x", value_delimiter = ',')]
     platforms: Vec<String>,
     /// When it goes out, e.g. "tomorrow 9:00", "in 2 hours", next_free_slot, 2026-12-01T09:00:00+01:00
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "now")]
@@ -58,8 +59,8 @@ pub struct BodyArgs {
     /// End each part of a thread with ` 1/7`, ` 2/7`, …
     #[arg(long)]
     numbering: bool,
-    /// The account's id, where the platform has several
-    #[arg(long, value_name = "ID")]
+    /// The account, where the platform has several: its id or its name
+    #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
     #[command(flatten)]
     labels: LabelArgs,
@@ -130,9 +131,22 @@ impl ContentArgs {
             return Ok(Some(json!(text)));
         }
         if let Some(file) = &self.file {
-            return Ok(Some(json!(read_text(file)?)));
+            let text = read_text(file)?;
+            if text.trim().is_empty() {
+                return Err(CliError::input(format!("{} is empty", name_of(file)))
+                    .hint("write the text into it, or give it with `--text`"));
+            }
+            return Ok(Some(json!(text)));
         }
         Ok((!self.parts.is_empty()).then(|| json!(self.parts)))
+    }
+}
+
+/// A file as it is called in a sentence.
+fn name_of(file: &str) -> String {
+    match file {
+        "-" => "standard input".to_owned(),
+        file => format!("`{}`", excerpt(file, 120)),
     }
 }
 
@@ -141,8 +155,7 @@ impl ContentArgs {
 /// # Errors
 /// Names the file and the reason.
 pub fn read_text(file: &str) -> CliResult<String> {
-    let name = if file == "-" { "stdin" } else { file };
-    let cannot = |reason: &str| CliError::input(format!("`{name}` cannot be read: {reason}"));
+    let cannot = |reason: &str| CliError::input(format!("{} cannot be read: {reason}", name_of(file)));
     let mut bytes = Vec::new();
     let limit = BODY_BYTES_MAX as u64 + 1;
     let read = if file == "-" {
@@ -150,14 +163,23 @@ pub fn read_text(file: &str) -> CliResult<String> {
     } else {
         std::fs::File::open(file).and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
     };
-    read.map_err(|error| cannot(&file_reason(&error)))?;
+    read.map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::IsADirectory => "name a file in it",
+            _ => "name a file that you may read, with the folder where it lies; `-` is standard input",
+        };
+        cannot(&file_reason(&error)).hint(hint)
+    })?;
     if bytes.len() > BODY_BYTES_MAX {
         return Err(cannot(&format!(
-            "it is longer than {} KiB, the most that a post may have",
+            "it is longer than {} KiB, the most that a request may have",
             BODY_BYTES_MAX / 1024
-        )));
+        ))
+        .hint("no platform takes that much: shorten it"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8").hint("save the file as UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        cannot("it is no text in UTF-8").hint("save a text as UTF-8; pictures and videos go with one by `--media`")
+    })?;
     Ok(text
         .strip_prefix('\u{feff}')
         .unwrap_or(&text)
@@ -169,6 +191,9 @@ impl BodyArgs {
     /// The body of a request; files that go with it are sent first.
     async fn to_json(&self, context: &Context, worker: &Worker) -> CliResult<Value> {
         let mut body = self.alone()?;
+        if let Some(account) = pause::account(worker, self.account.as_deref()).await? {
+            body.insert("account_id".to_owned(), json!(account));
+        }
         self.attached.put_into(&mut body, context, worker).await?;
         Ok(Value::Object(body))
     }
@@ -180,7 +205,7 @@ impl BodyArgs {
                 .hint("the text follows `--text`, in quotes, or `--file FILE` reads it from a file"));
         }
         let content = self.content.read()?.ok_or_else(|| {
-            CliError::input("there is no content")
+            CliError::input("there is no content: a post has a text")
                 .hint("give `--text TEXT`, `--file FILE` or `--part TEXT` several times")
         })?;
         let mut body = Map::new();
@@ -200,9 +225,6 @@ impl BodyArgs {
         }
         if self.numbering {
             body.insert("numbering".to_owned(), json!(true));
-        }
-        if let Some(account) = &self.account {
-            body.insert("account_id".to_owned(), json!(account));
         }
         self.labels.put_into(&mut body);
         Ok(body)
