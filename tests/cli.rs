@@ -8,6 +8,8 @@ mod counted;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "api/described.rs"]
 mod described;
+#[path = "cli/pages.rs"]
+mod pages;
 #[path = "cli/takeover.rs"]
 mod takeover;
 #[path = "cli/teams.rs"]

@@ -4,12 +4,16 @@
 
 #[path = "deploy/doctor.rs"]
 mod doctor;
+#[path = "deploy/exports.rs"]
+mod exports;
 #[path = "deploy/mistakes/mod.rs"]
 mod mistakes;
 #[path = "deploy/place.rs"]
 mod place;
 #[path = "support/secrets.rs"]
 mod secrets;
+#[path = "deploy/sessions.rs"]
+mod sessions;
 #[path = "deploy/site.rs"]
 mod site;
 #[path = "deploy/whole_path.rs"]

@@ -1,15 +1,16 @@
 //! What stands at a deployed worker's address: answers as psn does, from the secrets and variables that were deployed.
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use psn::cli::ambient::SystemClock;
 use psn::dev::emulators::cloudflare::{CloudflareEmulator, World};
+use psn::domain::media::MediaId;
 use psn::ports::clock::Clock as _;
 use psn::store::Secret;
-use psn::store::seal::Sealer;
+use psn::store::seal::{AddressSigner, Sealer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -41,6 +42,11 @@ pub struct Ill {
 struct Known {
     deployed: BTreeMap<String, String>,
     ill: Ill,
+    media: BTreeMap<String, Vec<u8>>,
+    /// How many ranges of media it gives before it breaks off.
+    gives: Option<usize>,
+    /// The ranges of media that were asked for.
+    asked: Vec<String>,
 }
 
 type Environment = Arc<Mutex<Known>>;
@@ -64,6 +70,7 @@ impl Site {
             .route("/v1/pause", get(pause))
             .route("/v1/tasks", get(tasks))
             .route("/v1/notifications", get(notifications))
+            .route("/media/{id}", get(medium))
             .with_state(environment.clone());
         let served = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
@@ -95,6 +102,17 @@ impl Site {
     /// From now on it answers as one with those secrets and variables.
     pub fn has(&self, deployed: BTreeMap<String, String>) {
         self.known.lock().unwrap().deployed = deployed;
+    }
+
+    /// It has these media, and gives so many ranges of them.
+    pub fn keeps(&self, media: BTreeMap<String, Vec<u8>>, gives: Option<usize>) {
+        let mut known = self.known.lock().unwrap();
+        (known.media, known.gives) = (media, gives);
+    }
+
+    /// The ranges of media that were asked for since this was called last.
+    pub fn ranges(&self) -> Vec<String> {
+        std::mem::take(&mut self.known.lock().unwrap().asked)
     }
 
     /// From now on something is wrong with it, or nothing.
@@ -205,4 +223,32 @@ async fn notifications(State(known): State<Environment>, headers: HeaderMap) -> 
         &headers,
         |known| json!({ "nobody_to_tell": known.ill.tells_nobody }),
     )
+}
+
+/// A range of a medium, for whoever has a signed address.
+async fn medium(State(known): State<Environment>, Path(id): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
+    let mut known = known.lock().unwrap();
+    let key = known.deployed.get("HUB_ENCRYPTION_KEY").cloned().unwrap_or_default();
+    let signer = AddressSigner::new(&Secret::new(key)).unwrap();
+    let (until, signature) = uri.query().unwrap_or_default().split_once("&sig=").unwrap_or_default();
+    let until = until.trim_start_matches("until=");
+    if !signer.accepts(&MediaId::parse(&id).unwrap(), until, signature, SystemClock.now()) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let range = headers["range"]
+        .to_str()
+        .unwrap()
+        .trim_start_matches("bytes=")
+        .to_owned();
+    known.asked.push(format!("{} {range}", &id[..4]));
+    if known.gives == Some(0) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    known.gives = known.gives.map(|left| left - 1);
+    let (first, last) = range.split_once('-').unwrap();
+    let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+    match known.media.get(&id) {
+        Some(bytes) => (StatusCode::PARTIAL_CONTENT, bytes[first..=last].to_vec()).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }

@@ -64,9 +64,9 @@ pub fn man(context: &Context, args: ManArgs) -> CliResult {
     let Some(folder) = args.dir else {
         let page = page(named(&program, &args.command)?)?;
         if printer.is_json() {
-            printer.document(&json!({ "page": String::from_utf8_lossy(&page) }));
+            printer.document(&json!({ "page": page }));
         } else {
-            let _ = std::io::stdout().lock().write_all(&page);
+            let _ = std::io::stdout().lock().write_all(page.as_bytes());
         }
         return Ok(());
     };
@@ -107,13 +107,14 @@ fn name(command: &Command) -> String {
         .to_owned()
 }
 
-fn page(command: &Command) -> CliResult<Vec<u8>> {
+fn page(command: &Command) -> CliResult<String> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone())
         .title(name(command))
         .render(&mut page)
         .map_err(|error| CliError::outcome(format!("a page could not be made: {error}")))?;
-    Ok(page)
+    // What follows the options are examples, and that is how readers look for them.
+    Ok(String::from_utf8_lossy(&page).replace("\n.SH EXTRA\n", "\n.SH EXAMPLES\n"))
 }
 
 /// A command and all below it, but those that only say what the help says.

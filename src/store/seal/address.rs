@@ -1,27 +1,20 @@
 //! Addresses that end: whoever has one may fetch that medium, or open that page, until then, and nobody can make one
 //! without the hub's key.
 //!
-//! The signature is HMAC-SHA-256 with a key of its own, derived from the hub's, so that what is signed here says nothing
-//! about what is sealed there.
+//! The signature is a code of a key of its own (`derived.rs`).
 
 use super::SealError;
-use super::cipher::key_bytes;
+use super::derived::Derived;
 use crate::domain::media::MediaId;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
-/// What the key is derived for. Another text would void every address that was given out.
+/// What the key is derived for.
 const PURPOSE: &[u8] = b"psn media address";
 
 /// Signs addresses with one key and accepts those of all. Has no `Debug`.
 #[derive(Clone)]
-pub struct AddressSigner {
-    keys: Vec<[u8; 32]>,
-}
+pub struct AddressSigner(Derived);
 
 impl AddressSigner {
     /// A signer with that key of a hub (64 hex digits).
@@ -29,18 +22,15 @@ impl AddressSigner {
     /// # Errors
     /// [`SealError::KeyForm`].
     pub fn new(key: &Secret) -> Result<Self, SealError> {
-        Ok(Self {
-            keys: vec![derived(key, PURPOSE)?],
-        })
+        Derived::new(key, PURPOSE).map(Self)
     }
 
     /// Adds a key whose addresses are still accepted: the former one, while keys change.
     ///
     /// # Errors
     /// [`SealError::KeyForm`].
-    pub fn with_former_key(mut self, key: &Secret) -> Result<Self, SealError> {
-        self.keys.push(derived(key, PURPOSE)?);
-        Ok(self)
+    pub fn with_former_key(self, key: &Secret) -> Result<Self, SealError> {
+        self.0.with(key).map(Self)
     }
 
     /// The path and query at which a medium can be fetched until then, to the second.
@@ -53,8 +43,7 @@ impl AddressSigner {
     #[must_use]
     pub fn sign_path(&self, path: &str, until: Timestamp) -> String {
         let path = ending(path, &(until.0 / 1_000).to_string());
-        let key = self.keys.first().copied().unwrap_or_default();
-        let signature = URL_SAFE_NO_PAD.encode(mac(&key, path.as_bytes()).finalize().into_bytes());
+        let signature = self.0.codes(path.as_bytes()).into_iter().next().unwrap_or_default();
         format!("{path}&sig={signature}")
     }
 
@@ -74,17 +63,14 @@ impl AddressSigner {
     /// What to think of such a path. That an address has ended is told only where it was signed here.
     #[must_use]
     pub fn judge_path(&self, path: &str, until: &str, signature: &str, now: Timestamp) -> Judged {
-        let (Ok(end_s), Ok(signature)) = (until.parse::<i64>(), URL_SAFE_NO_PAD.decode(signature)) else {
-            return Judged::Unknown;
-        };
-        let path = ending(path, until);
-        let is_signed = |key: &[u8; 32]| mac(key, path.as_bytes()).verify_slice(&signature).is_ok();
-        if !self.keys.iter().any(is_signed) {
-            return Judged::Unknown;
-        }
-        match now.0 < end_s.saturating_mul(1_000) {
-            true => Judged::Good,
-            false => Judged::Ended,
+        let end_s = until.parse::<i64>();
+        let end_s = end_s
+            .ok()
+            .filter(|_| self.0.knows(ending(path, until).as_bytes(), signature));
+        match end_s.map(|end_s| now.0 < end_s.saturating_mul(1_000)) {
+            None => Judged::Unknown,
+            Some(true) => Judged::Good,
+            Some(false) => Judged::Ended,
         }
     }
 }
@@ -107,20 +93,6 @@ fn media_path(id: &MediaId) -> String {
 fn ending(path: &str, until: &str) -> String {
     let mark = if path.contains('?') { '&' } else { '?' };
     format!("{path}{mark}until={until}")
-}
-
-/// A key for one purpose.
-pub(super) fn derived(key: &Secret, purpose: &[u8]) -> Result<[u8; 32], SealError> {
-    Ok(mac(&key_bytes(key)?, purpose).finalize().into_bytes().into())
-}
-
-pub(super) fn mac(key: &[u8; 32], text: &[u8]) -> Hmac<Sha256> {
-    // A key that is shorter than a block is filled up with zeros (RFC 2104, section 2).
-    let mut block = [0; 64];
-    block[..32].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(text);
-    mac
 }
 
 #[cfg(test)]

@@ -1,23 +1,18 @@
 //! Marks: what a Worker has said is told again by the mark it put on it, and what follows from a secret that somebody shows
 //! is made anew each time it is shown, so that nothing of it has to be kept.
 //!
-//! A mark is HMAC-SHA-256 with a key of its own, derived from the hub's.
+//! A mark is a code of a key of its own (`derived.rs`).
 
 use super::SealError;
-use super::address::{derived, mac};
+use super::derived::Derived;
 use crate::domain::secret::Secret;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::Mac;
 
-/// What the key is derived for. Another text would void every mark that was made.
+/// What the key is derived for.
 const PURPOSE: &[u8] = b"psn marks";
 
 /// Makes marks with one key and knows those of all. Has no `Debug`.
 #[derive(Clone)]
-pub struct Marks {
-    keys: Vec<[u8; 32]>,
-}
+pub struct Marks(Derived);
 
 impl Marks {
     /// With that key of a hub (64 hex digits).
@@ -25,18 +20,15 @@ impl Marks {
     /// # Errors
     /// [`SealError::KeyForm`].
     pub fn new(key: &Secret) -> Result<Self, SealError> {
-        Ok(Self {
-            keys: vec![derived(key, PURPOSE)?],
-        })
+        Derived::new(key, PURPOSE).map(Self)
     }
 
     /// Adds a key whose marks are still known: the former one, while keys change.
     ///
     /// # Errors
     /// [`SealError::KeyForm`].
-    pub fn with_former_key(mut self, key: &Secret) -> Result<Self, SealError> {
-        self.keys.push(derived(key, PURPOSE)?);
-        Ok(self)
+    pub fn with_former_key(self, key: &Secret) -> Result<Self, SealError> {
+        self.0.with(key).map(Self)
     }
 
     /// The mark of a text that is used for that: 43 characters of base64url.
@@ -47,25 +39,13 @@ impl Marks {
 
     /// The marks that a text has by each key, the newest first.
     pub fn all(&self, used_for: &str, text: &str) -> impl Iterator<Item = String> {
-        let marked = message(used_for, text);
-        let marks: Vec<String> = self
-            .keys
-            .iter()
-            .map(|key| URL_SAFE_NO_PAD.encode(mac(key, &marked).finalize().into_bytes()))
-            .collect();
-        marks.into_iter()
+        self.0.codes(&message(used_for, text)).into_iter()
     }
 
     /// Whether that is a mark of this text, by any key. Compares in constant time.
     #[must_use]
     pub fn knows(&self, used_for: &str, text: &str, mark: &str) -> bool {
-        let Ok(mark) = URL_SAFE_NO_PAD.decode(mark) else {
-            return false;
-        };
-        let marked = message(used_for, text);
-        self.keys
-            .iter()
-            .any(|key| mac(key, &marked).verify_slice(&mark).is_ok())
+        self.0.knows(&message(used_for, text), mark)
     }
 }
 

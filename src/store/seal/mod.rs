@@ -6,6 +6,7 @@
 
 mod address;
 mod cipher;
+mod derived;
 mod marks;
 
 pub use address::{AddressSigner, Judged};
