@@ -11,6 +11,8 @@
 
 #[path = "worker/accounts.rs"]
 mod accounts;
+#[path = "worker/assistant.rs"]
+mod assistant;
 #[path = "worker/crons.rs"]
 mod crons;
 #[path = "emulator_media/mod.rs"]

@@ -1,7 +1,7 @@
 //! What people do wrong, and a database that goes away or loses its answer: one clear sentence each, nothing changed.
 
-use crate::people;
 use crate::site::{Answer, PATIENCE, Site, thread};
+use crate::{assistant, people};
 use psn::dev::emulators::x::settings::Settings as XSettings;
 use psn::dev::neon::{Action, Fault, When};
 use reqwest::{Method, RequestBuilder};
@@ -14,6 +14,7 @@ async fn people_and_their_mistakes() {
     let site = Site::start("500,1500,3000", "2500", XSettings::default()).await;
     mistakes(&site).await;
     times_in_words(&site).await;
+    assistant::play(&site).await;
     the_answer_to_the_insert_is_lost_once(&site).await;
     the_answer_to_the_insert_is_lost_for_good(&site).await;
     people::play(&site).await;
