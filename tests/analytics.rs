@@ -477,7 +477,7 @@ async fn what_posts_have_got_is_asked_over_the_api() {
         ),
         (
             "/v1/metrics/summary?limit=1",
-            "422 [limit] `limit` is not a parameter of this list: expected `platform`, `account_id`, `since`",
+            "400 [limit] `limit` is not a parameter of this list: expected `platform`, `account_id`, `since`",
         ),
     ] {
         assert_eq!(api.get(path).await.refusal(), refusal);

@@ -2,7 +2,7 @@
 
 use crate::api::auth::Caller;
 use crate::api::body::Json;
-use crate::api::listing;
+use crate::api::listing::{Listing, Named};
 use crate::api::planned::text_of;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::route::Asked;
@@ -53,10 +53,10 @@ fn json_of(hub: &HubRow, user: &UserId) -> Value {
 }
 
 /// `GET /v1/hubs`
-pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, _: Asked) -> Result<Response, Problem> {
+pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked: Asked) -> Result<Response, Problem> {
+    let listing: Listing<Named> = Listing::read(asked.query(), &[])?;
     let hubs = app.rows.store()?.hub_list(&caller.user).await?;
-    let items = hubs.iter().map(|hub| json_of(hub, &caller.user)).collect();
-    Ok(listing::answer(items, None))
+    Ok(listing.page_of(hubs, |hub| hub.id.to_string(), |hub| json_of(hub, &caller.user)))
 }
 
 /// `POST /v1/hubs`: the caller is its first admin. The id follows from who asks and the slug, so asking twice makes one hub,
@@ -148,8 +148,9 @@ pub async fn member_list<O: Objects, R: Rows>(
     caller: Caller,
     asked: Asked,
 ) -> Result<Response, Problem> {
+    let listing: Listing<Named> = Listing::read(asked.query(), &[])?;
     let members = members(&app, &caller, &HubId(asked.id)).await?;
-    Ok(listing::answer(members.iter().map(json_of_member).collect(), None))
+    Ok(listing.page_of(members, |member| member.user.to_string(), json_of_member))
 }
 
 /// The member that a path names.
@@ -255,12 +256,16 @@ pub async fn invite_list<O: Objects, R: Rows>(
     caller: Caller,
     asked: Asked,
 ) -> Result<Response, Problem> {
+    let listing: Listing<Named> = Listing::read(asked.query(), &[])?;
     let hub = HubId(asked.id);
     admin(&app, &caller, &hub).await?;
     let invites = app.rows.store()?.invite_list(&caller.user, &hub).await?;
     let now = app.clock.now();
-    let items = invites.iter().map(|invite| json_of_invite(invite, now)).collect();
-    Ok(listing::answer(items, None))
+    Ok(listing.page_of(
+        invites,
+        |invite| invite.id.clone(),
+        |invite| json_of_invite(invite, now),
+    ))
 }
 
 /// `POST /v1/hubs/{id}/invites`: the code is in this answer only.

@@ -1,7 +1,7 @@
 //! What all lists have in common: `limit`, `cursor`, filters, and an answer of `items` with a `next_cursor`.
 
 use crate::api::body::Json;
-use crate::api::problem::Problem;
+use crate::api::problem::{FieldError, Problem, ProblemKind};
 use crate::domain::near::meant;
 use crate::domain::platform::Platform;
 use crate::store::cursor::Cursor;
@@ -70,7 +70,7 @@ impl<P: Place> Listing<P> {
     /// Reads a query that may name `limit`, `cursor` and these filters.
     ///
     /// # Errors
-    /// 422 naming the parameter that is wrong.
+    /// 400 for a parameter that is none, with those there are; 422 for one whose value makes no sense.
     pub fn read(query: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {
         Self::read_with(query, known, Some(PAGES))
     }
@@ -78,7 +78,7 @@ impl<P: Place> Listing<P> {
     /// Reads a query with pages of that length; without pages it may name these filters alone.
     ///
     /// # Errors
-    /// 422 naming the parameter that is wrong.
+    /// 400 for a parameter that is none, with those there are; 422 for one whose value makes no sense.
     pub fn read_with(query: Vec<(String, String)>, known: &[&str], pages: Option<Pages>) -> Result<Self, Problem> {
         let Pages { default, max } = pages.unwrap_or(PAGES);
         let mut listing = Self {
@@ -107,7 +107,10 @@ impl<P: Place> Listing<P> {
                     let known = known.collect::<Vec<_>>().join(", ");
                     let name = short(&name);
                     let message = format!("`{name}` is not a parameter of this list: expected {known}");
-                    return Err(Problem::field(&name, message));
+                    return Err(Problem::of(
+                        ProblemKind::BadRequest,
+                        vec![FieldError::field(&name, message)],
+                    ));
                 }
             }
         }
@@ -283,9 +286,12 @@ mod tests {
         let filters = |pair| Listing::<Cursor>::read_with(query(&[pair]), &["since"], None);
         assert_eq!(
             filters(("limit", "1")),
-            Err(Problem::field(
-                "limit",
-                "`limit` is not a parameter of this list: expected `since`"
+            Err(Problem::of(
+                ProblemKind::BadRequest,
+                vec![FieldError::field(
+                    "limit",
+                    "`limit` is not a parameter of this list: expected `since`"
+                )]
             ))
         );
         assert!(filters(("since", "1d")).is_ok());

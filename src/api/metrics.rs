@@ -3,7 +3,7 @@
 use crate::api::Shared;
 use crate::api::auth::Caller;
 use crate::api::body::Json;
-use crate::api::listing::{self, Listing, short};
+use crate::api::listing::{self, Listing, Named, Pages, short};
 use crate::api::problem::Problem;
 use crate::api::route::Asked;
 use crate::api::rows::Rows;
@@ -13,10 +13,12 @@ use crate::domain::metrics::Metrics;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::objects::Objects;
 use crate::store::learning::{Followed, HourScore, KindScore, PlatformTotal};
-use crate::store::metrics::{CountsFilter, PostCounts};
+use crate::store::metrics::{CountsAt, CountsFilter, PostCounts};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+/// Readings of a post on a page: those of the first weeks of one are fewer.
+const READINGS: Pages = Pages { default: 100, max: 100 };
 /// Characters of a text that is shown beside its counts.
 const TEXT_CHARS: usize = 80;
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -104,20 +106,22 @@ pub async fn of_post<O: Objects, R: Rows>(
     caller: Caller,
     asked: Asked,
 ) -> Result<Response, Problem> {
+    let listing: Listing<Named> = Listing::read_with(asked.query(), &[], Some(READINGS))?;
     let id = PostId::parse(&asked.id).ok_or_else(Problem::no_post)?;
     let (latest, curve) = app.rows.store()?.metrics_of(&caller.user, &id).await?;
     if latest.is_none() && curve.is_empty() {
         // A post that was not read yet has no numbers; one that is not there is not found.
         super::posts::find(&app, &caller.user, id.as_str()).await?;
     }
-    let items = curve.iter().map(|point| {
+    let item = |point: &CountsAt| {
         let mut item = counts(&point.counts);
         item["collected_at"] = point.collected_at.to_rfc3339().into();
         item
-    });
-    let items: Vec<Value> = items.collect();
-    let latest = latest.as_ref().map(post);
-    Ok(Json(json!({ "latest": latest, "items": items, "next_cursor": null })).into_response())
+    };
+    let (items, next) = listing.part_of(curve, |point| point.collected_at.to_rfc3339(), item);
+    let mut document = listing::document(items, next.as_ref());
+    document["latest"] = json!(latest.as_ref().map(post));
+    Ok(Json(document).into_response())
 }
 
 /// What a platform does not tell is null, never 0.

@@ -312,6 +312,34 @@ mod tests {
     }
 
     #[test]
+    fn every_list_has_pages_and_names_what_is_refused() {
+        let document = document("0");
+        let mut lists = Vec::new();
+        for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+            let list = &operations["get"];
+            let mut schema = &list["responses"]["200"]["content"]["application/json"]["schema"];
+            if let Some(name) = schema["$ref"].as_str() {
+                schema = &document["components"]["schemas"][name.rsplit('/').next().unwrap_or_default()];
+            }
+            if schema["properties"]["next_cursor"].is_null() {
+                continue;
+            }
+            lists.push(path.as_str());
+            let parameters = list["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+            for name in ["limit", "cursor"] {
+                assert!(parameters.iter().any(|one| one["name"] == name), "{path}: {name}");
+            }
+            for status in ["400", "422"] {
+                assert!(list["responses"][status].is_object(), "{path}: {status}");
+            }
+            for one in parameters.iter().filter(|one| one["in"] == "query") {
+                assert!(one["description"].is_string(), "{path}: {one}");
+            }
+        }
+        assert_eq!(lists.len(), 13, "{lists:?}");
+    }
+
+    #[test]
     fn every_operation_has_a_name_of_its_own_and_a_tag_that_is_known() {
         let document = document("0");
         let operations = document["paths"].as_object().into_iter().flatten();

@@ -15,7 +15,7 @@ use crate::api::slots::take_next_slot;
 use crate::api::{App, Shared, content, etag, idempotency, labels};
 use crate::domain::content::Content;
 use crate::domain::hash::whole_hash;
-use crate::domain::id::{PostId, UserId};
+use crate::domain::id::{AccountId, PostId, UserId};
 use crate::domain::labels::Labels;
 use crate::domain::media::Medium;
 use crate::domain::platform::Platform;
@@ -339,6 +339,7 @@ pub async fn list<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked:
     let known = [
         "status",
         "platform",
+        "account_id",
         "waiting_for",
         "group_id",
         "scheduled_from",
@@ -377,6 +378,7 @@ fn filter(listing: &Listing<Cursor>) -> Result<RowFilter, Problem> {
     Ok(RowFilter {
         statuses: listing.some_of("status", &STATUSES, Status::parse)?,
         platform: listing.platform()?,
+        account_id: listing.filter("account_id").map(AccountId::from),
         group_id: listing.filter("group_id").map(str::to_owned),
         scheduled_from: time("scheduled_from")?,
         scheduled_before: time("scheduled_before")?,

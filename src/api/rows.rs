@@ -91,6 +91,8 @@ pub struct RowFilter {
     pub statuses: Vec<Status>,
     /// Only those of that platform.
     pub platform: Option<Platform>,
+    /// Only those that go out on that account, as far as the row says on which.
+    pub account_id: Option<AccountId>,
     /// Only those that one request made.
     pub group_id: Option<String>,
     /// Only those due at that time or later.

@@ -40,6 +40,7 @@ impl<H: HttpClient, A: Ambient> Rows for StoreRows<H, A> {
         let filter = PostFilter {
             statuses: filter.statuses.clone(),
             platform: filter.platform,
+            account_id: filter.account_id.clone(),
             group_id: filter.group_id.clone(),
             scheduled_from: filter.scheduled_from,
             scheduled_before: filter.scheduled_before,

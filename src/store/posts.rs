@@ -264,6 +264,8 @@ pub struct PostFilter {
     pub statuses: Vec<Status>,
     /// Only this platform.
     pub platform: Option<Platform>,
+    /// Only on this account.
+    pub account_id: Option<AccountId>,
     /// Only this group.
     pub group_id: Option<String>,
     /// Only due at or after.
@@ -348,6 +350,7 @@ macro_rules! page {
 const LIST: &str = page!(
     "user_id = $1 and ($2::text is null or status = any ($2::text[])) and ($3::text is null or platform = $3) \
      and ($4::text is null or metadata -> 'psn' ->> 'group_id' = $4) \
+     and ($10::text is null or metadata -> 'psn' ->> 'account_id' = $10) \
      and ($5::text is null or scheduled_at >= $5::timestamptz) and ($6::text is null or scheduled_at < $6::timestamptz)"
 );
 
@@ -356,6 +359,7 @@ const TO_REVIEW: &str = page!(
     "approval_status = 'submitted' and metadata ->> 'hubId' in (select public.psn_hubs('admin')) \
      and $1::text is not null and ($2::text is null or status = any ($2::text[])) and ($3::text is null or platform = $3) \
      and ($4::text is null or metadata -> 'psn' ->> 'group_id' = $4) \
+     and ($10::text is null or metadata -> 'psn' ->> 'account_id' = $10) \
      and ($5::text is null or scheduled_at >= $5::timestamptz) and ($6::text is null or scheduled_at < $6::timestamptz)"
 );
 
@@ -435,6 +439,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
                 after.map(|cursor| cursor.created_exact.clone()),
                 after.map(|cursor| cursor.id.clone()),
                 param(limit.clamp(1, 100)),
+                opt_param(filter.account_id.as_ref()),
             ],
         );
         let results = self.read(Who::User(user.clone()), &[statement]).await?;

@@ -112,7 +112,7 @@ const INVITES: &str = concat!(
     millis_of!("expires_at"),
     ", ",
     millis_of!("used_at"),
-    " from invite_codes i where hub_id = $1 order by created_at desc, id limit 100"
+    " from invite_codes i where hub_id = $1 order by created_at desc, id limit 1000"
 );
 
 const WITHDRAW: &str =

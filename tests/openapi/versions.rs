@@ -223,9 +223,20 @@ async fn every_list_has_pages_and_refuses_what_it_does_not_know() {
         .ok();
         ada.post("/v1/tokens", json!({ "name": title })).await.ok();
     }
+    let hub = ada.post("/v1/hubs", json!({ "slug": "team" })).await.ok();
+    let (_, second) = (hub.clone(), ada.post("/v1/hubs", json!({ "slug": "other" })).await.ok());
+    assert_ne!(hub["id"], second["id"]);
+    let of_hub = format!("hubs/{}", hub["id"].as_str().unwrap());
+    for _ in 0..2 {
+        ada.post(&format!("/v1/{of_hub}/invites"), json!({})).await.ok();
+    }
     for path in [
-        "posts", "ideas", "series", "tokens", "audit", "tasks", "accounts", "media", "metrics",
-    ] {
+        "posts", "ideas", "series", "tokens", "audit", "tasks", "accounts", "media", "metrics", "hubs",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([format!("{of_hub}/members"), format!("{of_hub}/invites")])
+    {
         let path = format!("/v1/{path}");
         let (mut seen, mut pages, mut query) = (Vec::new(), 0, String::from("limit=1"));
         loop {
@@ -242,11 +253,22 @@ async fn every_list_has_pages_and_refuses_what_it_does_not_know() {
         let whole = ada.get(&path).await.ok();
         assert_eq!(whole["items"].as_array().unwrap(), &seen, "{path}");
         assert!(pages >= seen.len(), "{path}");
-        for wrong in ["limit=0", "limit=x", "cursor=%3F", "colour=red"] {
+        for wrong in ["limit=0", "limit=x", "cursor=%3F"] {
             let refused = ada.get(&format!("{path}?{wrong}")).await;
             assert_eq!(refused.status, 422, "{path}?{wrong}");
         }
+        let unknown = ada.get(&format!("{path}?colour=red")).await.refusal();
+        let said = "400 [colour] `colour` is not a parameter of this list: expected ";
+        assert!(
+            unknown.starts_with(said) && unknown.contains("`limit`, `cursor`"),
+            "{path}: {unknown}"
+        );
     }
+    let summary = ada.get("/v1/metrics/summary?limit=1").await.refusal();
+    assert!(
+        summary.ends_with("expected `platform`, `account_id`, `since`"),
+        "{summary}"
+    );
     let at = |time: &str| json!({ "platform": "x", "content": time, "scheduled_at": time });
     for time in ["2026-12-01T09:00:00Z", "2026-12-02T09:00:00Z"] {
         ada.post("/v1/posts", at(time)).await.ok();
@@ -256,6 +278,7 @@ async fn every_list_has_pages_and_refuses_what_it_does_not_know() {
         ("status=draft,scheduled", 5),
         ("status=failed", 0),
         ("platform=linkedin", 0),
+        ("account_id=none", 0),
         ("scheduled_from=2026-12-02T00:00:00Z", 1),
         ("scheduled_before=2026-12-02T00:00:00Z", 1),
         ("group_id=none", 0),
@@ -263,4 +286,27 @@ async fn every_list_has_pages_and_refuses_what_it_does_not_know() {
         let found = ada.get(&format!("/v1/posts?{query}")).await.ok();
         assert_eq!(found["items"].as_array().unwrap().len(), count, "{query}");
     }
+    // Of the posts of one account: a scheduled one's row says on which it goes out.
+    let account = ada.get("/v1/accounts").await.ok()["items"][0]["id"].clone();
+    let on_it = format!("/v1/posts?account_id={}", account.as_str().unwrap());
+    let named = json!({ "platform": "x", "content": "on that account", "account_id": account });
+    let named = ada.post("/v1/posts", named).await.ok()["posts"][0]["id"].clone();
+    let found = ada.get(&on_it).await.ok();
+    let found_ids: Vec<&Value> = found["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|post| &post["id"])
+        .collect();
+    assert!(found_ids.contains(&&named), "{found:#}");
+    assert!(
+        found["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|post| post["account_id"] == account),
+        "{found:#}"
+    );
+    let two = ada.get("/v1/posts?platform=x,linkedin").await;
+    assert_eq!(two.status, 422, "one of two is not taken for both");
 }

@@ -160,7 +160,7 @@ async fn ideas_are_found_again() {
         ("?limit=0", "422 [limit] `limit` is not a number from 1 to 100"),
         (
             "?page=2",
-            "422 [page] `page` is not a parameter of this list: expected `status`, `hub_id`, `q`, `stale`, `limit`, `cursor`",
+            "400 [page] `page` is not a parameter of this list: expected `status`, `hub_id`, `q`, `stale`, `limit`, `cursor`",
         ),
     ] {
         assert_eq!(ada.get(&format!("/v1/ideas{query}")).await.refusal(), refusal);

@@ -123,6 +123,9 @@ pub struct ListArgs {
     /// Only posts on this platform, e.g. x
     #[arg(long)]
     platform: Option<String>,
+    /// Only posts on this account: its id, its name such as @ada, or a platform that has only one
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
     /// Posts that wait for your review, whoever wrote them
     #[arg(long)]
     to_review: bool,
@@ -239,11 +242,13 @@ async fn resolve(context: &Context, worker: &Worker, args: ResolveArgs) -> CliRe
 
 async fn list(context: &Context, worker: &Worker, args: ListArgs) -> CliResult {
     let limit = args.limit.map(|limit| limit.to_string());
+    let account = pause::account(worker, args.account.as_deref()).await?;
     let waiting_for = args.to_review.then(|| "review".to_owned());
     let query: Vec<String> = [
         ("waiting_for", &waiting_for),
         ("status", &args.status),
         ("platform", &args.platform),
+        ("account_id", &account),
         ("limit", &limit),
         ("cursor", &args.cursor),
     ]
