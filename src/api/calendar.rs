@@ -13,6 +13,7 @@ use crate::api::{Shared, posts};
 use crate::domain::account::Account;
 use crate::domain::calendar::{SLOT_LENGTH, free_slots};
 use crate::domain::limits;
+use crate::domain::order;
 use crate::domain::post::Status;
 use crate::domain::time::{Millis, Timestamp};
 use crate::domain::zone::Zone;
@@ -48,7 +49,7 @@ pub async fn show<O: Objects, R: Rows>(app: Shared<O, R>, caller: Caller, asked:
         let slots = free_slots(account.platform, &zone, (week.monday, 7), now, &busy);
         free.extend(slots.map(|at| (at, account)));
     }
-    free.sort_by_key(|(at, account)| (*at, account.platform));
+    order::sort_by_key(&mut free, |(at, account)| (*at, account.platform));
     let days: Vec<Value> = week.days().map(|date| day(&zone, date, &posts, &free)).collect();
     let count = |status: &str| posts.iter().filter(|post| post.status == status).count();
     let last = week.days().last().unwrap_or(week.monday);

@@ -4,6 +4,7 @@
 use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, openapi};
+use crate::domain::order;
 use crate::ports::objects::Objects;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -151,9 +152,11 @@ impl<'a> Page<'a> {
             }
         }
         // Looking comes before changing.
-        let order = ["get", "post", "put", "patch", "delete"];
+        let methods = ["get", "post", "put", "patch", "delete"];
         for (_, operations) in &mut tags {
-            operations.sort_by_key(|one| (one.path, order.iter().position(|method| *method == one.method)));
+            order::sort_by_key(operations, |one| {
+                (one.path, methods.iter().position(|method| *method == one.method))
+            });
         }
         tags
     }

@@ -6,6 +6,7 @@ use crate::api::body::Json;
 use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{Shared, is_open, scopes};
+use crate::domain::order;
 use crate::ports::json;
 use crate::ports::objects::Objects;
 use axum::body::Body;
@@ -234,7 +235,7 @@ fn allow_nulls(document: &mut Value) {
         let name = schema["$ref"].as_str()?.rsplit('/').next()?;
         Some(name.to_owned())
     });
-    let bodies: BTreeSet<String> = bodies.collect();
+    let bodies: BTreeSet<String> = order::gather(bodies);
     for name in bodies {
         let schema = &mut document["components"]["schemas"][&name];
         let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -256,7 +257,7 @@ fn allow_nulls(document: &mut Value) {
 fn sort(operation: &mut Map<String, Value>) {
     if let Some(Value::Object(responses)) = operation.get_mut("responses") {
         let mut all: Vec<(String, Value)> = std::mem::take(responses).into_iter().collect();
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        order::sort_by(&mut all, |(one, _), (other, _)| one.cmp(other));
         responses.extend(all);
     }
 }

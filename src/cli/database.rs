@@ -16,7 +16,7 @@ use crate::store::accounts::{AccountImport, ImportError};
 use crate::store::migrate::{Applied, MigrateError};
 use crate::store::reseal::{Pass, ResealError};
 use crate::store::seal::{Form, SealError, Sealer};
-use crate::store::{Neon, Secret, Store, StoreError};
+use crate::store::{Fault, Neon, Secret, Store, StoreError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -136,19 +136,19 @@ const WHERE_DATABASE: &str = "copy the connection string at console.neon.tech > 
 /// What the database said, with what to do where that is known.
 pub fn store_error(what: &str, error: &StoreError) -> CliError {
     let failed = CliError::outcome(format!("{what}: {error}"));
-    match error {
-        StoreError::NotRun { .. } => failed.hint(
+    match error.fault() {
+        Fault::NotRun { .. } => failed.hint(
             "see that this machine reaches the network and that the connection string is right (the local stack: `scripts/dev` \
              starts it), then run the same command again",
         ),
         // Who, where and what is wrong, and where to get it right: names, passwords, databases that are not there.
-        StoreError::Refused { sqlstate, .. } if sqlstate.starts_with("28") || sqlstate == "3D000" => {
+        Fault::Refused { sqlstate, .. } if sqlstate.starts_with("28") || sqlstate == "3D000" => {
             failed.hint(WHERE_DATABASE)
         }
-        StoreError::Refused { sqlstate, .. } if sqlstate.starts_with("42") => {
+        Fault::Refused { sqlstate, .. } if sqlstate.starts_with("42") => {
             failed.hint("`psn migrate` brings the database up to date")
         }
-        StoreError::Unknown { what, .. } if what.contains("404") => {
+        Fault::Unknown { what, .. } if what.contains("404") => {
             failed.hint("see that `NEON_SQL_URL` is right, or leave it out: Neon's own address follows from the connection string")
         }
         _ => failed,

@@ -21,6 +21,7 @@ pub mod media;
 pub mod metrics;
 pub mod near;
 pub mod notice;
+pub mod order;
 pub mod outcome;
 pub mod platform;
 pub mod post;

@@ -1,6 +1,7 @@
 //! What to do next, proposed from what is out: rules over counts and labels, without a word written. What is to be said
 //! anew, whoever writes says.
 
+use crate::domain::order;
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::BTreeMap;
 
@@ -43,13 +44,10 @@ fn does_well(posts: &[Seen]) -> impl Fn(&Seen) -> bool {
     for post in posts {
         scores.entry(&post.platform).or_default().push(post.score);
     }
-    let medians: BTreeMap<String, i64> = scores
-        .into_iter()
-        .map(|(platform, mut scores)| {
-            scores.sort_unstable();
-            (platform.to_owned(), scores[scores.len() / 2])
-        })
-        .collect();
+    let medians: BTreeMap<String, i64> = order::gather(scores.into_iter().map(|(platform, mut scores)| {
+        order::sort(&mut scores);
+        (platform.to_owned(), scores[scores.len() / 2])
+    }));
     move |post| post.score > 0 && medians.get(&post.platform).is_none_or(|median| post.score >= *median)
 }
 
@@ -59,7 +57,9 @@ fn age(post: &Seen, now: Timestamp) -> Millis {
 
 /// The best of them, at most so many.
 fn best(mut found: Vec<&Seen>, limit: usize) -> Vec<&Seen> {
-    found.sort_by(|one, other| (other.score, &one.id).cmp(&(one.score, &other.id)));
+    order::sort_by(&mut found, |one, other| {
+        (other.score, &one.id).cmp(&(one.score, &other.id))
+    });
     found.truncate(limit);
     found
 }
@@ -140,16 +140,18 @@ pub fn repeated(posts: &[Seen], known_pillars: &[String], now: Timestamp) -> Vec
             cadence: cadence(posts),
         })
         .collect();
-    found.sort_by(|one, other| (other.posts, &one.pillar).cmp(&(one.posts, &other.pillar)));
+    order::sort_by(&mut found, |one, other| {
+        (other.posts, &one.pillar).cmp(&(one.posts, &other.pillar))
+    });
     found
 }
 
 /// How far apart they went out, in the middle.
 fn cadence(posts: &[&Seen]) -> &'static str {
     let mut times: Vec<i64> = posts.iter().filter_map(|post| Some(post.published_at?.0)).collect();
-    times.sort_unstable();
+    order::sort(&mut times);
     let mut gaps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    gaps.sort_unstable();
+    order::sort(&mut gaps);
     match gaps.get(gaps.len() / 2) {
         Some(gap) if *gap > 20 * DAY_MS => "monthly",
         Some(gap) if *gap > 10 * DAY_MS => "biweekly",
@@ -196,7 +198,9 @@ pub fn languages(posts: &[Seen]) -> Vec<Spoken> {
             score: score / i64::try_from(count).unwrap_or(i64::MAX).max(1),
         })
         .collect();
-    found.sort_by(|one, other| (other.posts, &one.language).cmp(&(one.posts, &other.language)));
+    order::sort_by(&mut found, |one, other| {
+        (other.posts, &one.language).cmp(&(one.posts, &other.language))
+    });
     found
 }
 

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
 use crate::store::Store;
-use crate::store::error::StoreError;
+use crate::store::error::{Fault, StoreError};
 use crate::store::neon::{Statement, Who, opt_param, param};
 use crate::store::row::Row;
 use crate::store::seal::{Place, SealError, Sealer};
@@ -350,10 +350,10 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
                 }
             }
         }
-        Err(StoreError::Conflict {
+        let lost = Fault::Conflict {
             sqlstate: "40001".to_owned(),
-        }
-        .into())
+        };
+        Err(StoreError::from(lost).into())
     }
 }
 

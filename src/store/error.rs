@@ -7,9 +7,20 @@ use crate::ports::json;
 use serde::Deserialize;
 use thiserror::Error;
 
-/// Why a transaction has no result.
+/// Why a transaction has no result. It is one pointer wide: every `?` that hands it on costs the Worker as little.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum StoreError {
+#[error(transparent)]
+pub struct StoreError(Box<Fault>);
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        Self(Box::new(fault))
+    }
+}
+
+/// What happened to it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Fault {
     /// It surely did not run: any request may be sent again.
     #[error("the database could not be reached: {what}; try again later")]
     NotRun {
@@ -58,53 +69,68 @@ pub enum Retry {
 }
 
 impl StoreError {
+    /// What happened.
+    #[must_use]
+    pub const fn fault(&self) -> &Fault {
+        &self.0
+    }
+
+    /// The SQLSTATE of a refusal.
+    #[must_use]
+    pub fn refused_with(&self) -> Option<&str> {
+        match self.fault() {
+            Fault::Refused { sqlstate, .. } => Some(sqlstate),
+            _ => None,
+        }
+    }
+
     /// What the retry table says (Neon's proxy, errors by class): `idempotent` is whether repeating a committed
     /// transaction does no harm.
     #[must_use]
     pub fn retry(&self, idempotent: bool) -> Retry {
-        match self {
-            Self::NotRun { .. } => Retry::Backoff,
-            Self::Conflict { .. } => Retry::AtOnce,
-            Self::Refused { sqlstate, .. } if sqlstate == "55P03" => Retry::Backoff,
-            Self::Unknown { .. } if idempotent => Retry::Backoff,
-            Self::Unknown { .. } | Self::Refused { .. } | Self::Malformed { .. } => Retry::Never,
+        match self.fault() {
+            Fault::NotRun { .. } => Retry::Backoff,
+            Fault::Conflict { .. } => Retry::AtOnce,
+            Fault::Refused { sqlstate, .. } if sqlstate == "55P03" => Retry::Backoff,
+            Fault::Unknown { .. } if idempotent => Retry::Backoff,
+            Fault::Unknown { .. } | Fault::Refused { .. } | Fault::Malformed { .. } => Retry::Never,
         }
     }
 
     /// Whether the transaction may have been committed although there is no result.
     #[must_use]
     pub const fn may_have_run(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::Malformed { .. })
+        matches!(self.fault(), Fault::Unknown { .. } | Fault::Malformed { .. })
     }
 
     /// Whether the database is away rather than saying no: what the API answers with 503.
     #[must_use]
     pub const fn is_away(&self) -> bool {
-        !matches!(self, Self::Refused { .. })
+        !matches!(self.fault(), Fault::Refused { .. })
     }
 
     /// Whether the error is the violation of that constraint.
     #[must_use]
     pub fn is_violation_of(&self, name: &str) -> bool {
-        matches!(self, Self::Refused { constraint: Some(constraint), .. } if constraint == name)
+        matches!(self.fault(), Fault::Refused { constraint: Some(constraint), .. } if constraint == name)
     }
 
     /// Whether row-level security or a missing right forbade it (SQLSTATE 42501).
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Refused { sqlstate, .. } if sqlstate == "42501")
+        self.refused_with() == Some("42501")
     }
 
     pub(crate) fn malformed(what: impl Into<String>) -> Self {
-        Self::Malformed { what: what.into() }
+        Fault::Malformed { what: what.into() }.into()
     }
+}
 
-    fn refused(sqlstate: &str) -> Self {
-        Self::Refused {
-            sqlstate: sqlstate.to_owned(),
-            constraint: None,
-            table: None,
-        }
+fn refused(sqlstate: &str) -> Fault {
+    Fault::Refused {
+        sqlstate: sqlstate.to_owned(),
+        constraint: None,
+        table: None,
     }
 }
 
@@ -137,9 +163,10 @@ fn refusal(sqlstate: &str, constraint: Option<&str>) -> String {
 impl From<HttpError> for StoreError {
     fn from(error: HttpError) -> Self {
         match error.kind {
-            HttpErrorKind::NotSent => Self::NotRun { what: error.message },
-            HttpErrorKind::MaybeSent => Self::Unknown { what: error.message },
+            HttpErrorKind::NotSent => Fault::NotRun { what: error.message },
+            HttpErrorKind::MaybeSent => Fault::Unknown { what: error.message },
         }
+        .into()
     }
 }
 
@@ -160,6 +187,10 @@ struct ErrorBody {
 /// never ran, 413 and 507 to sizes; 429, 502, 503 and 504 come from something in front of it.
 #[must_use]
 pub fn classify(status: u16, body: &[u8]) -> StoreError {
+    sorted(status, body).into()
+}
+
+fn sorted(status: u16, body: &[u8]) -> Fault {
     // Something in front may answer with no JSON, the proxy itself with a bare string.
     let body: ErrorBody = json::read(body).unwrap_or_default();
     let code = body.code.as_deref().unwrap_or_default();
@@ -167,39 +198,39 @@ pub fn classify(status: u16, body: &[u8]) -> StoreError {
         400 if code.is_empty() => without_code(body.message.as_deref().unwrap_or_default()),
         400 => with_code(code, &body),
         // Raw text mode: nothing of a 500 has run (the one exception is the conversion to JSON, which is not asked for).
-        500 | 429 | 502 | 503 if code.is_empty() => StoreError::NotRun {
+        500 | 429 | 502 | 503 if code.is_empty() => Fault::NotRun {
             what: format!("it answered {status}"),
         },
-        500 | 429 | 502 | 503 => StoreError::NotRun {
+        500 | 429 | 502 | 503 => Fault::NotRun {
             what: format!("it answered {status} (SQLSTATE {code})"),
         },
         // 507: a batch whose answer is too large is rolled back.
-        413 | 507 => StoreError::refused("54000"),
+        413 | 507 => refused("54000"),
         // 504 and whatever else: nobody knows how far it got.
-        _ => StoreError::Unknown {
+        _ => Fault::Unknown {
             what: format!("it answered {status}, which Neon's endpoint never does itself"),
         },
     }
 }
 
-fn with_code(code: &str, body: &ErrorBody) -> StoreError {
+fn with_code(code: &str, body: &ErrorBody) -> Fault {
     let severity = body.severity.as_deref().unwrap_or_default();
     match code {
-        "40001" | "40P01" => StoreError::Conflict {
+        "40001" | "40P01" => Fault::Conflict {
             sqlstate: code.to_owned(),
         },
-        "40003" => StoreError::Unknown {
+        "40003" => Fault::Unknown {
             what: format!("SQLSTATE {code}"),
         },
         // A server going down can say so after it has committed. `08P01` is a cut connection when it is not an error
         // of the statement.
-        _ if code != "57014" && code.starts_with("57") => StoreError::Unknown {
+        _ if code != "57014" && code.starts_with("57") => Fault::Unknown {
             what: format!("SQLSTATE {code}"),
         },
-        _ if code.starts_with("08") && severity != "ERROR" => StoreError::Unknown {
+        _ if code.starts_with("08") && severity != "ERROR" => Fault::Unknown {
             what: format!("SQLSTATE {code}"),
         },
-        _ => StoreError::Refused {
+        _ => Fault::Refused {
             sqlstate: code.to_owned(),
             constraint: body.constraint.clone().filter(|name| !name.is_empty()),
             table: body.table.clone().filter(|name| !name.is_empty()),
@@ -208,7 +239,7 @@ fn with_code(code: &str, body: &ErrorBody) -> StoreError {
 }
 
 /// An error of the proxy itself. Only texts that are known to come before anything ran count as refusals.
-fn without_code(message: &str) -> StoreError {
+fn without_code(message: &str) -> Fault {
     const BEFORE: [(&str, &str); 8] = [
         ("password authentication failed", "28P01"),
         ("missing authentication credentials", "28P01"),
@@ -220,10 +251,10 @@ fn without_code(message: &str) -> StoreError {
         ("could not parse the HTTP request body", "42601"),
     ];
     BEFORE.iter().find(|(start, _)| message.starts_with(start)).map_or_else(
-        || StoreError::Unknown {
+        || Fault::Unknown {
             what: "the connection to it was lost".to_owned(),
         },
-        |(_, sqlstate)| StoreError::refused(sqlstate),
+        |(_, sqlstate)| refused(sqlstate),
     )
 }
 
@@ -239,7 +270,7 @@ mod tests {
     #[test]
     fn the_retry_table() {
         let lost = of(400, "", "", "connection closed");
-        assert!(matches!(lost, StoreError::Unknown { .. }));
+        assert!(matches!(lost.fault(), Fault::Unknown { .. }));
         assert_eq!(lost.retry(true), Retry::Backoff);
         assert_eq!(lost.retry(false), Retry::Never);
         for code in ["40001", "40P01"] {
@@ -249,7 +280,7 @@ mod tests {
             of(500, "53300", "FATAL", ""),
             of(500, "", "", "Control plane request failed"),
         ] {
-            assert!(matches!(error, StoreError::NotRun { .. }));
+            assert!(matches!(error.fault(), Fault::NotRun { .. }));
             assert_eq!(error.retry(false), Retry::Backoff);
         }
         assert_eq!(of(400, "55P03", "ERROR", "").retry(false), Retry::Backoff);

@@ -3,6 +3,7 @@
 
 use crate::domain::id::{HubId, PostId, UserId};
 use crate::domain::labels::{Labels, PlanSlotRef};
+use crate::domain::order;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -21,10 +22,9 @@ pub fn stored(labels: &Labels) -> Value {
         ("topic", &labels.topic),
         ("pillar", &labels.pillar),
     ];
-    let mut metadata: Map<String, Value> = words
-        .into_iter()
-        .filter_map(|(key, word)| Some((key.to_owned(), json!(word.as_ref()?))))
-        .collect();
+    let words = words.into_iter();
+    let mut metadata: Map<String, Value> =
+        order::gather(words.filter_map(|(key, word)| Some((key.to_owned(), json!(word.as_ref()?)))));
     if let Some(hub_id) = &labels.hub_id {
         metadata.insert("hubId".to_owned(), json!(hub_id));
     }

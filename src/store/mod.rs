@@ -46,7 +46,7 @@ pub mod teams;
 pub mod whole;
 
 pub use crate::domain::secret::Secret;
-pub use error::StoreError;
+pub use error::{Fault, StoreError};
 pub use neon::{BatchOptions, Neon, Statement, Who};
 
 use crate::domain::time::Millis;

@@ -9,7 +9,7 @@ use crate::domain::secret::Secret;
 use crate::domain::time::{Millis, Timestamp};
 use crate::ports::http::{HttpClient, HttpRequest};
 use crate::ports::pause::Ambient;
-use crate::store::error::{Retry, StoreError, classify};
+use crate::store::error::{Fault, Retry, StoreError, classify};
 use crate::store::row::{Rows, parse_batch};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -256,7 +256,7 @@ impl<H: HttpClient> Neon<H> {
     }
 
     fn headers(&self, read_only: bool) -> Result<HeaderMap, StoreError> {
-        let mut secret = HeaderValue::from_str(self.connection_string.expose()).map_err(|_| StoreError::NotRun {
+        let mut secret = HeaderValue::from_str(self.connection_string.expose()).map_err(|_| Fault::NotRun {
             what: AddressError::ConnectionString.to_string(),
         })?;
         secret.set_sensitive(true);

@@ -241,7 +241,7 @@ pub fn notice_of_row_statement(new: &NewNotice, seq: u64) -> Statement {
 /// Whether a notice was written just now that somebody would hear of.
 ///
 /// # Errors
-/// [`StoreError::Malformed`].
+/// [`StoreError`].
 pub(crate) fn is_heard(rows: &Rows) -> Result<bool, StoreError> {
     rows.first().map_or(Ok(false), |row| row.bool("heard"))
 }

@@ -2,6 +2,7 @@
 //! they were told lately. Many users at once, so that a run costs few requests.
 
 use crate::domain::id::{DestinationId, HubId, UserId};
+use crate::domain::order;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -105,7 +106,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
             return Err(StoreError::malformed("four results were expected"));
         };
         let mut found: BTreeMap<UserId, Recipient> =
-            users.iter().map(|user| (user.clone(), Recipient::default())).collect();
+            order::gather(users.iter().map(|user| (user.clone(), Recipient::default())));
         for (user, wishes) in preferences.map(|row| Ok((UserId::from(row.text("user_id")?), read_preferences(row)?)))? {
             found.entry(user).or_default().preferences = wishes;
         }

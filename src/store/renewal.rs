@@ -4,6 +4,7 @@ use crate::domain::hash::hex;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::notice::EventKind;
 use crate::domain::notice::message::key;
+use crate::domain::order;
 use crate::domain::platform::Platform;
 use crate::domain::renewal::schedule;
 use crate::domain::secret::Secret;
@@ -134,7 +135,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
                 (schedule::horizon(platform).0 + ahead.0).into(),
             )
         };
-        let horizons: Map<String, Value> = Platform::ALL.into_iter().map(horizon).collect();
+        let horizons: Map<String, Value> = order::gather(Platform::ALL.into_iter().map(horizon));
         let params = vec![
             opt_param(after.map(|ending| ending.expires_at)),
             opt_param(after.map(|ending| &ending.account)),

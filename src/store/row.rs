@@ -105,7 +105,7 @@ impl Rows {
     /// The first row.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] when there is none.
+    /// [`Fault::Malformed`] when there is none.
     pub fn one(&self) -> Result<Row<'_>, StoreError> {
         self.first()
             .ok_or_else(|| StoreError::malformed("a row was expected and none came"))
@@ -136,7 +136,7 @@ impl<'a> Row<'a> {
     /// The text of a column, `None` for SQL NULL.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] when there is no such column (so for each method; none quotes a value).
+    /// [`Fault::Malformed`] when there is no such column (so for each method; none quotes a value).
     pub fn opt(&self, column: &str) -> Result<Option<&'a str>, StoreError> {
         let index = self.columns.iter().position(|name| name == column);
         index
@@ -294,6 +294,7 @@ pub(crate) use patched;
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use crate::store::error::Fault;
 
     #[test]
     fn an_answer_is_read() {
@@ -304,8 +305,8 @@ mod tests {
         let row = results[0].one().unwrap();
         assert_eq!(row.opt_i64("a").unwrap(), Some(1));
         assert_eq!(row.opt("b").unwrap(), None);
-        assert!(matches!(row.text("b"), Err(StoreError::Malformed { .. })));
-        assert!(matches!(row.text("c"), Err(StoreError::Malformed { .. })));
+        assert!(matches!(row.text("b").unwrap_err().fault(), Fault::Malformed { .. }));
+        assert!(matches!(row.text("c").unwrap_err().fault(), Fault::Malformed { .. }));
         assert_eq!(results[1].count, None);
         assert!(parse_batch(body, 1).is_err());
         assert!(parse_batch(b"<html>", 1).is_err());

@@ -3,6 +3,7 @@
 
 use crate::domain::hash::hex;
 use crate::domain::id::UserId;
+use crate::domain::order;
 use crate::domain::time::Timestamp;
 use crate::ports::http::HttpClient;
 use crate::ports::pause::Ambient;
@@ -125,7 +126,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let get = Statement::new(GET, [param(whose), param(scope)]);
         let rows = self.read_one(Who::User(user.clone()), get).await?;
         let settings = rows.map(|row| Ok((row.string("name")?, row.json("value")?)))?;
-        Ok(settings.into_iter().collect())
+        Ok(order::gather(settings))
     }
 
     /// Writes a setting; `None` removes it.

@@ -148,7 +148,7 @@ impl<H: HttpClient, A: Ambient> Store<H, A> {
         let batch = [Statement::new(LOCK, [param(hub)]), Statement::new(ROLE, params)];
         let results = match self.write(Who::User(user.clone()), &batch).await {
             // Whoever is no admin sees their own row and may only leave.
-            Err(StoreError::Refused { sqlstate, .. }) if sqlstate == "42501" => return Ok(false),
+            Err(error) if error.is_forbidden() => return Ok(false),
             results => results?,
         };
         Ok(results.last().is_some_and(|rows| !rows.is_empty()))

@@ -34,6 +34,7 @@ pub mod watchdog;
 
 use crate::domain::cron::Cron;
 use crate::domain::hash::hex;
+use crate::domain::order;
 use crate::domain::time::{Millis, Timestamp};
 use crate::platforms::oauth;
 use crate::ports::http::HttpClient;
@@ -331,10 +332,12 @@ fn due(cron: &str, runs: Option<&[TaskRun]>, now: Timestamp) -> Vec<&'static Tas
         .filter(|task| task.cron != cron)
         .filter(is_behind)
         .collect();
-    behind.sort_by_key(|task| last(task).map(|run| run.due_at));
+    order::sort_by_key(&mut behind, |task| last(task).map(|run| run.due_at));
     tasks.extend(behind);
     // One whose runs keep dying may take the whole event with it: it comes last.
-    tasks.sort_by_key(|task| last(task).map_or(0, |run| run.unfinished + u32::from(run.end.is_none())));
+    order::sort_by_key(&mut tasks, |task| {
+        last(task).map_or(0, |run| run.unfinished + u32::from(run.end.is_none()))
+    });
     let mut calls_left = CALLS_MAX;
     tasks.retain(|task| {
         let fits = task.calls_max <= calls_left;

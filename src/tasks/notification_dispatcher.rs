@@ -10,6 +10,7 @@ use crate::domain::notice::decide::{Candidate, Told, Verdict, Wishes, decide};
 use crate::domain::notice::hours::{Frequency, Offset, TimeOfDay};
 use crate::domain::notice::message::{Source, key, message};
 use crate::domain::notice::{Audience, EventKind, Tier};
+use crate::domain::order;
 use crate::domain::time::{Millis, Timestamp};
 use crate::domain::zone::Zone;
 use crate::net::retry::Backoff;
@@ -429,7 +430,7 @@ fn audience(notice: &Notice, members: &[HubMember]) -> Vec<UserId> {
 }
 
 fn distinct<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
-    let set: std::collections::BTreeSet<T> = items.into_iter().collect();
+    let set: std::collections::BTreeSet<T> = order::gather(items);
     set.into_iter().collect()
 }
 

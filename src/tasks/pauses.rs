@@ -10,6 +10,7 @@
 
 use crate::domain::account::HoldScope;
 use crate::domain::id::{PostId, UserId};
+use crate::domain::order;
 use crate::domain::post::{PartState, Status};
 use crate::domain::publish::view::PostView;
 use crate::domain::publish::{Hold, WaitReason};
@@ -289,7 +290,7 @@ impl Pauses<'_> {
             *account = turn.at.max(*account);
         }
         for (account, mut posts) in waiting {
-            posts.sort_by(|(one, left), (other, right)| {
+            order::sort_by(&mut posts, |(one, left), (other, right)| {
                 (!left.begun, left.due_at, one).cmp(&(!right.begun, right.due_at, other))
             });
             let from = last
@@ -313,7 +314,9 @@ impl Pauses<'_> {
             .map(|(_, pause)| pause)
             .collect();
         pauses.retain(|pause| user_id.is_none_or(|user_id| pause.user_id == *user_id));
-        pauses.sort_by(|one, other| (&one.account_id, one.since).cmp(&(&other.account_id, other.since)));
+        order::sort_by(&mut pauses, |one, other| {
+            (&one.account_id, one.since).cmp(&(&other.account_id, other.since))
+        });
         let user = user_id.cloned().map(HoldScope::User);
         let is_theirs = |asker: &Asker| user.as_ref().is_none_or(|user| asker.scopes.contains(user));
         let paused = self.all::<Asker>("paused/")?;

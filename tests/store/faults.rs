@@ -3,7 +3,7 @@
 use crate::setup::{Bed, Waits, import, new_post, post_id, sealer, user};
 use psn::dev::neon::{Action, Fault, When};
 use psn::domain::time::Millis;
-use psn::store::{BatchOptions, Statement, StoreError, Who};
+use psn::store::{self, BatchOptions, Statement, Who};
 use std::sync::atomic::Ordering;
 
 fn fault(action: Action, times: u64) -> Fault {
@@ -57,7 +57,7 @@ pub async fn retries_what_did_not_run(bed: Bed) {
     bed.endpoint.set_faults(vec![fault(Action::Refuse500, 1000)]);
     let error = store.post_get(&user("default"), &post_id(1)).await.unwrap_err();
     assert!(
-        matches!(&error, StoreError::NotRun { .. }) && error.is_away(),
+        matches!(error.fault(), store::Fault::NotRun { .. }) && error.is_away(),
         "{error}"
     );
 }
@@ -76,17 +76,11 @@ pub async fn deadline_and_statement_timeout(bed: Bed) {
     let shorter = Statement::new("select set_config('statement_timeout', '50', true)", []);
     let slow = Statement::new("select pg_sleep(60)", []);
     let error = store.neon.batch(&[shorter, slow], &options).await.unwrap_err();
-    assert!(
-        matches!(&error, StoreError::Refused { sqlstate, .. } if sqlstate == "57014"),
-        "{error}"
-    );
+    assert!(error.refused_with() == Some("57014"), "{error}");
     assert!(!error.may_have_run());
     let write = Statement::new("create table t (a int)", []);
     let error = store.neon.query(write, &options).await.unwrap_err();
-    assert!(
-        matches!(&error, StoreError::Refused { sqlstate, .. } if sqlstate == "25006"),
-        "{error}"
-    );
+    assert!(error.refused_with() == Some("25006"), "{error}");
     // An endpoint that does not answer.
     bed.endpoint.set_faults(vec![fault(Action::DelayMs(60_000), 1)]);
     let options = BatchOptions {

@@ -1,5 +1,6 @@
 //! Whether what came was signed by whom it should be. Everything is compared in constant time.
 
+use crate::domain::order;
 use crate::domain::secret::Secret;
 use axum::http::HeaderMap;
 use base64::Engine;
@@ -33,7 +34,7 @@ pub(super) fn by_twilio(token: &Secret, url: &str, fields: &[(String, String)], 
         return false;
     };
     let mut fields: Vec<_> = fields.iter().collect();
-    fields.sort();
+    order::sort(&mut fields);
     fields.dedup();
     mac.update(url.as_bytes());
     for (name, value) in fields {

@@ -2,6 +2,7 @@
 //! long is left out: every word of it costs the conversation.
 
 use super::ask::Answer;
+use crate::domain::order;
 use crate::domain::platform::Platform;
 use serde_json::{Map, Value, json};
 
@@ -68,12 +69,11 @@ impl Told {
 /// The same without what is null.
 fn trimmed(value: &Value) -> Value {
     match value {
-        Value::Object(members) => members
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name.clone(), trimmed(value)))
-            .collect::<Map<_, _>>()
-            .into(),
+        Value::Object(members) => {
+            let said = members.iter().filter(|(_, value)| !value.is_null());
+            let said: Map<String, Value> = order::gather(said.map(|(name, value)| (name.clone(), trimmed(value))));
+            said.into()
+        }
         Value::Array(items) => items.iter().map(trimmed).collect(),
         other => other.clone(),
     }

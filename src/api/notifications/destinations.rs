@@ -11,6 +11,7 @@ use crate::api::route::Asked;
 use crate::api::rows::Rows;
 use crate::api::{App, Shared};
 use crate::domain::id::DestinationId;
+use crate::domain::order;
 use crate::domain::secret::Secret;
 use crate::ports::entropy::Entropy;
 use crate::ports::objects::Objects;
@@ -72,7 +73,7 @@ impl Entropy for Random<'_> {
 /// What a body says about the service, by field.
 fn given(fields: &mut Fields) -> Map<String, Value> {
     let taken = FIELDS.map(|name| Some((name.to_owned(), fields.raw(name)?)));
-    taken.into_iter().flatten().collect()
+    order::gather(taken.into_iter().flatten())
 }
 
 /// Reads what is said of a service; what is wrong stands in `fields`.

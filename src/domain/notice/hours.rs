@@ -1,6 +1,7 @@
 //! Hours of a day where the user lives: when nobody is to be disturbed, and when digests are due. Days are as long as the
 //! zone makes them: an hour that a day leaves out is met at the next that there is, one that comes twice at its first.
 
+use crate::domain::order;
 use crate::domain::time::{Millis, Timestamp};
 
 const MINUTE_MS: i64 = 60_000;
@@ -56,7 +57,7 @@ fn instant(day: i64, minute: u16, offset: Offset<'_>) -> Timestamp {
         .into_iter()
         .filter(|at| shows(*at))
         .collect();
-    found.sort_unstable();
+    order::sort(&mut found);
     Timestamp(found.first().copied().unwrap_or(clock_ms - before))
 }
 

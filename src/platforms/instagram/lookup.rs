@@ -6,6 +6,7 @@ use super::options::Kind;
 use super::publish::{EXPIRED, Status, failed};
 use super::{escape, wire};
 use crate::domain::id::{RemoteId, RemoteUserId};
+use crate::domain::order;
 use crate::domain::outcome::{LookUp, ReadBack, RejectionKind};
 use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
@@ -111,7 +112,7 @@ impl<'a> Search<'a> {
 
     /// The posts that fit, oldest first.
     pub fn finish(mut self) -> Vec<RemoteId> {
-        self.found.sort();
+        order::sort(&mut self.found);
         self.found.into_iter().map(|(_, id)| id).collect()
     }
 }

@@ -5,6 +5,7 @@
 use super::answer::Trouble;
 use super::{little_text, media, urn, wire};
 use crate::domain::id::RemoteId;
+use crate::domain::order;
 use crate::domain::outcome::{LookUp, ReadBack};
 use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
@@ -133,7 +134,7 @@ impl<'a> Search<'a> {
     /// The answer. `complete` tells whether all posts of the time in question were read: only then does nothing found mean
     /// anything.
     pub fn finish(mut self, complete: bool, now: Timestamp) -> LookUpAnswer {
-        self.found.sort();
+        order::sort(&mut self.found);
         let candidates: Vec<RemoteId> = self.found.into_iter().map(|(_, id)| id).collect();
         let verdict = match candidates.first() {
             Some(oldest) => LookUp::Present {

@@ -7,6 +7,7 @@ use super::options::{Mode, Options, PrivacyLevel};
 use super::wire::{Status, Video};
 use crate::domain::id::RemoteId;
 use crate::domain::media::handle;
+use crate::domain::order;
 use crate::domain::outcome::{LookUp, ReadBack, RejectionKind};
 use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
@@ -199,7 +200,7 @@ impl<'a> Search<'a> {
 
     /// The answer. That nothing was found proves nothing: it is never *absent*.
     pub fn finish(mut self, now: Timestamp) -> LookUpAnswer {
-        self.found.sort();
+        order::sort(&mut self.found);
         let candidates: Vec<RemoteId> = self.found.into_iter().map(|(_, id)| id).collect();
         let begun_at = time(self.query.handles, "checked_at").map_or(self.query.since, |at| at.max(self.query.since));
         let verdict = match candidates.first() {

@@ -3,6 +3,7 @@
 use super::answer::{Problem, Trouble};
 use super::{Vocabulary, escape, first_id_at, is_id, wire};
 use crate::domain::id::{RemoteId, RemoteUserId};
+use crate::domain::order;
 use crate::domain::outcome::{LookUp, ReadBack};
 use crate::domain::text::normalize_for_match;
 use crate::domain::time::{Millis, Timestamp};
@@ -117,7 +118,7 @@ impl<'a> Search<'a> {
 
     /// The answer. `complete` tells whether the last page was read: only then does nothing found mean anything.
     pub fn finish(mut self, complete: bool) -> LookUpAnswer {
-        self.found.sort();
+        order::sort(&mut self.found);
         self.found.dedup();
         let candidates: Vec<RemoteId> = self.found.into_iter().map(|(_, id)| id).collect();
         let verdict = match candidates.first() {
@@ -241,7 +242,7 @@ fn expand(text: &str, urls: &[wire::Url], id: &str) -> String {
         })
         .collect();
     // Longest first: one short address may begin with another.
-    pairs.sort_by_key(|(short, _)| std::cmp::Reverse(short.len()));
+    order::sort_by_key(&mut pairs, |(short, _)| std::cmp::Reverse(short.len()));
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(next) = rest.chars().next() {

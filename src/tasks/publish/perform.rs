@@ -461,11 +461,8 @@ where
                 let message = "its id belongs to another row: try again with another idempotency key".to_owned();
                 (InsertAnswer::Refused, Some(PostReply::Conflict { message }))
             }
-            Err(StoreError::NotRun { .. } | StoreError::Conflict { .. }) => {
-                (InsertAnswer::Refused, Some(PostReply::Unavailable))
-            }
-            Err(StoreError::Refused { .. }) => (InsertAnswer::Refused, Some(PostReply::Unavailable)),
-            Err(_) => (InsertAnswer::Unknown, Some(PostReply::CreationUnknown)),
+            Err(error) if error.may_have_run() => (InsertAnswer::Unknown, Some(PostReply::CreationUnknown)),
+            Err(_) => (InsertAnswer::Refused, Some(PostReply::Unavailable)),
         }
     }
 
