@@ -27,9 +27,14 @@ async fn the_official_clients_are_let_in() {
         assert_eq!((&way["scope"], &way["isRenewed"]), (&json!("read write"), &json!(true)));
         assert!(way["tools"].as_u64().unwrap() > 5, "{way}");
     }
+    // What was allowed before is asked for again, so that nothing is lost.
+    let stepped = &ways[1]["steppedUp"];
+    assert_eq!(stepped["asked"], "read write publish", "{stepped}");
+    assert_eq!((&stepped["scope"], &stepped["paused"]), (&stepped["asked"], &json!(true)), "{stepped}");
+    assert_ne!(stepped["refused"], "nothing", "{stepped}");
     let user = UserId::from("default");
     let listed = place.listed(&user).await;
-    assert_eq!(listed.len(), 2);
+    assert_eq!(listed.len(), 3);
     assert!(
         listed
             .iter()

@@ -9,12 +9,27 @@ const [origin, token] = process.argv.slice(2);
 const serverUrl = `${origin}/mcp`;
 
 /** The person: reads the page, takes something away, and allows the rest. */
-const consent = async (address) => {
+const consent = async (address, scopes = ["read", "write"]) => {
   const page = await (await fetch(address)).text();
   const request = /name="request" value="([^"]+)"/.exec(page)[1];
-  const body = new URLSearchParams([["request", request], ["token", token], ["scope", "read"], ["scope", "write"]]);
+  const body = new URLSearchParams([["request", request], ["token", token], ...scopes.map((scope) => ["scope", scope])]);
   const answer = await (await fetch(`${origin}/oauth/authorize`, { method: "POST", body })).text();
   return new URL(/id="back" href="([^"]+)"/.exec(answer)[1].replaceAll("&amp;", "&")).searchParams;
+};
+
+/** A tool takes more than was allowed: the client of today asks its person for that by itself, and goes on. */
+const stepUp = async (provider, kept) => {
+  const transport = new current.StreamableHTTPClientTransport(new URL(serverUrl), { authProvider: provider });
+  const client = new current.Client({ name: "An official client", version: "1" });
+  await client.connect(transport);
+  const call = () => client.callTool({ name: "pause_posts", arguments: { reason: "a test" } });
+  const refused = await call().then(() => "nothing", (error) => error.name);
+  const asked = new URL(kept.address).searchParams.get("scope");
+  const back = await consent(kept.address, asked.split(" "));
+  await transport.finishAuth(back);
+  const { structuredContent } = await call();
+  await client.close();
+  return { refused, asked, scope: kept.tokens.scope, paused: structuredContent.paused };
 };
 
 const way = async ({ auth }) => {
@@ -53,6 +68,7 @@ const way = async ({ auth }) => {
   return {
     steps, state: back.get("state"), resource: new URL(kept.address).searchParams.get("resource"),
     scope: kept.tokens.scope, isRenewed: before !== kept.tokens.access_token, tools: tools.length,
+    steppedUp: auth === current.auth ? await stepUp(provider, kept) : undefined,
   };
 };
 
