@@ -186,6 +186,40 @@ fn the_target_shows_in_few_places() {
     );
 }
 
+/// What costs the Worker kilobytes at every type or place that it is used with, and what stands in for it.
+const HEAVY: [(&str, &str); 10] = [
+    ("serde_json::from_str", "ports::json"),
+    ("serde_json::from_slice", "ports::json"),
+    ("serde_json::from_value", "ports::json"),
+    ("request.json()", "worker::objects::asked"),
+    ("axum::Json", "api::body::Json"),
+    ("axum::extract::Query", "api::route::Asked"),
+    ("axum::extract::Path", "api::route::Asked"),
+    (".sort()", "domain::order"),
+    (".sort_by(", "domain::order"),
+    (".sort_by_key(", "domain::order"),
+];
+
+#[test]
+fn the_worker_is_made_of_what_is_small() {
+    const MADE: [&str; 2] = ["src/ports/json.rs", "src/domain/order.rs"];
+    let mut broken = Vec::new();
+    for file in files("src").iter().filter(|file| !file.is_test()) {
+        let is_native = ["src/cli/", "src/dev/", "src/main.rs"]
+            .iter()
+            .any(|place| file.path.starts_with(place));
+        if is_native || MADE.contains(&&*file.path) {
+            continue;
+        }
+        for (number, line) in file.code_without_tests().lines().enumerate() {
+            for (heavy, instead) in HEAVY.iter().filter(|(heavy, _)| line.contains(heavy)) {
+                broken.push(format!("{}:{}: `{heavy}`: use `{instead}`", file.path, number + 1));
+            }
+        }
+    }
+    finish("what the Worker contains is read and put in order in one way", &broken);
+}
+
 #[test]
 fn files_and_functions_are_short() {
     let mut broken = Vec::new();

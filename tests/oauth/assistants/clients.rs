@@ -30,7 +30,11 @@ async fn the_official_clients_are_let_in() {
     // What was allowed before is asked for again, so that nothing is lost.
     let stepped = &ways[1]["steppedUp"];
     assert_eq!(stepped["asked"], "read write publish", "{stepped}");
-    assert_eq!((&stepped["scope"], &stepped["paused"]), (&stepped["asked"], &json!(true)), "{stepped}");
+    assert_eq!(
+        (&stepped["scope"], &stepped["paused"]),
+        (&stepped["asked"], &json!(true)),
+        "{stepped}"
+    );
     assert_ne!(stepped["refused"], "nothing", "{stepped}");
     let user = UserId::from("default");
     let listed = place.listed(&user).await;
