@@ -332,7 +332,7 @@ pub fn plan(material: &Material<'_>, platform: Platform) -> (PlannedPost, Vec<Fi
             part: None,
             field: "media",
             message: format!(
-                "a medium goes with part {}, but there are {} parts: give a part that there is",
+                "a medium goes with part {}, and the last part is {}: give a part that there is",
                 material.media.len(),
                 planned.plan.parts.len()
             ),

@@ -247,7 +247,11 @@ impl Worker {
                 "`{}` answered {status}, and not as a psn worker does",
                 self.base
             ))
-            .hint("check that `PSN_URL` is the address of a psn worker")),
+            .hint(match status {
+                300..=399 => "it sends elsewhere: `PSN_URL` begins with `https://` and has no path; no login stands before a worker",
+                500..=599 => "it may be down for a moment: try again, and see with `psn doctor` how it is",
+                _ => "check that `PSN_URL` is the address of a psn worker",
+            })),
         }
     }
 }
@@ -294,6 +298,10 @@ fn problem_error(status: u16, problem: Value, retry_after: Option<&str>) -> CliE
     let details = listed.iter().map(|error| in_options(&field_error(error))).collect();
     let message = in_options(message);
     let hint = text("hint").map(str::to_owned).or_else(|| match status {
+        401 if message.contains("psn token create") => Some(
+            "put it into `PSN_API_TOKEN`; whoever runs the hub can make it, or still has a token that is good"
+                .to_owned(),
+        ),
         401 if !message.contains("PSN_API_TOKEN") => {
             Some("check `PSN_API_TOKEN`: it must be the secret that the worker was given".to_owned())
         }

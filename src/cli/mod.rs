@@ -79,6 +79,14 @@ impl Context {
         named.map(str::to_owned).or_else(|| outside.cloned())
     }
 
+    /// How many columns a line may have: as `COLUMNS` says, or the terminal; 80 where nobody looks.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        let said = self.environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
+        let seen = || terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+        said.or_else(seen).unwrap_or(80).clamp(60, 200)
+    }
+
     /// The folder for what one run of a command leaves for the next.
     #[must_use]
     pub fn state_folder(&self) -> PathBuf {

@@ -32,6 +32,26 @@ const ALIKE: [&[&str]; 11] = [
     &["watch", "follow", "tail", "wait"],
 ];
 
+/// What people call options, and what those are called here.
+const OPTIONS_ALIKE: [(&str, &str); 16] = [
+    ("body", "text"),
+    ("content", "text"),
+    ("date", "at"),
+    ("force", "yes"),
+    ("image", "media"),
+    ("message", "text"),
+    ("on", "at"),
+    ("picture", "media"),
+    ("reason", "comment"),
+    ("schedule", "at"),
+    ("state", "status"),
+    ("status", "live"),
+    ("time", "at"),
+    ("to", "platform"),
+    ("video", "media"),
+    ("when", "at"),
+];
+
 /// The program, whose options take what looks like a negative number as a value: it is then told what numbers there are.
 #[must_use]
 pub fn with_numbers(program: Command) -> Command {
@@ -98,9 +118,16 @@ impl<'a> Place<'a> {
 
     /// How the command is written.
     fn usage(&self) -> String {
+        self.usage_with(&[])
+    }
+
+    /// How the command is written, with those of its arguments that this time have to be there.
+    fn usage_with(&self, lacking: &[String]) -> String {
+        let lacks = |name: &str| lacking.iter().any(|one| shown(one) == name);
         if self.command.has_subcommands() && self.command.get_positionals().next().is_none() {
             return format!("`{} --help` lists its commands", self.name);
         }
+        let before = self.name.len();
         let needed = self
             .command
             .get_arguments()
@@ -109,14 +136,17 @@ impl<'a> Place<'a> {
         needed.for_each(|arg| written.push_str(&format!(" {}", shown(&arg.to_string()))));
         for arg in self.command.get_positionals().filter(|arg| !arg.is_hide_set()) {
             let name = shown(&arg.to_string());
-            let name = if arg.is_required_set() {
+            let name = if arg.is_required_set() || lacks(&name) {
                 name
             } else {
                 format!("[{name}]")
             };
             written.push_str(&format!(" {name}"));
         }
-        format!("it is written `{written}`, and `{} --help` has examples", self.name)
+        match written.len() == before {
+            true => format!("`{} --help` has examples", self.name),
+            false => format!("it is written `{written}`, and `{} --help` has examples", self.name),
+        }
     }
 
     fn no_command(&self) -> (String, String) {
@@ -207,7 +237,15 @@ impl<'a> Place<'a> {
             .map(|option| (distance(name, option), option))
             .filter(|(far, _)| *far <= reach(name))
             .min_by_key(|(far, _)| *far);
-        if let Some((_, option)) = meant {
+        let begun = |option: &&str| option.starts_with(name) || option.ends_with(&format!("-{name}"));
+        let alike = OPTIONS_ALIKE
+            .iter()
+            .find(|(word, _)| *word == name)
+            .map(|(_, option)| *option);
+        let meant = meant.map(|(_, option)| option);
+        let meant = meant.or_else(|| options().find(|option| name.len() > 2 && begun(option)));
+        let meant = meant.or_else(|| options().find(|option| Some(*option) == alike));
+        if let Some(option) = meant {
             return (message, format!("did you mean `--{option}`?"));
         }
         let mut having = Vec::new();
@@ -234,7 +272,7 @@ impl<'a> Place<'a> {
                 ..CliError::input(format!("`{}` lacks {} things", self.name, several.len()))
             },
         };
-        error.hint(self.usage())
+        error.hint(self.usage_with(&lacking))
     }
 
     /// An argument with what it is for.
@@ -246,7 +284,10 @@ impl<'a> Place<'a> {
                 .collect();
             return format!("one of {}", choices.join(", "));
         }
-        let arg = self.command.get_arguments().find(|arg| arg.to_string() == name);
+        let arg = self
+            .command
+            .get_arguments()
+            .find(|arg| shown(&arg.to_string()) == shown(name));
         let help = arg.and_then(Arg::get_help).map(ToString::to_string).unwrap_or_default();
         match help.split_whitespace().collect::<Vec<_>>().join(" ") {
             none if none.is_empty() => format!("`{}`", shown(name)),

@@ -80,7 +80,7 @@ async fn a_week_shows_posts_and_free_times() {
         ),
         (
             "month=1",
-            "422 [month] `month` is not a parameter of this list: expected `week`",
+            "400 [month] `month` is not a parameter of this list: expected `week`",
         ),
     ] {
         assert_eq!(ada.get(&format!("/v1/calendar?{query}")).await.refusal(), refusal);

@@ -5,8 +5,10 @@ use crate::cli::client::{Worker, segment};
 use crate::cli::commands::post::{post_id, shown, time};
 use crate::cli::error::CliResult;
 use crate::cli::printer::{Printer, Style, cell, excerpt};
+use crate::domain::platform::Platform;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,7 +65,8 @@ pub async fn run(context: &Context, args: CalendarArgs) -> CliResult {
             if context.printer.is_json() {
                 context.printer.document(&calendar);
             } else {
-                week(&context.printer, &calendar);
+                let names = names(&worker, &calendar).await;
+                week(&context.printer, &calendar, &names, context.columns());
             }
             Ok(())
         }
@@ -78,55 +81,183 @@ fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice)
 }
 
-/// The platform and the account of a slot.
-fn of_account(slot: &Value) -> (&str, &str) {
-    (text(slot, "platform"), text(slot, "account_id"))
+/// The days and months as they are shown.
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// Columns before the text of a post: the day, the time, the platform, how it stands.
+const TEXT_AT: usize = 10 + 2 + 5 + 2 + 9 + 2 + 12 + 2;
+
+/// Columns before what is free.
+const FREE_AT: usize = 10 + 2 + 5 + 2;
+
+/// Day and month of `2026-11-23`.
+fn day_and_month(date: &str) -> (&str, &'static str) {
+    let month = date.get(5..7).and_then(|month| month.parse::<usize>().ok());
+    let name = month.and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    let day = date.get(8..).unwrap_or_default();
+    (day.strip_prefix('0').unwrap_or(day), name.copied().unwrap_or_default())
 }
 
-/// A week in 80 columns: a line for each post, and one with the free times of each account.
-fn week(printer: &Printer, calendar: &Value) {
-    let head = format!(
-        "{} to {}, {}",
-        text(calendar, "week_start"),
-        text(calendar, "week_end"),
-        text(calendar, "time_zone")
-    );
-    printer.data(printer.paint(Style::Strong, &head));
-    for day in list(calendar, "days") {
-        let date = text(day, "date");
-        let mut name: String = text(day, "weekday").chars().take(3).collect();
-        name.push_str(&format!(" {}", date.get(5..).unwrap_or_default()));
-        let (posts, free) = (list(day, "posts"), list(day, "free_slots"));
-        if posts.is_empty() && free.is_empty() {
-            printer.data(printer.paint(Style::Faint, &format!("{name}  -")));
-        }
-        for post in posts {
-            let (time, platform) = (text(post, "local_time"), cell(text(post, "platform"), 9));
-            let status = match text(post, "approval_status") {
-                "submitted" => "to approve",
-                _ => text(post, "status"),
-            };
-            let style = match text(post, "status") {
-                "published" => Style::Good,
-                "failed" => Style::Bad,
-                "retry" | "partially_posted" => Style::Warn,
-                _ => Style::Plain,
-            };
-            let status = printer.paint(style, &cell(status, 10));
-            let words = excerpt(text(post, "text"), 38);
-            printer.data(format!("{}  {time}  {platform}  {status}  {words}", cell(&name, 9)));
-            name.clear();
-        }
-        // A line for each account: the times that are free.
-        let mut accounts: Vec<(&str, &str)> = free.iter().map(of_account).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        for account in accounts {
-            let times = free.iter().filter(|slot| of_account(slot) == account);
-            let times: Vec<&str> = times.map(|slot| text(slot, "local_time")).collect();
-            let line = format!("free   {}  {}", cell(account.0, 9), times.join(" "));
-            printer.data(format!("{}  {}", cell(&name, 9), printer.paint(Style::Faint, &line)));
-            name.clear();
+/// `23 to 29 November 2026, Europe/Berlin`
+fn head(calendar: &Value) -> String {
+    let (first, last) = (text(calendar, "week_start"), text(calendar, "week_end"));
+    let ((from, begins), (to, ends)) = (day_and_month(first), day_and_month(last));
+    let from = if begins == ends {
+        from.to_owned()
+    } else {
+        format!("{from} {begins}")
+    };
+    let year = last.get(..4).unwrap_or_default();
+    format!("{from} to {to} {ends} {year}, {}", text(calendar, "time_zone"))
+}
+
+/// How a post stands, in a word or two.
+fn stands(post: &Value) -> (&str, Style) {
+    match (
+        text(post, "status"),
+        text(post, "sub_status"),
+        text(post, "approval_status"),
+    ) {
+        (_, _, "submitted") => ("to approve", Style::Warn),
+        ("published", ..) => ("published", Style::Good),
+        (_, "needs_review", _) => ("needs review", Style::Bad),
+        ("failed", ..) => ("failed", Style::Bad),
+        ("partially_posted", "cancelled", _) => ("cancelled", Style::Plain),
+        ("partially_posted", ..) => ("half out", Style::Warn),
+        ("publishing", ..) => ("going out", Style::Plain),
+        ("retry", "needs_reauth", _) => ("needs token", Style::Warn),
+        ("retry", "paused", _) => ("paused", Style::Warn),
+        ("retry", ..) => ("waits", Style::Warn),
+        (status, ..) => (status, Style::Plain),
+    }
+}
+
+/// The accounts of those platforms that have several: what each is called.
+type Names = BTreeMap<String, String>;
+
+/// The name of an account, where its platform has several.
+fn name_of(names: &Names, thing: &Value) -> Option<String> {
+    names.get(text(thing, "account_id")).map(|name| excerpt(name, 24))
+}
+
+fn title(thing: &Value) -> String {
+    let name = text(thing, "platform");
+    Platform::parse(name).map_or_else(|| excerpt(name, 9), |platform| platform.title().to_owned())
+}
+
+/// Asks what the accounts are called where a platform has several in the week; elsewhere the platform says it.
+async fn names(worker: &Worker, calendar: &Value) -> Names {
+    let days = list(calendar, "days").iter();
+    let things = days.flat_map(|day| list(day, "posts").iter().chain(list(day, "free_slots")));
+    let mut of_platform: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for thing in things {
+        of_platform
+            .entry(text(thing, "platform"))
+            .or_default()
+            .insert(text(thing, "account_id"));
+    }
+    let several = |platform: &str| of_platform.get(platform).is_some_and(|accounts| accounts.len() > 1);
+    if !of_platform.keys().any(|platform| several(platform)) {
+        return Names::new();
+    }
+    // A week without names is better than none.
+    let answer = worker.get("/v1/accounts").await.unwrap_or_default();
+    let accounts = list(&answer, "items")
+        .iter()
+        .filter(|account| several(text(account, "platform")));
+    let named = accounts.map(|account| (text(account, "id").to_owned(), text(account, "username").to_owned()));
+    named.filter(|(_, name)| !name.is_empty()).collect()
+}
+
+/// What is free on a day, each account with its times, in lines of so many columns.
+fn free_lines(free: &[Value], names: &Names, width: usize) -> Vec<String> {
+    let mut accounts: Vec<(String, Vec<&str>)> = Vec::new();
+    for slot in free {
+        let account = match name_of(names, slot) {
+            Some(name) => format!("{} ({name})", title(slot)),
+            None => title(slot),
+        };
+        let time = text(slot, "local_time");
+        match accounts.iter_mut().find(|(known, _)| *known == account) {
+            Some((_, times)) => times.push(time),
+            None => accounts.push((account, vec![time])),
         }
     }
+    accounts.sort_unstable();
+    let mut lines: Vec<String> = Vec::new();
+    for (account, times) in accounts {
+        let one = format!("{account} {}", times.join(" "));
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 3 + one.chars().count() <= width => {
+                line.push_str(&format!(" · {one}"))
+            }
+            _ => lines.push(one),
+        }
+    }
+    lines
+}
+
+/// A week: a line for each post, and what is free on each day.
+fn week(printer: &Printer, calendar: &Value, names: &Names, width: usize) {
+    printer.data(printer.paint(Style::Strong, &head(calendar)));
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for day in list(calendar, "days") {
+        let (number, month) = day_and_month(text(day, "date"));
+        let weekday: String = text(day, "weekday").chars().take(3).collect();
+        let weekday = weekday
+            .get(..1)
+            .map(|first| first.to_uppercase() + &weekday[1..])
+            .unwrap_or_default();
+        let mut label = format!("{weekday} {number:>2} {}", month.get(..3).unwrap_or_default());
+        let (posts, free) = (list(day, "posts"), list(day, "free_slots"));
+        if posts.is_empty() && free.is_empty() {
+            printer.data(printer.paint(Style::Faint, &format!("{}  -", cell(&label, 10))));
+        }
+        for post in posts {
+            let (word, style) = stands(post);
+            match counts.iter_mut().find(|(known, _)| *known == word) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((word, 1)),
+            }
+            let by = name_of(names, post).map_or_else(String::new, |name| format!("{name}: "));
+            let words = excerpt(
+                &format!("{by}{}", text(post, "text")),
+                width.saturating_sub(TEXT_AT).max(20),
+            );
+            let (time, platform) = (text(post, "local_time"), cell(&title(post), 9));
+            let status = printer.paint(style, &cell(word, 12));
+            printer.data(format!("{}  {time}  {platform}  {status}  {words}", cell(&label, 10)));
+            label.clear();
+        }
+        for (number, line) in free_lines(free, names, width.saturating_sub(FREE_AT))
+            .iter()
+            .enumerate()
+        {
+            let word = if number == 0 { "free " } else { "     " };
+            printer.data(format!(
+                "{}  {}",
+                cell(&label, 10),
+                printer.paint(Style::Faint, &format!("{word}  {line}"))
+            ));
+            label.clear();
+        }
+    }
+    let counted: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    printer.talk(match counted.as_slice() {
+        [] => "nothing goes out in this week; `psn calendar take ID` gives a post the next free time".to_owned(),
+        counted => counted.join(", "),
+    });
 }

@@ -41,6 +41,23 @@ const RAW: [&str; 22] = [
     "src/",
 ];
 
+/// What is tried around every command of `everywhere`.
+const EVERYWHERE: [&str; 4] = [
+    "nothing is set",
+    "no worker runs",
+    "the address is a website",
+    "the worker is down",
+];
+
+/// How many are tried with a token that is none any more: those who make tokens up are soon told to wait.
+const WITHOUT_TOKEN: usize = 8;
+
+/// No code in particular.
+const ANY: i32 = -1;
+
+/// Mistakes at each command, at the least.
+const MISTAKES_MIN: usize = 10;
+
 /// One line of the table.
 pub struct Entry {
     code: i32,
@@ -65,7 +82,8 @@ impl Entry {
         };
         let mut words = words_of(rest);
         assert_eq!(words.remove(0), "psn", "{line}");
-        let code = code.parse().unwrap();
+        // At a star it is in the snapshot alone.
+        let code = code.parse().unwrap_or(ANY);
         Self {
             code,
             situation,
@@ -76,11 +94,23 @@ impl Entry {
 
     /// The command, without what it is given.
     fn command(&self) -> String {
-        let words = self
-            .words
-            .iter()
-            .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
-        words.take(2).cloned().collect::<Vec<_>>().join(" ")
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["calendar", below @ ("take" | "give-back"), ..] => format!("calendar {below}"),
+            [one @ ("audit" | "calendar" | "metrics" | "pause" | "resume"), ..] => (*one).to_owned(),
+            [one, two, ..] => format!("{one} {two}"),
+            words => words.concat(),
+        }
+    }
+
+    /// The same in another situation.
+    fn amid(&self, situation: &str) -> Self {
+        Self {
+            code: self.code,
+            situation: Some(situation.to_owned()),
+            words: self.words.clone(),
+            stdin: None,
+        }
     }
 
     /// The line as somebody types it.
@@ -161,7 +191,7 @@ impl Said {
     fn faults(&self, entry: &Entry, secrets: &[String]) -> Vec<String> {
         let mut faults = Vec::new();
         let all = format!("{}{}", self.stdout, self.stderr);
-        if self.code != Some(entry.code) {
+        if entry.code != ANY && self.code != Some(entry.code) {
             faults.push(format!("exit {:?} and not {}", self.code, entry.code));
         }
         faults.extend(
@@ -188,7 +218,7 @@ impl Said {
                 }
             }
             (false, _)
-                if entry.code != 0 && !self.stderr.contains("error: ") && !self.stderr.contains("Usage: psn") =>
+                if self.code != Some(0) && !self.stderr.contains("error: ") && !self.stderr.contains("Usage: psn") =>
             {
                 faults.push("no error is said".to_owned());
             }
@@ -212,12 +242,44 @@ async fn run_all(place: &Place, entries: Vec<&Entry>) -> Vec<Said> {
     said.into_iter().map(|(_, said)| said).collect()
 }
 
+/// What commands say amid what concerns all of them: each answer once, with those that give it.
+async fn everywhere(place: &Place, commands: &[Entry], faults: &mut Vec<String>) -> String {
+    let mut texts = Vec::new();
+    for situation in EVERYWHERE.into_iter().chain(["a token that has ended"]) {
+        let commands = if EVERYWHERE.contains(&situation) {
+            commands
+        } else {
+            &commands[..WITHOUT_TOKEN]
+        };
+        let entries: Vec<Entry> = commands.iter().map(|entry| entry.amid(situation)).collect();
+        let mut answers: Vec<(String, Vec<String>)> = Vec::new();
+        for (entry, said) in entries.iter().zip(run_all(place, entries.iter().collect()).await) {
+            let found = said.faults(entry, &place.secrets);
+            faults.extend(found.into_iter().map(|fault| format!("{}: {fault}", entry.typed())));
+            let (command, shown) = (format!("psn {}", entry.command()), said.shown());
+            match answers.iter_mut().find(|(known, _)| *known == shown) {
+                Some((_, commands)) => commands.push(command),
+                None => answers.push((shown, vec![command])),
+            }
+        }
+        texts.push(format!("# {situation}"));
+        texts.extend(
+            answers
+                .into_iter()
+                .map(|(shown, commands)| format!("$ {}\n{shown}", commands.join(", "))),
+        );
+    }
+    texts.join("\n")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_new_users_do_wrong() {
     let place = Place::new().await;
     let before = place.everything().await;
     let table = table();
     let down = |entry: &&Entry| entry.situation.as_deref() == Some("the database is away");
+    let (commands, table): (Vec<_>, Vec<_>) = table.into_iter().partition(|(name, _)| name == "everywhere");
+    let (_, commands) = &commands[0];
     let all = || table.iter().flat_map(|(_, entries)| entries);
     let said = run_all(&place, all().filter(|entry| !down(entry)).collect()).await;
     place.stage.neon.set_down(true);
@@ -225,7 +287,17 @@ async fn what_new_users_do_wrong() {
     place.stage.neon.set_down(false);
 
     let (mut said, mut said_down) = (said.into_iter(), said_down.into_iter());
-    let (mut faults, mut counts) = (Vec::new(), BTreeMap::<String, usize>::new());
+    let mut faults = Vec::new();
+    let text = everywhere(&place, commands, &mut faults).await;
+    insta::assert_snapshot!("everywhere", text);
+    let counts = commands.iter().map(|entry| (entry.command(), EVERYWHERE.len()));
+    let alone = [
+        "account connect",
+        "account disconnect",
+        "account import",
+        "account list",
+    ];
+    let mut counts: BTreeMap<String, usize> = counts.chain(alone.map(|name| (name.to_owned(), 0))).collect();
     for (name, entries) in &table {
         let mut texts = Vec::new();
         for entry in entries {
@@ -236,11 +308,20 @@ async fn what_new_users_do_wrong() {
                     .into_iter()
                     .map(|fault| format!("{typed}: {fault}")),
             );
-            *counts.entry(entry.command()).or_default() += 1;
+            if let Some(count) = counts.get_mut(&entry.command()).filter(|_| entry.code != 0) {
+                *count += 1;
+            }
             texts.push(format!("{typed}\n{}", said.shown()));
         }
         insta::assert_snapshot!(name.as_str(), texts.join("\n"));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let few: Vec<_> = counts.iter().filter(|(_, count)| **count < MISTAKES_MIN).collect();
+    assert!(few.is_empty(), "too few mistakes are tried: {few:?}");
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(command, count)| format!("{count:>3}  psn {command}"))
+        .collect();
+    insta::assert_snapshot!("counts", counts.join("\n"));
     assert_eq!(place.everything().await, before, "a mistake changed something");
 }

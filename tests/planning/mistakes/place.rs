@@ -4,6 +4,7 @@ use super::{Entry, LONGEST, Said};
 use crate::bench::{Client, NOW, TOKEN};
 use crate::support::{KEY, Stage, postgres, sealer, stage};
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Html;
 use axum::routing::get;
 use psn::api::rate::Limiter;
@@ -36,6 +37,7 @@ pub struct Place {
     tokens: Vec<(&'static str, String)>,
     url: String,
     site: String,
+    down: String,
     ada: Client,
 }
 
@@ -56,7 +58,7 @@ fn text(value: &Value, path: &str) -> String {
 }
 
 /// Posts in every state.
-async fn posts(stage: &Stage, ada: &Client) -> Vec<(String, String)> {
+async fn posts(stage: &Stage, ada: &Client, account: &str) -> Vec<(String, String)> {
     let make = async |content: Value, more: Value| {
         let mut body = json!({"platform": "x", "content": content});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -108,10 +110,25 @@ async fn posts(stage: &Stage, ada: &Client) -> Vec<(String, String)> {
     stage.world.run_for(Millis(3_600_000)).await;
     stage.world.clock().0.set(NOW);
     let scheduled = make(json!("Tomorrow"), json!({"scheduled_at": "2026-11-24T08:00:00Z"})).await;
+    for (at, words) in [
+        (
+            "2026-11-26T11:00:00Z",
+            "Every clock in the house shows another time, and the one that stands is right twice a day",
+        ),
+        ("2026-11-27T16:00:00Z", "時計は一日に二度だけ正しい 🕰️ and so on"),
+    ] {
+        make(json!(words), json!({"scheduled_at": at})).await;
+    }
+    let linkedin = json!({"platform": "linkedin", "content": "What a clockmaker taught me", "account_id": account,
+        "scheduled_at": "2026-11-26T07:00:00Z"});
+    ada.post("/v1/posts", linkedin).await.ok();
     let cancelled = make(json!("Never mind"), json!({"scheduled_at": "2026-11-24T18:00:00Z"})).await;
     ada.post(&format!("/v1/posts/{cancelled}/cancel"), Value::Null)
         .await
         .ok();
+    // What was asked reaches the rows.
+    stage.world.run_for(Millis(5_000)).await;
+    stage.world.clock().0.set(NOW);
     let draft = make(json!("A draft"), json!({})).await;
     let named = [
         ("PUBLISHED", published),
@@ -271,7 +288,7 @@ fn files(folder: &Path) {
         let hubs = folder.join("two-hubs/.hubs");
         std::fs::create_dir_all(&hubs).unwrap();
         let hub = json!({
-            "hubId": format!("hub_0123abcd-{}", &slug[..3]), "slug": slug, "displayName": slug, "role": "owner",
+            "hubId": format!("hub_0123abcd-{}", &slug[..3]), "slug": slug, "displayName": slug, "role": "admin", "triggerProjectId": "",
             "databaseUrl": format!("postgresql://{slug}:s3cret@{slug}.example/db"), "encryptionKey": KEY,
             "joinedAt": "2026-11-01T00:00:00.000Z",
         });
@@ -295,7 +312,7 @@ impl Place {
         ada.patch("/v1/settings", json!({"time_zone": "Europe/Berlin"}))
             .await
             .ok();
-        let mut names = posts(&stage, &ada).await;
+        let mut names = posts(&stage, &ada, &linkedin[1].1).await;
         names.extend(linkedin);
         let (of_hub, bob) = hub(&stage, &ada).await;
         let (mut tokens, of_tokens) = tokens(&ada).await;
@@ -316,9 +333,11 @@ impl Place {
         let mut secrets: Vec<String> = tokens.iter().map(|(_, token)| token.clone()).collect();
         secrets.extend([KEY, OTHER_KEY, "token-of-", "s3cret", "psn_0123456789"].map(str::to_owned));
         let site = Router::new().fallback(get(|| async { Html("<html><body>Welcome</body></html>") }));
+        let down = Router::new().fallback(|| async { (StatusCode::BAD_GATEWAY, Html("<html>error code: 502</html>")) });
         let mut place = Self {
             url: serve(ada.router()).await,
             site: serve(site).await,
+            down: serve(down).await,
             stage,
             secrets,
             folder,
@@ -371,10 +390,12 @@ impl Place {
         match situation {
             "no worker runs" => command.env("PSN_URL", "http://127.0.0.1:1"),
             "the address is a website" => command.env("PSN_URL", &self.site),
+            "the worker is down" => command.env("PSN_URL", &self.down),
             "a token that is wrong" => command.env("PSN_API_TOKEN", "wrong"),
             "the database's address is wrong" => command.env("NEON_SQL_URL", "http://127.0.0.1:1/sql"),
             "the key is none" => command.env("HUB_ENCRYPTION_KEY", "secret"),
             "another hub's key" => command.env("HUB_ENCRYPTION_KEY", OTHER_KEY),
+            "a window of 120 columns" => command.env("COLUMNS", "120"),
             "no hub of that name" => command
                 .env("PSN_HUB", "wrok")
                 .env_remove("PSN_URL")
@@ -409,7 +430,8 @@ impl Place {
     fn named(&self, text: &str) -> String {
         let mut text = text
             .replace(&self.url, "https://psn.example.workers.dev")
-            .replace(&self.site, "https://example.com");
+            .replace(&self.site, "https://example.com")
+            .replace(&self.down, "https://psn.example.workers.dev");
         text = text.replace("http://127.0.0.1:1/", "https://psn.example.workers.dev/");
         text = text.replace("http://127.0.0.1:1`", "https://psn.example.workers.dev`");
         // When it is on this machine differs from run to run.
