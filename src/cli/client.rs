@@ -15,6 +15,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::time::Duration;
 
+/// Pages of a list that are read at most: a worker that never ends one is none of ours.
+const PAGES_MAX: usize = 200;
+
 /// Time for one request: more than the worker itself takes for any of its own.
 const DEADLINE_MS: Millis = Millis(30_000);
 
@@ -103,6 +106,28 @@ impl Worker {
     /// No answer, or an answer that is no success.
     pub async fn get(&self, path: &str) -> CliResult<Value> {
         self.call(Method::GET, path, None).await
+    }
+
+    /// All of a list, page by page, as one page.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is no success.
+    pub async fn list(&self, path: &str) -> CliResult<Value> {
+        let next_of = |page: &Value| page.get("next_cursor").and_then(Value::as_str).map(segment);
+        let mut whole = self.get(path).await?;
+        let mut next = next_of(&whole);
+        for _ in 0..PAGES_MAX {
+            let Some(cursor) = next.take() else { break };
+            let page = self.get(&format!("{path}?cursor={cursor}")).await?;
+            if let (Some(Value::Array(all)), Some(Value::Array(more))) = (whole.get_mut("items"), page.get("items")) {
+                all.extend(more.iter().cloned());
+            }
+            next = next_of(&page);
+        }
+        if let Some(cursor) = whole.get_mut("next_cursor") {
+            *cursor = next.map_or(Value::Null, Value::String);
+        }
+        Ok(whole)
     }
 
     /// A POST with a fresh `Idempotency-Key`: when its answer is lost it is sent again, and takes effect once.

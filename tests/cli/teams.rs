@@ -35,7 +35,13 @@ pub fn routes() -> Router<Seen> {
         .route("/v1/hubs", get(move || async move { Json(hubs) }))
         .route(
             "/v1/hubs/{id}/members",
-            get(|| async { Json(json!({"items": [member("ada", "admin"), member("bob", "member")], "next_cursor": null})) }),
+            // A page each.
+            get(|uri: http::Uri| async move {
+                Json(match uri.query() {
+                    None => json!({"items": [member("ada", "admin")], "next_cursor": "YWRh"}),
+                    Some(_) => json!({"items": [member("bob", "member")], "next_cursor": null}),
+                })
+            }),
         )
         .route(
             "/v1/hubs/{id}/members/{user}",

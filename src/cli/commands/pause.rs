@@ -124,7 +124,7 @@ pub async fn account(worker: &Worker, text: Option<&str>) -> CliResult<Option<St
     if let Some(id) = PostId::parse(text) {
         return Ok(Some(id.0));
     }
-    let answer = worker.get("/v1/accounts").await?;
+    let answer = worker.list("/v1/accounts").await?;
     let accounts = answer
         .get("items")
         .and_then(Value::as_array)

@@ -105,7 +105,7 @@ pub async fn recycle(context: &Context, limit: usize) -> CliResult {
 pub async fn remix(context: &Context, limit: usize) -> CliResult {
     let worker = Worker::from_settings(&context.settings()?)?;
     let printer = &context.printer;
-    let accounts = worker.get("/v1/accounts").await?;
+    let accounts = worker.list("/v1/accounts").await?;
     let accounts = accounts.get("items").and_then(Value::as_array);
     let mut others: Vec<String> = accounts
         .into_iter()

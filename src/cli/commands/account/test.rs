@@ -90,7 +90,7 @@ struct Test<'a> {
 pub async fn run(context: &Context, args: TestArgs) -> CliResult {
     let platform = super::platform_named(&args.platform)?;
     let worker = Worker::from_settings(&context.settings()?)?;
-    let accounts = worker.get("/v1/accounts").await?;
+    let accounts = worker.list("/v1/accounts").await?;
     let account = named(&accounts, platform, args.account.as_deref())?.clone();
     let test = Test {
         context,

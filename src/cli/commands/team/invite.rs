@@ -89,7 +89,7 @@ pub async fn run(context: &Context, args: InviteArgs) -> CliResult {
 /// What the worker says.
 pub async fn list(context: &Context, args: HubArgs) -> CliResult {
     let team = Team::find(context, args.hub.as_deref()).await?;
-    let answer = team.worker.get(&team.path("/invites")).await?;
+    let answer = team.worker.list(&team.path("/invites")).await?;
     let printer = &context.printer;
     if printer.is_json() {
         printer.document(&answer);

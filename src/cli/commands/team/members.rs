@@ -54,7 +54,7 @@ pub struct LeaveArgs {
 /// What the worker says.
 pub async fn list(context: &Context, args: ListArgs) -> CliResult {
     let team = Team::find(context, args.hub.hub.as_deref()).await?;
-    let mut answer = team.worker.get(&team.path("/members")).await?;
+    let mut answer = team.worker.list(&team.path("/members")).await?;
     if let Some(items) = answer["items"].as_array_mut() {
         items.retain(|member| args.former || member["left_at"].is_null());
     }

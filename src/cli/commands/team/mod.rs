@@ -83,7 +83,7 @@ impl Team {
     /// Worker.
     pub async fn find(context: &Context, name: Option<&str>) -> CliResult<Self> {
         let worker = Worker::from_settings(&settings(context, name)?)?;
-        let hubs = worker.get("/v1/hubs").await?;
+        let hubs = worker.list("/v1/hubs").await?;
         let hubs = hubs["items"].as_array().cloned().unwrap_or_default();
         let is_it = |hub: &&Value| name.is_none_or(|name| hub["id"] == name || hub["slug"] == name);
         let found: Vec<&Value> = hubs.iter().filter(is_it).collect();
