@@ -128,7 +128,7 @@ impl Bench {
             platforms: &settings.platforms,
             sealer: &support::sealer(&[support::KEY.to_owned()]),
         };
-        let report = analytics_collector::run(&around, false).await;
+        let report = analytics_collector::run(&around, false, false).await;
         assert!(report.calls <= 40, "{report:?}");
         report
     }

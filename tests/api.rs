@@ -692,6 +692,20 @@ async fn accounts_wake_and_tasks_run() {
     );
     let run = client.call("POST", "/v1/tasks/watchdog/run", Value::Null).await;
     assert_eq!((run.status, run.body), (StatusCode::OK, json!({ "woken": 0 })));
+    // What leaves nothing for later is not run ahead of it; a run that is refused is none.
+    for (query, status) in [
+        ("force=false", StatusCode::OK),
+        ("force=true", StatusCode::UNPROCESSABLE_ENTITY),
+        ("force=perhaps", StatusCode::UNPROCESSABLE_ENTITY),
+        ("forse=true", StatusCode::BAD_REQUEST),
+    ] {
+        let path = format!("/v1/tasks/watchdog/run?{query}");
+        assert_eq!(client.call("POST", &path, Value::Null).await.status, status, "{query}");
+    }
+    let ahead = client
+        .call("POST", "/v1/tasks/analytics_collector/run?force=true", Value::Null)
+        .await;
+    assert_eq!(ahead.body, json!({ "ahead": true }));
     let busy = client.call("POST", "/v1/tasks/token_refresher/run", Value::Null).await;
     let said = "`token_refresher` is running since 2026-11-23T09:00:00.000Z: ask again when it has ended";
     assert_eq!(

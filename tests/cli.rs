@@ -10,6 +10,8 @@ mod counted;
 mod described;
 #[path = "cli/pages.rs"]
 mod pages;
+#[path = "cli/quoted.rs"]
+mod quoted;
 #[path = "cli/takeover.rs"]
 mod takeover;
 #[path = "cli/teams.rs"]

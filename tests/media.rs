@@ -109,7 +109,7 @@ impl Rows for Nothing {
 }
 
 impl TaskRunner for Nothing {
-    fn run<'a>(&'a self, _: &'a str) -> TaskAnswer<'a> {
+    fn run<'a>(&'a self, _: &'a str, _: bool) -> TaskAnswer<'a> {
         Box::pin(async { None })
     }
 }

@@ -170,8 +170,8 @@ pub type TaskAnswer<'a> = Pin<Box<dyn Future<Output = Option<Ran>> + Send + 'a>>
 
 /// Runs cron tasks by name.
 pub trait TaskRunner: Send + Sync {
-    /// Runs the task of that name; `None` when there is none.
-    fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a>;
+    /// Runs the task of that name, `ahead` with what is to be done later; `None` when there is none.
+    fn run<'a>(&'a self, name: &'a str, ahead: bool) -> TaskAnswer<'a>;
 }
 
 /// What accounts answer, in time.

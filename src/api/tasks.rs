@@ -73,11 +73,36 @@ fn result(run: &TaskRun, now: Timestamp) -> Value {
     })
 }
 
-/// `POST /v1/tasks/{name}/run`
+/// Whether what is to be done later is wanted, too: `force=true`.
+fn forced(query: Vec<(String, String)>) -> Result<bool, Problem> {
+    let mut forced = false;
+    for (name, value) in query {
+        forced = match (name.as_str(), value.as_str()) {
+            ("force", "true") => true,
+            ("force", "false") => false,
+            ("force", _) => {
+                return Err(Problem::field("force", "`force` is neither `true` nor `false`"));
+            }
+            _ => {
+                return Err(Problem::new(
+                    ProblemKind::BadRequest,
+                    "the only parameter here is `force`",
+                ));
+            }
+        };
+    }
+    Ok(forced)
+}
+
+/// `POST /v1/tasks/{name}/run?force=`
 pub async fn run<O: Objects, R: Rows>(app: Shared<O, R>, _: Caller, asked: Asked) -> Result<Response, Problem> {
     asked.no_body()?;
-    let name = &asked.id;
-    match app.tasks.run(name).await {
+    let (name, force) = (&asked.id, forced(asked.query())?);
+    if force && Task::find(name).is_some_and(|task| !task.goes_ahead()) {
+        let message = format!("`{name}` leaves nothing for later: run it without `force`");
+        return Err(Problem::field("force", message));
+    }
+    match app.tasks.run(name, force).await {
         Some(Ran::Done(outcome)) => Ok(Json(outcome.report).into_response()),
         Some(Ran::Busy { since }) => Err(Problem::new(
             ProblemKind::Conflict,

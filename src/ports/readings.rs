@@ -21,6 +21,9 @@ pub enum ReadingsRequest {
     Due {
         /// At most so many.
         limit: usize,
+        /// Those too that are to be read later: somebody wants to know now.
+        #[serde(default)]
+        ahead: bool,
     },
     /// A sweep of the database was made as far as this place; `None`: to its end.
     Swept {

@@ -156,6 +156,12 @@ impl Task {
         TASKS.iter().find(|task| task.name == name)
     }
 
+    /// Whether it can do what is to be done later: there is such a thing for readings of counts alone.
+    #[must_use]
+    pub const fn goes_ahead(&self) -> bool {
+        matches!(self.job, Job::AnalyticsCollector)
+    }
+
     /// The last time it was due, at or before `now`.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
@@ -207,6 +213,8 @@ impl<H: HttpClient + Clone, A: Ambient + Clone, O: Objects> Context<H, A, O> {
 pub struct Wake {
     /// A person wants it now: whether or not the database is due to be asked.
     pub by_person: bool,
+    /// They want what is to be done later, too.
+    pub ahead: bool,
     /// Where the run before stopped, in the task's own words.
     pub progress: Option<String>,
 }
@@ -245,11 +253,23 @@ pub enum Ran {
     },
 }
 
+/// Who asks for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Its time has come, or was missed.
+    Schedule,
+    /// A person, who may want what is to be done later, too.
+    Person {
+        /// Whether they do.
+        ahead: bool,
+    },
+}
+
 /// Runs a task, unless it is running: at its time, because it was missed, or because a person asks.
 pub async fn run<H: HttpClient + Clone, A: Ambient + Clone, O: Objects>(
     task: &Task,
     context: &Context<H, A, O>,
-    by_person: bool,
+    asker: Asker,
 ) -> Ran {
     let now = context.now();
     let mut token = [0; 16];
@@ -266,7 +286,12 @@ pub async fn run<H: HttpClient + Clone, A: Ambient + Clone, O: Objects>(
         // Without the index nobody knows of other runs: whatever a task does may be done twice.
         Ok(_) | Err(_) => None,
     };
-    let outcome = task.job.perform(context, &Wake { by_person, progress }).await;
+    let wake = Wake {
+        by_person: asker != Asker::Schedule,
+        ahead: asker == Asker::Person { ahead: true },
+        progress,
+    };
+    let outcome = task.job.perform(context, &wake).await;
     let end = TaskEnd {
         at: context.now(),
         problem: outcome.problem.clone(),
@@ -301,7 +326,7 @@ pub async fn on_cron<H: HttpClient + Clone, A: Ambient + Clone, O: Objects>(
     };
     for task in due(cron, runs.as_deref(), context.now()) {
         let name = task.name;
-        said(match run(task, context, false).await {
+        said(match run(task, context, Asker::Schedule).await {
             Ran::Done(Outcome {
                 problem: Some(problem),
                 report,

@@ -49,7 +49,7 @@ impl Readings<'_> {
                 }
                 Ok(ReadingsReply::Done)
             }
-            ReadingsRequest::Due { limit } => self.due(limit),
+            ReadingsRequest::Due { limit, ahead } => self.due(limit, ahead),
             ReadingsRequest::Swept { place } => {
                 // A sweep that takes several runs began with its first.
                 let began = self.swept()?.filter(|swept| swept.place.is_some());
@@ -122,20 +122,22 @@ impl Readings<'_> {
         }
     }
 
-    fn due(&self, limit: usize) -> Result<ReadingsReply, String> {
+    fn due(&self, limit: usize, ahead: bool) -> Result<ReadingsReply, String> {
         let scan = |until: Timestamp| {
             self.table
                 .scan("read_at/", &format!("read_at/{}", time_key(until)), limit)
         };
         // What is due at this very instant is due.
         let mut found = scan(self.now + Millis(1))?;
-        if !found.is_empty() && found.len() < limit {
+        if ahead {
+            found = self.table.scan("read_at/", "read_at0", limit)?;
+        } else if !found.is_empty() && found.len() < limit {
             found = scan(self.now + EARLY_MS_MAX)?;
         }
         let may_be_read = |key: &str, early_ms: &str| {
             let at: Option<i64> = key.split('/').nth(1).and_then(|time| time.parse().ok());
             let early: i64 = early_ms.parse().unwrap_or(0);
-            at.is_some_and(|at| at - early <= self.now.0)
+            ahead || at.is_some_and(|at| at - early <= self.now.0)
         };
         let due = found.iter().filter(|(key, early)| may_be_read(key, early));
         let post_ids: Vec<PostId> = due
@@ -188,10 +190,34 @@ mod tests {
     }
 
     fn due(table: &MemoryTable, hours: i64) -> (Vec<String>, bool) {
-        match ask(table, hours, ReadingsRequest::Due { limit: 10 }) {
+        match ask(
+            table,
+            hours,
+            ReadingsRequest::Due {
+                limit: 10,
+                ahead: false,
+            },
+        ) {
             ReadingsReply::Due { post_ids, sweep, .. } => (post_ids.into_iter().map(|id| id.0).collect(), sweep),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn whoever_wants_to_know_now_is_told_of_all() {
+        let table = MemoryTable::default();
+        note(&table, "b", Platform::TikTok, 0, false);
+        note(&table, "a", Platform::X, 0, false);
+        let due = |ahead, limit| match ask(&table, 0, ReadingsRequest::Due { limit, ahead }) {
+            ReadingsReply::Due { post_ids, .. } => post_ids.into_iter().map(|id| id.0).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(due(false, 10), [""; 0]);
+        // The one that is due first comes first.
+        assert_eq!(
+            (due(true, 10), due(true, 1)),
+            (vec!["a".to_owned(), "b".to_owned()], vec!["a".to_owned()])
+        );
     }
 
     #[test]
@@ -262,7 +288,7 @@ mod tests {
         assert!(due(&table, 0).1);
         let place = Some(SweepPlace::Accounts { after: None });
         ask(&table, 0, ReadingsRequest::Swept { place: place.clone() });
-        match ask(&table, 1, ReadingsRequest::Due { limit: 1 }) {
+        match ask(&table, 1, ReadingsRequest::Due { limit: 1, ahead: false }) {
             ReadingsReply::Due { sweep, place: at, .. } => assert_eq!((sweep, at), (true, place)),
             other => panic!("{other:?}"),
         }

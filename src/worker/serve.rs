@@ -12,7 +12,7 @@ use crate::platforms::oauth;
 use crate::ports::media::MediumRange;
 use crate::store::{Neon, Secret, Store};
 use crate::tasks::settings::{Missing, Settings};
-use crate::tasks::{self, Task};
+use crate::tasks::{self, Asker, Task};
 use crate::worker::ambient::Runtime;
 use crate::worker::buffer::inbound;
 use crate::worker::media::R2Media;
@@ -46,9 +46,9 @@ fn context(env: &Env, settings: Arc<Settings>, store: Arc<Database>) -> Result<C
 struct Tasks(Option<Context>);
 
 impl TaskRunner for Tasks {
-    fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a> {
+    fn run<'a>(&'a self, name: &'a str, ahead: bool) -> TaskAnswer<'a> {
         Box::pin(SendFuture::new(async move {
-            Some(tasks::run(Task::find(name)?, self.0.as_ref()?, true).await)
+            Some(tasks::run(Task::find(name)?, self.0.as_ref()?, Asker::Person { ahead }).await)
         }))
     }
 }

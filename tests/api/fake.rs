@@ -264,9 +264,10 @@ impl Rows for Fake {
 pub struct Tasks;
 
 impl TaskRunner for Tasks {
-    fn run<'a>(&'a self, name: &'a str) -> TaskAnswer<'a> {
+    fn run<'a>(&'a self, name: &'a str, ahead: bool) -> TaskAnswer<'a> {
         Box::pin(async move {
             Some(match name {
+                "analytics_collector" => Ran::Done(Outcome::new(&json!({ "ahead": ahead }), None)),
                 "watchdog" => Ran::Done(Outcome::new(&json!({ "woken": 0 }), None)),
                 "token_refresher" => Ran::Busy { since: NOW },
                 _ => return None,

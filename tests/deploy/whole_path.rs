@@ -7,6 +7,7 @@ use crate::place::{Place, Said};
 use psn::cli::ambient::SystemClock;
 use psn::dev::emulators::cloudflare::{Version, World};
 use psn::dev::emulators::oauth::App;
+use psn::dev::emulators::x::settings::{Metrics, Settings};
 use psn::dev::emulators::x::{XAccount, XEmulator, XHandle, XOptions};
 use psn::dev::ledger::judge;
 use psn::dev::runtime::{Runtime, RuntimeOptions};
@@ -102,7 +103,23 @@ fn upgraded(place: &Place) -> PathBuf {
 }
 
 async fn x(callback: u16) -> XHandle {
-    let x = XEmulator::start(XOptions::default()).await.unwrap();
+    let got = Metrics {
+        impressions: 1_204,
+        likes: 31,
+        replies: 4,
+        reposts: 6,
+        ..Metrics::default()
+    };
+    let settings = Settings {
+        metrics: [("*".to_owned(), got)].into(),
+        followers: 870,
+        ..Settings::default()
+    };
+    let options = XOptions {
+        settings,
+        ..XOptions::default()
+    };
+    let x = XEmulator::start(options).await.unwrap();
     let (id, username) = (ADA.to_owned(), "ada".to_owned());
     x.add_account(XAccount {
         id,
@@ -313,6 +330,8 @@ async fn from_an_empty_folder_to_a_published_thread() {
     let published = post(&place, &first, |post| post["resting"] == true).await;
     assert_eq!(published["status"], "published", "{published}");
     script(&place, &record, &["post", "list"]).await;
+    // What a person wants to know now is read now.
+    script(&place, &record, &["task", "run", "analytics_collector", "--force"]).await;
     script(&place, &record, &["metrics", "--since", "30d"]).await;
 
     // A thread is going out while the worker becomes another.

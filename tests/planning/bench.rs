@@ -30,7 +30,7 @@ pub const NOW: Timestamp = Timestamp(1_795_424_400_000);
 struct NoTasks;
 
 impl TaskRunner for NoTasks {
-    fn run<'a>(&'a self, _: &'a str) -> TaskAnswer<'a> {
+    fn run<'a>(&'a self, _: &'a str, _: bool) -> TaskAnswer<'a> {
         Box::pin(async { None })
     }
 }

@@ -213,7 +213,7 @@ impl Place for Native {
 struct NoTasks;
 
 impl TaskRunner for NoTasks {
-    fn run<'a>(&'a self, _: &'a str) -> TaskAnswer<'a> {
+    fn run<'a>(&'a self, _: &'a str, _: bool) -> TaskAnswer<'a> {
         Box::pin(async { None })
     }
 }

@@ -20,7 +20,7 @@ const DAY: Millis = Millis(86_400_000);
 struct NoTasks;
 
 impl TaskRunner for NoTasks {
-    fn run<'a>(&'a self, _: &'a str) -> TaskAnswer<'a> {
+    fn run<'a>(&'a self, _: &'a str, _: bool) -> TaskAnswer<'a> {
         Box::pin(async { None })
     }
 }

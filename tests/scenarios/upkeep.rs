@@ -38,7 +38,7 @@ impl Stage {
             settings: self.world.settings(),
             zones: Box::new(BundledZones),
         };
-        match run(Task::find(name).unwrap(), &context, false).await {
+        match run(Task::find(name).unwrap(), &context, psn::tasks::Asker::Schedule).await {
             Ran::Done(outcome) => {
                 assert_eq!(outcome.problem, None);
                 outcome.report

@@ -128,7 +128,10 @@ fn bar(value: u64, most: u64) -> String {
 fn overview(printer: &Printer, posts: &Value, summary: &Value) {
     let items = list(posts, "items");
     if items.is_empty() {
-        return printer.talk("no such post was counted yet: the first counts come within a day of publishing");
+        return printer.talk(
+            "no such post was counted yet: the first counts come within a day of publishing\n\
+                 (`psn task run analytics_collector --force` reads them now)",
+        );
     }
     let head = |line: &str| printer.data(printer.paint(Style::Faint, line));
     head("PLATFORM   POSTS   SEEN  REACTIONS      RATE");
@@ -210,7 +213,10 @@ fn followers(printer: &Printer, accounts: &[Value]) {
 fn history(printer: &Printer, answer: &Value) {
     let items = list(answer, "items");
     if items.is_empty() {
-        return printer.talk("the post was not read yet: the first counts come within a day of publishing");
+        return printer.talk(
+            "the post was not read yet: the first counts come within a day of publishing\n\
+                 (`psn task run analytics_collector --force` reads them now)",
+        );
     }
     printer.data(printer.paint(
         Style::Faint,

@@ -15,10 +15,16 @@ pub enum TaskCommand {
     #[command(after_help = "Example:\n  psn task list --json")]
     List,
     /// Run a task now instead of at its time
-    #[command(after_help = "Examples:\n  psn task list\n  psn task run watchdog")]
+    #[command(
+        after_help = "Examples:\n  psn task list\n  psn task run watchdog\n  psn task run analytics_collector --force    \
+                            the counts of all posts, now"
+    )]
     Run {
         /// Its name, as `psn task list` has it: `watchdog` finds posts past due and wakes them
         name: String,
+        /// Do also what is to be done later: read the counts of posts that were read lately (each reading on X is paid for)
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -32,12 +38,17 @@ impl TaskCommand {
         let printer = &context.printer;
         let answer = match &self {
             Self::List => worker.get("/v1/tasks").await?,
-            Self::Run { name } => worker.post(&format!("/v1/tasks/{}/run", segment(name)), None).await?,
+            Self::Run { name, force } => {
+                let force = if *force { "?force=true" } else { "" };
+                worker
+                    .post(&format!("/v1/tasks/{}/run{force}", segment(name)), None)
+                    .await?
+            }
         };
         match self {
             _ if printer.is_json() => printer.document(&answer),
             Self::List => list(printer, &answer),
-            Self::Run { name } => {
+            Self::Run { name, .. } => {
                 printer.talk(format!("`{name}` ran"));
                 for line in report(&answer) {
                     printer.data(line);

@@ -93,12 +93,13 @@ where
         platforms: &context.settings.platforms,
         sealer: &sealer,
     };
-    let report = run(&around, wake.by_person).await;
+    let report = run(&around, wake.by_person, wake.ahead).await;
     Outcome::new(&report, report.messages.first().cloned())
 }
 
-/// Runs the collector once. `sweep` sweeps the database even when it is not yet time to: for a person.
-pub async fn run<H, A, O>(around: &Surroundings<'_, H, A, O>, sweep: bool) -> Report
+/// Runs the collector once. `sweep` sweeps the database even when it is not yet time to, and `ahead` reads posts that are
+/// to be read later: for a person.
+pub async fn run<H, A, O>(around: &Surroundings<'_, H, A, O>, sweep: bool, ahead: bool) -> Report
 where
     H: HttpClient + Clone,
     A: Ambient + Clone,
@@ -108,6 +109,7 @@ where
         around,
         now: around.ambient.now(),
         calls_left: CALLS_MAX,
+        ahead,
         tokens: BTreeMap::new(),
         report: Report::default(),
     };
@@ -135,6 +137,8 @@ struct Run<'a, H, A, O> {
     around: &'a Surroundings<'a, H, A, O>,
     now: Timestamp,
     calls_left: usize,
+    /// Posts are read that are to be read later.
+    ahead: bool,
     /// The accounts of users, as they were read in this run.
     tokens: BTreeMap<UserId, Vec<TokenRow>>,
     report: Report,
@@ -164,7 +168,8 @@ where
     /// The posts that are due, whether it is time to sweep, and where the last sweep stopped. Without the index nothing is
     /// read: it would be read again and again.
     async fn due(&mut self) -> Option<(Vec<PostId>, bool, Option<SweepPlace>)> {
-        match self.ask(ReadingsRequest::Due { limit: POSTS_MAX }).await {
+        let (limit, ahead) = (POSTS_MAX, self.ahead);
+        match self.ask(ReadingsRequest::Due { limit, ahead }).await {
             Some(ReadingsReply::Due { post_ids, sweep, place }) => Some((post_ids, sweep, place)),
             _ => {
                 self.say("the index could not be asked which posts are due".to_owned());
