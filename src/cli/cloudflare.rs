@@ -2,11 +2,10 @@
 
 use crate::cli::config::Variables;
 use crate::cli::error::{CliError, CliResult};
+use crate::cli::management::{Management, Which};
 use crate::domain::time::Millis;
-use crate::net::Client;
-use crate::ports::http::{HttpClient, HttpRequest, HttpResponse};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use crate::ports::http::HttpResponse;
+use http::Method;
 use serde_json::{Value, json};
 
 /// The variable that names another address than the real one; wrangler reads it too.
@@ -33,11 +32,7 @@ const SUBDOMAIN_TAKEN: i64 = 10031;
 
 /// The API with a token.
 #[derive(Clone, Debug)]
-pub struct Cloudflare {
-    http: Client,
-    base: String,
-    token: HeaderValue,
-}
+pub struct Cloudflare(Management);
 
 /// Why a call did not do what it should. Holds no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,34 +191,19 @@ impl Cloudflare {
     /// # Errors
     /// A token that cannot be one.
     pub fn new(environment: &Variables, token: &str) -> CliResult<Self> {
-        let base = environment.get(BASE_URL).map_or(REAL_BASE, String::as_str);
-        let mut token = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| CliError::input("`CLOUDFLARE_API_TOKEN` has characters that no token has").hint(TOKEN_HINT))?;
-        token.set_sensitive(true);
-        Ok(Self {
-            http: Client::new().map_err(|error| CliError::outcome(error.message))?,
-            base: base.trim_end_matches('/').to_owned(),
-            token,
-        })
+        let which = Which {
+            variable: BASE_URL,
+            real: REAL_BASE,
+            token: "CLOUDFLARE_API_TOKEN",
+            hint: TOKEN_HINT,
+            deadline: DEADLINE,
+        };
+        Management::new(which, environment, token).map(Self)
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Called<Value> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, self.token.clone());
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let request = HttpRequest {
-            method,
-            url: format!("{}{path}", self.base),
-            headers,
-            body: body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
-            attached: None,
-            deadline: DEADLINE,
-        };
-        let answer = self
-            .http
-            .send(request)
-            .await
-            .map_err(|error| CallError::Away(error.message))?;
+        let answer = self.0.call(method, path, body).await;
+        let answer = answer.map_err(|error| CallError::Away(error.message))?;
         read(&answer)
     }
 

@@ -14,6 +14,7 @@ pub mod examples;
 pub mod ids;
 #[cfg(feature = "dev")]
 pub mod local;
+pub mod management;
 pub mod neon_console;
 pub mod printer;
 pub mod usage;

@@ -2,11 +2,10 @@
 
 use crate::cli::config::{Secret, Variables};
 use crate::cli::error::{CliError, CliResult};
+use crate::cli::management::{Management, Which};
 use crate::domain::time::Millis;
-use crate::net::Client;
-use crate::ports::http::{HttpClient, HttpErrorKind, HttpRequest};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use crate::ports::http::HttpErrorKind;
+use http::Method;
 use serde_json::{Value, json};
 
 /// The variable that names another address than the real one.
@@ -23,9 +22,7 @@ const KEY_HINT: &str = "make a key at console.neon.tech > Account settings > API
 /// Neon with a key.
 #[derive(Clone, Debug)]
 pub struct Console {
-    http: Client,
-    base: String,
-    key: HeaderValue,
+    api: Management,
     organisation: Option<String>,
 }
 
@@ -46,32 +43,21 @@ impl Console {
     /// # Errors
     /// A key that cannot be one.
     pub fn new(environment: &Variables, key: &str, organisation: Option<&str>) -> CliResult<Self> {
-        let base = environment.get(BASE_URL).map_or(REAL_BASE, String::as_str);
-        let mut key = HeaderValue::from_str(&format!("Bearer {key}"))
-            .map_err(|_| CliError::input("`NEON_API_KEY` has characters that no key has").hint(KEY_HINT))?;
-        key.set_sensitive(true);
+        let which = Which {
+            variable: BASE_URL,
+            real: REAL_BASE,
+            token: "NEON_API_KEY",
+            hint: KEY_HINT,
+            deadline: DEADLINE,
+        };
         Ok(Self {
-            http: Client::new().map_err(|error| CliError::outcome(error.message))?,
-            base: base.trim_end_matches('/').to_owned(),
-            key,
+            api: Management::new(which, environment, key)?,
             organisation: organisation.map(str::to_owned),
         })
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> CliResult<Value> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, self.key.clone());
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let request = HttpRequest {
-            method,
-            url: format!("{}{path}", self.base),
-            headers,
-            body: body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
-            attached: None,
-            deadline: DEADLINE,
-        };
-        let answer = self.http.send(request).await.map_err(|error| {
+        let answer = self.api.call(method, path, body).await.map_err(|error| {
             let failed = CliError::outcome(format!("Neon's API did not answer: {}", error.message));
             match error.kind {
                 HttpErrorKind::NotSent => {
