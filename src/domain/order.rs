@@ -7,13 +7,16 @@ use std::cmp::Ordering;
 pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     let mut places: Vec<usize> = (0..items.len()).collect();
     arrange(&mut places, &|one, other| compare(&items[one], &items[other]));
-    for place in 0..places.len() {
-        // What belongs here may have been swapped away by an earlier step: to where it had its own place from.
-        let mut from = places[place];
-        while from < place {
-            from = places[from];
+    let mut belongs = vec![0; items.len()];
+    for (place, from) in places.into_iter().enumerate() {
+        belongs[from] = place;
+    }
+    for place in 0..items.len() {
+        while belongs[place] != place {
+            let other = belongs[place];
+            items.swap(place, other);
+            belongs.swap(place, other);
         }
-        items.swap(place, from);
     }
 }
 

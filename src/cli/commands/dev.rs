@@ -33,14 +33,14 @@ fn port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| "expected a port from 1 to 65535".to_owned())
 }
 
-/// The clone that the stack is started from.
+/// The clone that the stack is started from; `script` of it does what was asked for.
 ///
 /// # Errors
 /// When there is none.
-pub fn project_root(context: &Context) -> CliResult<PathBuf> {
+pub fn project_root(context: &Context, script: &str) -> CliResult<PathBuf> {
     context.root.clone().ok_or_else(|| {
         CliError::input("no clone of psn is here: the stack needs its `wrangler.toml` and `node_modules`")
-            .hint("start it with `scripts/dev` of the clone")
+            .hint(format!("run `{script}` in a clone"))
     })
 }
 
@@ -87,7 +87,7 @@ pub fn report(sentence: &str) {
 /// # Errors
 /// What did not start.
 pub async fn run(context: &Context, args: DevArgs) -> CliResult {
-    let root = project_root(context)?;
+    let root = project_root(context, "scripts/dev")?;
     let state_dir = args.state_dir.unwrap_or_else(|| root.join(".psn/dev"));
     let state_dir = std::path::absolute(&state_dir).unwrap_or(state_dir);
     let mut interrupted = std::pin::pin!(interrupted()?);

@@ -37,7 +37,7 @@ fn say(sentence: &str) {
 /// # Errors
 /// What could not be measured.
 pub async fn run(context: &Context, args: BenchArgs) -> CliResult {
-    let root = project_root(context)?;
+    let root = project_root(context, "scripts/bench")?;
     let interrupted = interrupted()?;
     let scratch = scratch()?;
     let rows = tokio::select! {

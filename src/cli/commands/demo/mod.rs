@@ -72,7 +72,7 @@ struct Crash {
 /// # Errors
 /// Whenever the ledger is not exact, or it did not come to the count.
 pub async fn run(context: &Context, args: DemoArgs) -> CliResult {
-    let root = project_root(context)?;
+    let root = project_root(context, "scripts/demo")?;
     let text = match &args.text {
         Some(file) => read_text(file)?,
         None => TEXT.trim_end().to_owned(),

@@ -182,16 +182,16 @@ pub async fn send(context: &Context, site: &mut Site, lines: &[Line], removed: &
     ))
 }
 
+/// The names that stand like that, as a sentence has them; `None` when there are none.
+pub fn named(lines: &[Line], standing: Standing) -> Option<String> {
+    let of_it = lines.iter().filter(|line| line.standing == standing);
+    let names: Vec<String> = of_it.map(|line| format!("`{}`", line.name)).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 /// Names of the worker's secrets that psn left alone, in a sentence each.
 pub fn report(context: &Context, lines: &[Line]) {
-    let of = |standing: Standing| {
-        let names: Vec<String> = lines
-            .iter()
-            .filter(|line| line.standing == standing)
-            .map(|line| format!("`{}`", line.name))
-            .collect();
-        (!names.is_empty()).then(|| names.join(", "))
-    };
+    let of = |standing: Standing| named(lines, standing);
     if let Some(names) = of(Standing::Unknown) {
         context.printer.warn(format!(
             "the worker has secrets that psn does not know, and they stay: {names}"

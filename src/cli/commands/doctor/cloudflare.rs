@@ -3,7 +3,7 @@
 use super::findings::Findings;
 use crate::cli::Context;
 use crate::cli::commands::deploy::config;
-use crate::cli::commands::deploy::secrets::{Standing, compare};
+use crate::cli::commands::deploy::secrets::{Standing, compare, named};
 use crate::cli::commands::deploy::site::{Media, Remote, Site, Which, database_of, folder_of};
 use crate::cli::commands::deploy::state::State;
 use crate::cli::commands::deploy::wrangler::Tools;
@@ -92,14 +92,7 @@ pub async fn look(findings: &mut Findings, context: &Context, looked: Looked<'_>
 
 fn secrets(findings: &mut Findings, site: &Site) {
     let lines = compare(site);
-    let of = |standing: Standing| {
-        let names: Vec<String> = lines
-            .iter()
-            .filter(|line| line.standing == standing)
-            .map(|line| format!("`{}`", line.name))
-            .collect();
-        (!names.is_empty()).then(|| names.join(", "))
-    };
+    let of = |standing: Standing| named(&lines, standing);
     let sync = format!("`psn secrets sync --hub {}`", site.chosen.slug());
     if let Some(names) = of(Standing::New) {
         findings.error(
