@@ -24,10 +24,11 @@ fn at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> (ExitStatus,
     let end = || std::fs::File::from(pty.slave.try_clone().unwrap());
     let (own, mut master) = (place.command(arguments), std::fs::File::from(pty.master));
     let own = own.as_std();
-    // The terminal has to be its own for Ctrl-C to be more than a letter.
-    let mut command = Command::new("setsid");
+    // The terminal has to be its own for Ctrl-C to be more than a letter, and whoever runs the tests in the background ignores
+    // it on behalf of all that they start.
+    let mut command = Command::new("env");
     command
-        .arg("--ctty")
+        .args(["--default-signal=INT", "setsid", "--ctty"])
         .arg(own.get_program())
         .args(own.get_args())
         .env_clear();

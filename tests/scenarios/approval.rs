@@ -220,7 +220,7 @@ async fn rejected_it_waits_for_its_author() {
     assert_eq!(stage.status(&id).await, PUBLISHED);
     // What is out is reviewed no more, and a post of nobody's hub never was.
     let why = stage.refused(&id, submit()).await;
-    assert!(why.contains("parts are out"), "{why}");
+    assert!(why.contains("it is published"), "{why}");
     let own = stage.create(2, &texts("own", 1)).await;
     let why = stage.refused(&own, submit()).await;
     assert!(why.contains("belongs to no hub"), "{why}");
