@@ -151,11 +151,16 @@ impl<'a> Page<'a> {
                 }
             }
         }
-        // Looking comes before changing.
+        // What programs call comes before the pages behind links, and looking before changing.
         let methods = ["get", "post", "put", "patch", "delete"];
         for (_, operations) in &mut tags {
             order::sort_by_key(operations, |one| {
-                (one.path, methods.iter().position(|method| *method == one.method))
+                let is_page = !one.path.starts_with("/v1/");
+                (
+                    is_page,
+                    one.path,
+                    methods.iter().position(|method| *method == one.method),
+                )
             });
         }
         tags
