@@ -2,7 +2,6 @@
 
 use super::row::{Goal, Row, median, percentile};
 use super::thread::sleep_until;
-use super::watch::{self, Watch};
 use super::{say, until};
 use crate::cli::ambient::{SYSTEM, random_hex};
 use crate::cli::client::Worker;
@@ -18,6 +17,7 @@ use crate::ports::clock::Clock;
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const SINGLES: usize = 15;
@@ -79,9 +79,9 @@ pub async fn thousand(local: &Local) -> CliResult<Vec<Row>> {
     if let Some(neon) = neon {
         neon.forget_peak();
     }
-    let heap = Watch::prepare(watch::HEAP, inspector);
+    let heap = HeapWatch::start(inspector);
     let late = lateness(local, &texts).await?;
-    let memory = heap.and_then(Watch::end);
+    let memory = heap.and_then(HeapWatch::end);
     let pid = local.stack.runtime.pid();
     let at_most = |name, value, unit, limit| Row::new(name, value, unit, Goal::AtMost(limit));
     let mut rows = vec![at_most(
@@ -119,6 +119,31 @@ pub async fn thousand(local: &Local) -> CliResult<Vec<Row>> {
         (_, None) => say("left out: the isolate's memory, which this system does not tell"),
     }
     Ok(rows)
+}
+
+/// Looks at the isolate's heap while something goes on. It ends with its input, so with this program too.
+struct HeapWatch(Child);
+
+impl HeapWatch {
+    fn start(inspector_port: u16) -> Result<Self, String> {
+        Command::new("node")
+            .args(["--input-type=module", "--eval", include_str!("heap.mjs")])
+            .arg(inspector_port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(Self)
+            .map_err(|error| format!("node did not start: {error}"))
+    }
+
+    /// The most that it held, in bytes, WebAssembly's memory aside.
+    fn end(self) -> Result<f64, String> {
+        // Waiting for its output closes its input.
+        let output = self.0.wait_with_output().map_err(|error| error.to_string())?;
+        serde_json::from_slice(&output.stdout)
+            .map_err(|_| "the inspector gave no figure (Node.js 22 or newer is needed)".to_owned())
+    }
 }
 
 /// By how much the first answer of an isolate takes longer than later ones, after a runtime that was killed answers again:

@@ -5,7 +5,6 @@ mod load;
 mod native;
 mod row;
 mod thread;
-mod watch;
 
 use super::dev::{interrupted, project_root, report, scratch};
 use crate::cli::Context;
@@ -93,8 +92,6 @@ async fn on_stack(local: &Local, args: &BenchArgs) -> CliResult<Vec<Row>> {
     rows.push(load::single(local).await?);
     say("restarts of the runtime");
     rows.push(load::first_answer(local).await?);
-    say("threads of 25 parts, profiled");
-    rows.extend(thread::processor_time(local).await?);
     if !args.quick {
         rows.extend(load::thousand(local).await?);
     }

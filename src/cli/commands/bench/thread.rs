@@ -1,7 +1,6 @@
 //! Threads of 25 parts: requests to the database, own time between parts, processor time.
 
 use super::row::{Goal, Row, median, percentile};
-use super::watch::{self, Watch};
 use super::{say, until};
 use crate::cli::ambient::SYSTEM;
 use crate::cli::client::Worker;
@@ -16,8 +15,6 @@ use std::time::Duration;
 
 const PARTS: usize = 25;
 const THREADS: usize = 12;
-/// So many are profiled afterwards, each in a warm isolate.
-const PROFILED: usize = 5;
 /// From creation to the time: the claim, which is made ahead, is over by then.
 const LEAD_MS: Millis = Millis(1_200);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,20 +32,23 @@ struct Shown {
 
 /// The rows that threads give.
 pub async fn rows(local: &Local) -> CliResult<Vec<Row>> {
-    let (neon, worker) = parts_of(local)?;
+    let neon = local.stack.neon();
+    let neon =
+        neon.ok_or_else(|| CliError::input("the figures need the stack's own database: unset `DATABASE_URL`"))?;
+    let worker = Worker::new(local.get("PSN_URL"), local.get("PSN_API_TOKEN"))?;
     // The first thread warms up.
-    publish(local, neon, &worker, 0, false, None).await?;
-    let slowed = publish(local, neon, &worker, 1, true, None).await?;
+    publish(local, neon, &worker, 0, false).await?;
+    let slowed = publish(local, neon, &worker, 1, true).await?;
     let mut shown = Vec::new();
     for index in 0..THREADS {
-        shown.push(publish(local, neon, &worker, index + 2, false, None).await?);
+        shown.push(publish(local, neon, &worker, index + 2, false).await?);
     }
     let waits = slowed.gaps_ms.iter().filter(|gap| **gap >= SLOW_MS as f64).count();
     let requests: Vec<f64> = shown.iter().map(|one| one.requests as f64).collect();
     let gaps: Vec<f64> = shown.iter().flat_map(|one| one.gaps_ms.iter().copied()).collect();
     let cpu: Vec<f64> = shown.iter().filter_map(|one| one.cpu_ms).collect();
     let at_most = |name, value, unit, limit| Row::new(name, value, unit, Goal::AtMost(limit));
-    let rows = vec![
+    let mut rows = vec![
         at_most(
             "database round trips between two parts",
             waits as f64,
@@ -64,59 +64,21 @@ pub async fn rows(local: &Local) -> CliResult<Vec<Row>> {
         at_most("own time between two parts, p50", median(&gaps), "ms", 5.0),
         at_most("own time between two parts, p99", percentile(&gaps, 99), "ms", 25.0),
     ];
-    if !cpu.is_empty() {
-        let whole = median(&cpu);
-        say(&format!(
-            "for each of them all of workerd, with its connections, worked {whole:.1} ms"
+    if cpu.is_empty() {
+        say("left out: processor time, which this system does not tell");
+    } else {
+        rows.push(at_most(
+            "processor time for 25 parts, all of workerd",
+            median(&cpu),
+            "ms",
+            10.0,
         ));
     }
     Ok(rows)
 }
 
-fn parts_of(local: &Local) -> CliResult<(&NeonEndpoint, Worker)> {
-    let neon = local.stack.neon();
-    let neon =
-        neon.ok_or_else(|| CliError::input("the figures need the stack's own database: unset `DATABASE_URL`"))?;
-    Ok((neon, Worker::new(local.get("PSN_URL"), local.get("PSN_API_TOKEN"))?))
-}
-
-/// How long the isolate works for a thread. The inspector stays open after it.
-pub async fn processor_time(local: &Local) -> CliResult<Option<Row>> {
-    let (neon, worker) = parts_of(local)?;
-    let inspector = local.stack.runtime.inspect().await;
-    let inspector = inspector.map_err(|error| CliError::outcome(error.to_string()))?;
-    let mut worked = Vec::new();
-    for index in 0..=PROFILED {
-        let mut watch = match Watch::prepare(watch::CPU, inspector) {
-            Ok(watch) => watch,
-            Err(why) => return Ok(left_out(&why)),
-        };
-        publish(local, neon, &worker, THREADS + 2 + index, false, Some(&mut watch)).await?;
-        match watch.end() {
-            Ok(ms) => worked.push(ms),
-            Err(why) => return Ok(left_out(&why)),
-        }
-    }
-    // The first warms up.
-    let ms = median(&worked[1..]);
-    let name = "processor time of the wake that sends 25 parts";
-    Ok(Some(Row::new(name, ms, "ms", Goal::AtMost(10.0))))
-}
-
-fn left_out(why: &str) -> Option<Row> {
-    say(&format!("left out: processor time, because {why}"));
-    None
-}
-
 /// Publishes a thread and waits until its row rests. `slow` slows the database down from the first part on.
-async fn publish(
-    local: &Local,
-    neon: &NeonEndpoint,
-    worker: &Worker,
-    index: usize,
-    slow: bool,
-    watch: Option<&mut Watch>,
-) -> CliResult<Shown> {
+async fn publish(local: &Local, neon: &NeonEndpoint, worker: &Worker, index: usize, slow: bool) -> CliResult<Shown> {
     let x = local.stack.x();
     let before = x.timings().len();
     let requests = neon.requests();
@@ -135,9 +97,6 @@ async fn publish(
             action,
             times: 1_000,
         }]);
-    }
-    if let Some(watch) = watch {
-        watch.begin();
     }
     let pid = local.stack.runtime.pid();
     let cpu_before = process::cpu_ms(pid);
