@@ -440,9 +440,12 @@ pub async fn an_answer_may_come_before_all_is_sent<P: Port>(port: &P) {
     let (answer, stream) = tokio::join!(port.send(upload(&url, &id, [0, LARGE_BYTES], LONG)), refusing);
     let answer = answer.unwrap();
     assert_eq!((answer.status, &answer.body[..]), (413, &b"large"[..]));
-    let rest = tokio::time::timeout(Duration::from_secs(10), drain(stream)).await;
-    let rest = rest.expect("it goes on after its answer");
-    assert!(!P::STREAMS || rest < LARGE_BYTES, "{rest} bytes");
+    // What does not stream holds all bytes already, and may keep the connection until the other end closes it.
+    if P::STREAMS {
+        let rest = tokio::time::timeout(Duration::from_secs(10), drain(stream)).await;
+        let rest = rest.expect("it goes on after its answer");
+        assert!(rest < LARGE_BYTES, "{rest} bytes");
+    }
 }
 
 pub async fn a_connection_that_breaks_while_sending_may_have_sent(port: &impl Port) {
